@@ -1,0 +1,85 @@
+"""Cut a person out of pictures and live frames on the CPU: frames in, masks out, nothing of OBS in here.
+
+Everything public is re-exported here and loaded on first use, because a broken installation must still be able to
+import this package and say what is missing: `eoam_core.errors`, `eoam_core.settings` and `eoam_core.installation`
+need nothing beside the standard library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eoam_core.cleanup import fill_largest_region
+    from eoam_core.compose import alpha_from_mask, cut_out, place_over
+    from eoam_core.errors import EoamError, InputError, InstallationError, ModelError
+    from eoam_core.geometry import network_size
+    from eoam_core.installation import Component, check_installation, default_model_path, install_command
+    from eoam_core.pipeline import Matte, Pipeline, Timings
+    from eoam_core.segmenter import ModelInfo, NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
+    from eoam_core.settings import ParsedSettings, SettingInfo, Settings, Timing, View, describe_settings
+    from eoam_core.temporal import MaskSmoother
+    from eoam_core.worker import Worker
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Component",
+    "EoamError",
+    "InputError",
+    "InstallationError",
+    "MaskSmoother",
+    "Matte",
+    "ModelError",
+    "ModelInfo",
+    "NullSegmenter",
+    "OnnxSegmenter",
+    "ParsedSettings",
+    "Pipeline",
+    "Segmenter",
+    "SettingInfo",
+    "Settings",
+    "Timing",
+    "Timings",
+    "View",
+    "Worker",
+    "alpha_from_mask",
+    "check_installation",
+    "cut_out",
+    "default_model_path",
+    "describe_settings",
+    "fill_largest_region",
+    "install_command",
+    "network_size",
+    "place_over",
+    "read_model_info",
+]
+
+_HOMES = {
+    "cleanup": ("fill_largest_region",),
+    "compose": ("alpha_from_mask", "cut_out", "place_over"),
+    "errors": ("EoamError", "InputError", "InstallationError", "ModelError"),
+    "geometry": ("network_size",),
+    "installation": ("Component", "check_installation", "default_model_path", "install_command"),
+    "pipeline": ("Matte", "Pipeline", "Timings"),
+    "segmenter": ("ModelInfo", "NullSegmenter", "OnnxSegmenter", "Segmenter", "read_model_info"),
+    "settings": ("ParsedSettings", "SettingInfo", "Settings", "Timing", "View", "describe_settings"),
+    "temporal": ("MaskSmoother",),
+    "worker": ("Worker",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that holds `name` when it is first asked for (PEP 562)."""
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value  # the next access does not come here again
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,28 @@
+"""The errors of the project.
+
+    EoamError
+    ├── InputError          a picture, a video or an argument that cannot be used
+    ├── InstallationError   a library is missing, too old or does not load
+    └── ModelError          the network's file is missing, damaged or of another kind, or its output is not a mask
+
+A message is one sentence that names the offending value and says what to do about it. Plain misuse of a function by a
+programmer (a wrong shape, a value out of range) is a ValueError and not in this tree.
+"""
+
+from __future__ import annotations
+
+
+class EoamError(Exception):
+    """Base of everything this project raises on purpose."""
+
+
+class InputError(EoamError):
+    """A picture, a video or a command line argument cannot be used."""
+
+
+class InstallationError(EoamError):
+    """A library that is needed is missing, too old or does not load."""
+
+
+class ModelError(EoamError):
+    """The network's file cannot be used, or what it returned is not a mask."""

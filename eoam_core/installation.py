@@ -1,0 +1,151 @@
+"""Say what the program needs, what it found, and the exact command that repairs it.
+
+Standard library only, and nothing here raises: this is what the OBS panel shows when everything else failed to import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MODEL_ENVIRONMENT_VARIABLE: Final = "EOAM_MODEL"
+MINIMUM_PYTHON: Final = (3, 10)
+_ROOT: Final = Path(__file__).resolve().parent.parent
+
+# (name shown, module to import, name on the package index, smallest version); as in pyproject.toml
+_LIBRARIES: Final = (
+    ("numpy", "numpy", "numpy", "1.24"),
+    ("onnxruntime", "onnxruntime", "onnxruntime", "1.18"),
+    ("opencv", "cv2", "opencv-python-headless", "4.8"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Component:
+    """State one thing the program needs: whether it is usable, what was found, and what to do if it is not.
+
+    `version` is "" where nothing was found and `remedy` is "" where nothing is to be done.
+    """
+
+    name: str
+    ok: bool
+    version: str
+    required: str
+    remedy: str
+
+
+def check_installation() -> tuple[Component, ...]:
+    """Look for Python, the libraries and the model file; never raises.
+
+    The libraries are imported, since a package that is installed but does not load (a missing system library, a wheel
+    for another Python) is as good as missing. Call it on the main thread first: numpy's first import belongs there.
+    """
+    return (_check_python(), *(_check_library(*library) for library in _LIBRARIES), _check_model())
+
+
+def default_model_path() -> Path:
+    """Return the model file to use: $EOAM_MODEL if set, otherwise models/eoam.onnx beside the packages."""
+    chosen = os.environ.get(MODEL_ENVIRONMENT_VARIABLE, "").strip()
+    return Path(chosen).expanduser() if chosen else _ROOT / "models" / "eoam.onnx"
+
+
+def install_command(packages: Iterable[str] | None = None) -> str:
+    """Return the command that installs what is needed into the Python that runs this; `packages` narrows it down.
+
+    Where the system forbids pip (PEP 668: the Python of most Linux distributions) and the project's own setup script
+    is at hand, that script is the command.
+    """
+    setup = _ROOT / "scripts" / "setup"
+    if packages is None:
+        packages = [f"{package}>={minimum}" for _, _, package, minimum in _LIBRARIES]
+    requirements = " ".join(f'"{package}"' for package in packages)
+    if not _is_externally_managed():
+        return f"{_python_command()} -m pip install {requirements}"
+    if setup.is_file():
+        return _quoted(setup)
+    return f"{_python_command()} -m pip install --user --break-system-packages {requirements}"
+
+
+def _check_python() -> Component:
+    return Component(
+        name="Python",
+        ok=sys.version_info >= MINIMUM_PYTHON,
+        version=".".join(str(part) for part in sys.version_info[:3]),
+        required=">=" + ".".join(str(part) for part in MINIMUM_PYTHON),
+        remedy=""
+        if sys.version_info >= MINIMUM_PYTHON
+        else "Install Python 3.12 from python.org and choose it in OBS under Tools > Scripts > Python Settings.",
+    )
+
+
+def _check_library(name: str, module: str, package: str, minimum: str) -> Component:
+    required = f">={minimum}"
+    command = install_command([f"{package}{required}"])
+    try:
+        version = str(getattr(importlib.import_module(module), "__version__", ""))
+    except ImportError as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module
+        reason = "" if missing else f" ({module} does not load: {_one_line(error)})"
+        return Component(name=name, ok=False, version="", required=required, remedy=command + reason)
+    except Exception as error:  # a wheel for another Python or another numpy fails in any way it likes
+        reason = f" ({module} does not load: {_one_line(error)})"
+        return Component(name=name, ok=False, version="", required=required, remedy=command + reason)
+    ok = _numbers(version) >= _numbers(minimum)
+    return Component(name=name, ok=ok, version=version, required=required, remedy="" if ok else command)
+
+
+def _check_model() -> Component:
+    path = default_model_path()
+    required = str(path)
+    restore = f"Put the project's eoam.onnx at {path}, or point {MODEL_ENVIRONMENT_VARIABLE} at it."
+    try:
+        with path.open("rb") as file:
+            start = file.read(1)
+            size = file.seek(0, os.SEEK_END)
+    except (OSError, ValueError) as error:
+        why = "" if isinstance(error, FileNotFoundError) else f" ({_one_line(error)})"
+        return Component(name="model", ok=False, version="", required=required, remedy=restore + why)
+    # Every ONNX file starts with field 1 (ir_version) of its protobuf. Text, such as an unfetched Git LFS pointer or
+    # a saved web page, does not; the session says the rest.
+    ok = start == b"\x08"
+    return Component(
+        name="model", ok=ok, version=f"{size} bytes", required=required, remedy="" if ok else f"Not ONNX. {restore}"
+    )
+
+
+def _python_command() -> str:
+    # Inside OBS sys.executable is OBS itself; running it with -m pip would start a second OBS.
+    if Path(sys.executable or "").name.lower().startswith("python"):
+        return _quoted(Path(sys.executable))
+    if sys.platform == "win32":
+        return _quoted(Path(sys.base_prefix) / "python.exe")
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    found = Path(sys.base_prefix) / "bin" / f"python{version}"
+    return _quoted(found) if found.exists() else f"python{version}"
+
+
+def _is_externally_managed() -> bool:
+    if sys.prefix != sys.base_prefix:
+        return False  # a virtual environment
+    return (Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED").is_file()
+
+
+def _quoted(path: Path) -> str:
+    text = str(path)
+    return f'"{text}"' if " " in text else text
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(int(part) for part in match.group().split(".")) if match else ()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

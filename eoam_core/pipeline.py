@@ -1,0 +1,132 @@
+"""Lead a frame through the whole chain: network, contour clean-up, smoothing over time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from eoam_core.cleanup import fill_largest_region
+from eoam_core.errors import ModelError
+from eoam_core.segmenter import Segmenter
+from eoam_core.settings import Settings
+from eoam_core.temporal import MaskSmoother
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timings:
+    """How long the stages took, in milliseconds of wall time; a stage that is switched off takes about 0."""
+
+    inference_ms: float
+    cleanup_ms: float
+    smoothing_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Matte:
+    """The mask of one frame, (h, w) uint8, 255 = person, with the number that came in with the frame.
+
+    The mask is not written to again, so it may be read from any thread for as long as it is held.
+    """
+
+    mask: NDArray[np.uint8]
+    sequence: int
+    timings: Timings
+
+
+class Pipeline:
+    """Frame in, matte out. One thread at a time, except that `settings` may be set from any.
+
+    The segmenter belongs to the pipeline from now on and is closed with it.
+
+    Args:
+        segmenter: what finds the person; fixes the size of the frames.
+        settings: see `Settings`; threshold, contour_fill and smoothing matter here, the others where it is drawn.
+        clock: seconds, for the timings.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        settings: Settings | None = None,
+        *,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._segmenter = segmenter
+        self._settings = settings if settings is not None else Settings()
+        self._smoother = MaskSmoother(self._settings.smoothing)
+        self._clock = clock
+        self._closed = False
+        # OpenCV would start a pool of threads for masks that take it 0.01 ms, and leave it in OBS's process.
+        cv2.setNumThreads(1)
+
+    @property
+    def segmenter(self) -> Segmenter:
+        """What finds the person."""
+        return self._segmenter
+
+    @property
+    def settings(self) -> Settings:
+        """The settings the next frame is processed with; set a new object to change them."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        self._settings = settings  # one reference is swapped; process() reads it once per frame
+
+    def process(self, frame: NDArray[np.uint8], sequence: int = 0) -> Matte:
+        """Return the matte of one frame, (height, width, 4) uint8 BGRA of the segmenter's size.
+
+        Raises:
+            ValueError: the frame's type or shape is another.
+            ModelError: the network failed or did not return a mask. There is never an older mask in its place.
+            RuntimeError: the pipeline is closed.
+        """
+        if self._closed:
+            raise RuntimeError("this pipeline is closed")
+        need = (self._segmenter.height, self._segmenter.width)
+        if frame.dtype != np.uint8 or frame.shape != (*need, 4):
+            raise ValueError(f"got a frame of {frame.dtype} {frame.shape}, need uint8 {(*need, 4)}")
+        settings = self._settings
+        started = self._clock()
+        mask = self._segmenter.segment(frame)
+        if mask.dtype != np.uint8 or mask.shape != need:
+            raise ModelError(f"{self._segmenter.name} returned a mask of {mask.dtype} {mask.shape}, need uint8 {need}")
+        segmented = self._clock()
+        if settings.contour_fill:
+            mask = fill_largest_region(mask, level=settings.threshold)
+        cleaned = self._clock()
+        self._smoother.strength = settings.smoothing
+        mask = self._smoother.smooth(mask, frame)
+        ended = self._clock()
+        timings = Timings(
+            inference_ms=(segmented - started) * 1e3,
+            cleanup_ms=(cleaned - segmented) * 1e3,
+            smoothing_ms=(ended - cleaned) * 1e3,
+            total_ms=(ended - started) * 1e3,
+        )
+        return Matte(mask=mask, sequence=sequence, timings=timings)
+
+    def reset(self) -> None:
+        """Forget the past frames: the source shows something else now."""
+        self._smoother.reset()
+
+    def close(self) -> None:
+        """Close the segmenter; may be called more than once."""
+        if not self._closed:
+            self._closed = True
+            self._segmenter.close()
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,175 @@
+"""Run a pipeline beside the thread that draws: the newest frame wins, and the newest matte is read without waiting."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eoam_core.pipeline import Matte, Pipeline
+from eoam_core.settings import Settings
+
+_LOG: Final = logging.getLogger("eoam")
+
+
+class Worker:
+    """One daemon thread that owns a pipeline. Every method may be called from any thread.
+
+    Fails closed: as soon as a frame could not be processed there is no matte until a later one succeeds. The pipeline
+    is closed by the thread itself, never while it is in use.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        # The lock is held for a few assignments only, never while a frame is processed.
+        self._changed = threading.Condition()
+        self._pending: tuple[NDArray[np.uint8], int] | None = None
+        self._generation = 0  # counts resets; what was begun in an older generation is thrown away
+        self._latest: Matte | None = None
+        self._error: BaseException | None = None
+        self._finished = -1  # the highest sequence that has been processed, with or without success
+        self._frames = 0
+        self._dropped = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="eoam-worker", daemon=True)
+        self._thread.start()
+
+    def submit(self, frame: NDArray[np.uint8], sequence: int) -> None:
+        """Hand over a frame, (h, w, 4) uint8 BGRA; it replaces one that has not been begun.
+
+        Nothing is copied: the caller must not write to the array again. After `close()` the frame is ignored.
+        """
+        with self._changed:
+            if self._closing:
+                return
+            if self._pending is not None:
+                self._dropped += 1
+            self._pending = (frame, sequence)
+            self._changed.notify_all()
+
+    def latest(self) -> Matte | None:
+        """Return the newest matte, or None: none yet, none since a reset, the last frame failed, or closed."""
+        return self._latest
+
+    def reset(self) -> None:
+        """Forget the mattes, the frame that waits and the one in work: the source shows something else now."""
+        with self._changed:
+            self._generation += 1
+            self._pending = None
+            self._latest = None
+
+    def update_settings(self, settings: Settings) -> None:
+        """Use these settings from the next frame on."""
+        self._pipeline.settings = settings
+
+    def wait(self, sequence: int, timeout_s: float) -> Matte | None:
+        """Wait until the frame with this number, or a later one, has been processed; return the newest matte.
+
+        None means that it failed (see `error`), took longer than `timeout_s`, or that the worker was closed. For tests
+        and the command line; numbers must rise.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._finished >= sequence or self._closing, timeout_s)
+            return self._latest if self._finished >= sequence else None
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop the thread and close the pipeline; may be called more than once.
+
+        A frame in work is finished first. If that takes longer than `timeout_s` the thread is left behind, ends by
+        itself and closes the pipeline then; its result is thrown away.
+        """
+        with self._changed:
+            self._closing = True
+            self._generation += 1
+            self._pending = None
+            self._latest = None
+            self._changed.notify_all()
+        if threading.current_thread() is self._thread:
+            return
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            _LOG.warning("worker_close_timeout timeout_s=%.1f", timeout_s)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline; only its `settings` and its segmenter's size and name may be touched from outside."""
+        return self._pipeline
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why the last processed frame failed, or None if it did not."""
+        return self._error
+
+    @property
+    def frames(self) -> int:
+        """How many frames were processed with success."""
+        return self._frames
+
+    @property
+    def dropped(self) -> int:
+        """How many frames were replaced by a newer one before they were begun."""
+        return self._dropped
+
+    @property
+    def alive(self) -> bool:
+        """Whether frames are still taken."""
+        return self._thread.is_alive() and not self._closing
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # not even MemoryError may leave an old mask standing
+            with self._changed:
+                self._latest = None
+                self._error = error
+                self._closing = True
+                self._changed.notify_all()
+            _LOG.exception("worker_died error=%r", error)
+        finally:
+            self._pipeline.close()
+
+    def _work(self) -> None:
+        generation = 0
+        while True:
+            with self._changed:
+                while self._pending is None and not self._closing:
+                    self._changed.wait()
+                if self._closing or self._pending is None:
+                    return
+                (frame, sequence), self._pending = self._pending, None
+                is_new_source = generation != self._generation
+                generation = self._generation
+            if is_new_source:
+                self._pipeline.reset()
+            matte, error = self._process(frame, sequence)
+            del frame  # up to now it could not be reused by its owner
+            self._publish(matte, error, sequence, generation)
+
+    def _process(self, frame: NDArray[np.uint8], sequence: int) -> tuple[Matte | None, Exception | None]:
+        try:
+            return self._pipeline.process(frame, sequence), None
+        except Exception as error:
+            return None, error
+
+    def _publish(self, matte: Matte | None, error: Exception | None, sequence: int, generation: int) -> None:
+        with self._changed:
+            if error is not None and repr(error) != repr(self._error):
+                _LOG.error("frame_failed sequence=%d error=%r", sequence, error)  # once, not sixty times a second
+            self._error = error
+            if generation == self._generation:
+                self._latest = matte
+            self._frames += matte is not None
+            self._finished = max(self._finished, sequence)
+            self._changed.notify_all()
