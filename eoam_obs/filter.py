@@ -1,0 +1,298 @@
+"""One filter on one source: what happens on OBS's graphics thread, once per video tick.
+
+The tick: take the newest mask; hand the small picture staged a tick ago to the worker; draw the source into a texture
+and start shrinking it; draw a picture through a mask. However often OBS draws the source within a tick (program,
+preview, projector, screenshot), only the last step is repeated.
+
+Fail closed: there is something to draw only while `_shown` holds a picture with a mask of its own, or, in low latency,
+with a mask that is recent. Everything that goes wrong clears it, and nothing in here draws the raw source.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from eoam_core.installation import check_installation
+from eoam_core.settings import Settings, Timing, View
+from eoam_obs import libobs
+from eoam_obs.gpu import Canvas, MaskTexture, MatteEffect, PictureRing, Shrinker
+from eoam_obs.libobs import LibObs
+
+if TYPE_CHECKING:
+    from eoam_core.pipeline import Matte
+    from eoam_obs.matting import Matting
+
+_LOG: Final = logging.getLogger("eoam")
+_SECOND: Final = 1_000_000_000  # libobs counts nanoseconds
+_PAUSE_NS: Final = _SECOND // 2  # not drawn for so long: hidden, asleep; what was known is about another scene
+_STALE_NS: Final = {Timing.ALIGNED: 2 * _SECOND, Timing.LOW_LATENCY: _SECOND // 2}  # how old a mask may get
+_LOST_NS: Final = 2 * _SECOND  # a frame that takes longer is given up
+_RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
+# The one that is shown, the one the worker has, and the one being drawn.
+_PICTURES: Final = 3
+_NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
+
+_reported_names: Final[set[str]] = set()
+
+
+class Filter:
+    """The filter on `source`, an `obs_source_t` of ours; the filter does not own a reference to it.
+
+    The methods are called by libobs from several threads: `render` and `update` on the graphics thread, `suspend` and
+    `resume` on the UI thread, `destroy` on any. They take no lock, since a lock held while libobs waits for its own
+    would be a deadlock; each field has one writer, or is swapped as a whole.
+    """
+
+    def __init__(self, obs: LibObs, source: int, values: Mapping[str, object], defaults: Settings) -> None:
+        self._obs = obs
+        self._source = source
+        self._defaults = defaults
+        self._settings = defaults
+        self._suspended = False
+        self._problem = ""
+        self._last_error = ""
+        self._size = (0, 0)
+        self._frame_time = 0
+        self._since = 0  # mattes of older pictures are not used any more
+        self._retry_at = 0
+        self._in_flight: int | None = None
+        self._matte: Matte | None = None
+        self._shown: Canvas | None = None
+        self._matting: Matting | None = None
+        self._retired: list[Matting] = []
+        self._shrinker: Shrinker | None = None
+        self._pictures = PictureRing(lambda: Canvas(obs, libobs.GS_RGBA), limit=_PICTURES)
+        self._mask = MaskTexture(obs)
+        self._effect = MatteEffect(obs)
+        self.update(values)
+
+    def update(self, values: Mapping[str, object]) -> None:
+        """Take the stored settings; what this version does not know is left alone and logged once."""
+        parsed = Settings.from_mapping({**self._defaults.to_mapping(), **values})
+        for kind, names in (("unknown", parsed.unknown), ("adjusted", parsed.adjusted)):
+            new = sorted(set(names) - _reported_names)
+            if new:
+                _reported_names.update(new)
+                _LOG.warning("settings_%s names=%s", kind, ",".join(new))
+        self._settings = parsed.settings
+        matting = self._matting
+        if matting is not None:
+            matting.update_settings(parsed.settings)
+
+    def suspend(self) -> None:
+        """Draw nothing and stop the worker until `resume`."""
+        self._suspended = True
+        self._shown = None
+        matting, self._matting = self._matting, None
+        if matting is not None:
+            matting.close()
+
+    def resume(self) -> None:
+        """Start again, as if the source had just appeared."""
+        self._problem = ""
+        self._retry_at = 0
+        self._size = (0, 0)
+        self._suspended = False
+
+    def destroy(self) -> None:
+        """Stop the worker and free the GPU objects."""
+        self.suspend()
+        for matting in self._retired:
+            matting.close()
+        self._obs.obs_enter_graphics()
+        try:
+            self._free()
+        finally:
+            self._obs.obs_leave_graphics()
+
+    def status(self) -> str:
+        """Say in one line: model, milliseconds, frames, last error."""
+        matting, matte = self._matting, self._matte
+        problem = self._problem or (matting.error if matting is not None else "")
+        if self._suspended:
+            return "not running: the script is unloaded"
+        if problem:
+            return f"Nothing is shown. {problem}"
+        if matting is None or matte is None:
+            return "waiting for the first picture"
+        after = f"; last error: {self._last_error}" if self._last_error else ""
+        took = f"{matte.timings.total_ms:.1f} ms per mask ({matting.width}x{matting.height})"
+        return f"{matting.name}: {took}, {matting.frames} masks{after}"
+
+    def render(self) -> None:
+        """Draw the person, or nothing."""
+        if self._suspended:
+            return
+        now = self._obs.obs_get_video_frame_time()
+        try:
+            if now != self._frame_time:
+                paused = now - self._frame_time > _PAUSE_NS
+                self._frame_time = now
+                if now >= self._retry_at:
+                    self._advance(now, paused=paused)
+            self._draw()
+        except Exception as error:
+            self._fail(error, now)
+
+    def _advance(self, now: int, *, paused: bool) -> None:
+        obs = self._obs
+        target, parent = obs.obs_filter_get_target(self._source), obs.obs_filter_get_parent(self._source)
+        self._shown = None
+        if not target or not parent:
+            return
+        size = (obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target))
+        if size != self._size:
+            self._begin(*size, now)
+        elif paused:
+            self._forget(now)
+        matting, shrinker = self._matting, self._shrinker
+        if matting is None or shrinker is None:
+            return
+        self._collect(matting, now)
+        self._hand_over(matting, shrinker, now)
+        newest = self._capture(shrinker, target, parent, now)
+        self._shown = self._choose(newest, now)
+
+    def _begin(self, width: int, height: int, now: int) -> None:
+        """Start over with a source of another size; nothing of the old one is used again."""
+        self._forget(now)
+        self._pictures.destroy()
+        self._size = (width, height)
+        if not width or not height or self._problem:
+            self._retire()
+            return
+        from eoam_core.geometry import network_size
+
+        network_width, network_height = network_size(width, height)
+        matting = self._matting
+        if matting is not None and (matting.width, matting.height) == (network_width, network_height):
+            return
+        self._retire()
+        try:
+            from eoam_obs.matting import Matting
+        except Exception as error:  # a library that is missing, or one that is there and does not load
+            self._problem = _missing_libraries() or f"A library does not load: {error}"
+            _LOG.error("filter_cannot_run problem=%r", self._problem)
+            return
+        self._matting = Matting(network_height, network_width, self._settings)
+        self._shrinker = Shrinker(self._obs, network_width, network_height)
+        if self._suspended:  # on the UI thread, while this thread was busy here
+            self._retire()
+
+    def _retire(self) -> None:
+        matting, self._matting = self._matting, None
+        if matting is not None:
+            matting.close_soon()
+            self._retired = [*self._retired[-3:], matting]
+        shrinker, self._shrinker = self._shrinker, None
+        if shrinker is not None:
+            shrinker.destroy()
+
+    def _forget(self, now: int) -> None:
+        self._since = now
+        self._shown = self._matte = self._in_flight = None
+        shrinker, matting = self._shrinker, self._matting
+        if shrinker is not None:
+            shrinker.staged = None
+        if matting is not None:
+            matting.reset()
+
+    def _collect(self, matting: Matting, now: int) -> None:
+        """Take the newest mask to the GPU."""
+        matte = matting.latest()
+        if matte is not None and matte.sequence < self._since:
+            matte = None
+        if matte is not None and matte is not self._matte:
+            self._mask.upload(matte.mask.ctypes.data, matting.width, matting.height)
+        self._matte = matte
+        sent = self._in_flight
+        if sent is not None and (matting.is_done_with(sent) or now - sent > _LOST_NS):
+            self._in_flight = None
+        if matting.error:
+            self._last_error = matting.error
+
+    def _hand_over(self, matting: Matting, shrinker: Shrinker, now: int) -> None:
+        """Give the worker the picture that was staged a tick ago, if it has nothing to do.
+
+        Newest wins by not asking: a picture that the worker has no time for is never mapped or copied, and its texture
+        is free again a tick later.
+        """
+        if self._in_flight is not None or shrinker.staged is None:
+            return
+        sequence = shrinker.staged
+        with shrinker.fetched() as (address, linesize):
+            matting.submit(address, linesize, sequence)
+        self._in_flight = sequence
+
+    def _capture(self, shrinker: Shrinker, target: int, parent: int, now: int) -> Canvas:
+        """Draw the source into a texture and start shrinking it."""
+        obs = self._obs
+        # What is still staged is not kept: the picture drawn here takes its place.
+        keep = {self._in_flight, self._matte.sequence if self._matte is not None else None}
+        picture = self._pictures.next(now, keep=frozenset(number for number in keep if number is not None))
+        width, height = self._size
+        with picture.drawing(width, height):
+            # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
+            obs.gs_blend_state_push()
+            linear_before = obs.gs_set_linear_srgb(True)  # a screenshot must not see other colours than the programme
+            try:
+                obs.gs_blend_function_separate(
+                    libobs.GS_BLEND_SRCALPHA,
+                    libobs.GS_BLEND_INVSRCALPHA,
+                    libobs.GS_BLEND_ONE,
+                    libobs.GS_BLEND_INVSRCALPHA,
+                )
+                plain = not obs.obs_source_get_output_flags(parent) & (
+                    libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
+                )
+                if target == parent and plain:
+                    obs.obs_source_default_render(target)
+                else:
+                    obs.obs_source_video_render(target)
+            finally:
+                obs.gs_set_linear_srgb(linear_before)
+                obs.gs_blend_state_pop()
+        shrinker.stage(picture.texture, width, height, now)
+        return picture
+
+    def _choose(self, newest: Canvas, now: int) -> Canvas | None:
+        """Return the picture to show through the mask, or None: then nothing is drawn."""
+        matte, timing = self._matte, self._settings.timing
+        if matte is None or now - matte.sequence > _STALE_NS[timing]:
+            return None
+        return newest if timing is Timing.LOW_LATENCY else self._pictures.find(matte.sequence)
+
+    def _draw(self) -> None:
+        picture, settings = self._shown, self._settings
+        if picture is None or self._suspended:
+            return
+        half = max(settings.softness, _NARROWEST) / 2
+        low, high = settings.threshold - half, settings.threshold + half
+        self._effect.draw(picture.texture, self._mask.texture, low, high, show_mask=settings.view is View.MASK)
+
+    def _fail(self, error: Exception, now: int) -> None:
+        """Draw nothing for a while and start over, with new GPU objects."""
+        text = str(error) or type(error).__name__
+        if text != self._last_error:
+            _LOG.error("render_failed error=%r", error, exc_info=error)
+        self._last_error = text
+        self._retry_at = now + _RETRY_NS
+        self._forget(now)
+        self._size = (0, 0)
+        self._retire()
+        self._free()
+
+    def _free(self) -> None:
+        self._shown = None
+        shrinker, self._shrinker = self._shrinker, None
+        for part in (self._pictures, self._mask, self._effect, shrinker):
+            if part is not None:
+                part.destroy()
+
+
+def _missing_libraries() -> str:
+    """Say which libraries are missing and how to install them, or ""."""
+    missing = [part for part in check_installation() if not part.ok and part.name != "model"]
+    return " ".join(f"{part.name} is missing: {part.remedy}" for part in missing)

@@ -1,0 +1,325 @@
+"""libobs by ctypes: typed prototypes and constants, and nothing that decides anything.
+
+Two ways of calling, and the choice matters (libobs has locks, Python has one too):
+
+* `ctypes.CDLL` drops the GIL during the call. Everything that may lock, block, draw or call back goes this way: while
+  the UI thread waits for the graphics lock inside libobs, the graphics thread must be able to take the GIL.
+* `ctypes.PyDLL` keeps the GIL, which saves handing it over and back. Only setters and getters that take no lock and
+  call nobody.
+
+Handles are plain integers (0 is NULL). Text goes in as `str`, so that code written for `obspython`, whose functions
+have the same names and arguments, works with this object too.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import sys
+from collections.abc import Callable, Sequence
+from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any, Final
+
+from eoam_core.errors import InstallationError
+
+OBS_SOURCE_TYPE_FILTER: Final = 1
+OBS_SOURCE_VIDEO: Final = 1 << 0
+OBS_SOURCE_ASYNC: Final = 1 << 2
+OBS_SOURCE_CUSTOM_DRAW: Final = 1 << 3
+OBS_SOURCE_SRGB: Final = 1 << 15
+
+GS_R8: Final = 2
+GS_RGBA: Final = 3
+GS_BGRA: Final = 5
+GS_ZS_NONE: Final = 0
+GS_DYNAMIC: Final = 1 << 1
+GS_CLEAR_COLOR: Final = 1 << 0
+GS_BLEND_ZERO: Final = 0
+GS_BLEND_ONE: Final = 1
+GS_BLEND_SRCALPHA: Final = 4
+GS_BLEND_INVSRCALPHA: Final = 5
+
+OBS_EFFECT_BILINEAR_LOWRES: Final = 6
+OBS_EFFECT_AREA: Final = 9
+
+OBS_COMBO_TYPE_LIST: Final = 2
+OBS_COMBO_FORMAT_STRING: Final = 3
+OBS_TEXT_INFO: Final = 3
+OBS_TEXT_INFO_NORMAL: Final = 0
+OBS_TEXT_INFO_WARNING: Final = 1
+OBS_GROUP_NORMAL: Final = 1
+
+LOG_ERROR: Final = 100
+LOG_WARNING: Final = 200
+LOG_INFO: Final = 300
+LOG_DEBUG: Final = 400
+
+GetName = ctypes.CFUNCTYPE(c_void_p, c_void_p)
+Create = ctypes.CFUNCTYPE(c_void_p, c_void_p, c_void_p)
+Destroy = ctypes.CFUNCTYPE(None, c_void_p)
+GetSize = ctypes.CFUNCTYPE(c_uint32, c_void_p)
+GetDefaults = ctypes.CFUNCTYPE(None, c_void_p)
+GetProperties = ctypes.CFUNCTYPE(c_void_p, c_void_p)
+Update = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+Notify = ctypes.CFUNCTYPE(None, c_void_p)
+VideoTick = ctypes.CFUNCTYPE(None, c_void_p, c_float)
+VideoRender = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+ButtonClicked = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_void_p)
+
+
+class SourceInfo(ctypes.Structure):
+    """The part of `struct obs_source_info` that this project fills: the fields up to `video_render`.
+
+    The struct has grown with OBS and libobs refuses one that is larger than its own, so only this prefix is declared.
+    """
+
+    _fields_ = (
+        ("id", c_char_p),
+        ("type", c_int),
+        ("output_flags", c_uint32),
+        ("get_name", GetName),
+        ("create", Create),
+        ("destroy", Destroy),
+        ("get_width", GetSize),
+        ("get_height", GetSize),
+        ("get_defaults", GetDefaults),
+        ("get_properties", GetProperties),
+        ("update", Update),
+        ("activate", Notify),
+        ("deactivate", Notify),
+        ("show", Notify),
+        ("hide", Notify),
+        ("video_tick", VideoTick),
+        ("video_render", VideoRender),
+    )
+
+
+_SOURCE_INFO_ROOM: Final = 4096  # libobs reads info->version, far behind the prefix, whatever size it was told
+
+
+class Vec2(ctypes.Structure):
+    """`struct vec2`."""
+
+    _fields_ = (("x", c_float), ("y", c_float))
+
+
+class Vec4(ctypes.Structure):
+    """`struct vec4`; libobs loads it with aligned SSE moves, so make one with `aligned_zero_vec4` only."""
+
+    _fields_ = (("x", c_float), ("y", c_float), ("z", c_float), ("w", c_float))
+
+
+class Text(c_char_p):
+    """A `const char *` argument that takes `str`."""
+
+    @classmethod
+    def from_param(cls, value: Any) -> Any:
+        return c_char_p.from_param(value.encode() if isinstance(value, str) else value)
+
+
+# name: (result, arguments). Result c_void_p comes back as an int or None.
+_Prototypes = dict[str, tuple[Any, tuple[Any, ...]]]
+
+_BLOCKING: Final[_Prototypes] = {
+    # Variadic: the arguments beyond the declared ones must stay undeclared, or Apple's ARM convention breaks.
+    "blog": (None, (c_int, Text)),
+    "bfree": (None, (c_void_p,)),
+    "obs_get_version_string": (c_char_p, ()),
+    "obs_register_source_s": (None, (c_void_p, c_size_t)),
+    "obs_enable_source_type": (None, (Text, c_bool)),
+    "obs_source_get_display_name": (c_char_p, (Text,)),
+    "obs_source_get_name": (c_char_p, (c_void_p,)),
+    "obs_source_get_base_width": (c_uint32, (c_void_p,)),
+    "obs_source_get_base_height": (c_uint32, (c_void_p,)),
+    "obs_source_default_render": (None, (c_void_p,)),
+    "obs_source_video_render": (None, (c_void_p,)),
+    "obs_enter_graphics": (None, ()),
+    "obs_leave_graphics": (None, ()),
+    "obs_data_get_json": (c_char_p, (c_void_p,)),
+    "obs_data_has_user_value": (c_bool, (c_void_p, Text)),
+    "obs_data_set_string": (None, (c_void_p, Text, Text)),
+    "obs_data_set_double": (None, (c_void_p, Text, c_double)),
+    "obs_data_set_bool": (None, (c_void_p, Text, c_bool)),
+    "obs_data_set_default_string": (None, (c_void_p, Text, Text)),
+    "obs_data_set_default_double": (None, (c_void_p, Text, c_double)),
+    "obs_data_set_default_bool": (None, (c_void_p, Text, c_bool)),
+    "obs_properties_create": (c_void_p, ()),
+    "obs_properties_get": (c_void_p, (c_void_p, Text)),
+    "obs_properties_add_bool": (c_void_p, (c_void_p, Text, Text)),
+    "obs_properties_add_float_slider": (c_void_p, (c_void_p, Text, Text, c_double, c_double, c_double)),
+    "obs_properties_add_text": (c_void_p, (c_void_p, Text, Text, c_int)),
+    "obs_properties_add_list": (c_void_p, (c_void_p, Text, Text, c_int, c_int)),
+    "obs_properties_add_button2": (c_void_p, (c_void_p, Text, Text, c_void_p, c_void_p)),
+    "obs_property_list_add_string": (c_size_t, (c_void_p, Text, Text)),
+    "obs_property_set_description": (None, (c_void_p, Text)),
+    "obs_property_set_long_description": (None, (c_void_p, Text)),
+    "obs_property_text_set_info_type": (None, (c_void_p, c_int)),
+    "gs_effect_create_from_file": (c_void_p, (Text, POINTER(c_void_p))),
+    "gs_effect_destroy": (None, (c_void_p,)),
+    "gs_effect_loop": (c_bool, (c_void_p, Text)),
+    "gs_draw_sprite": (None, (c_void_p, c_uint32, c_uint32, c_uint32)),
+    "gs_texture_create": (c_void_p, (c_uint32, c_uint32, c_int, c_uint32, c_void_p, c_uint32)),
+    "gs_texture_destroy": (None, (c_void_p,)),
+    "gs_texture_set_image": (None, (c_void_p, c_void_p, c_uint32, c_bool)),
+    "gs_stagesurface_create": (c_void_p, (c_uint32, c_uint32, c_int)),
+    "gs_stagesurface_destroy": (None, (c_void_p,)),
+    "gs_stagesurface_map": (c_bool, (c_void_p, POINTER(c_void_p), POINTER(c_uint32))),
+    "gs_stagesurface_unmap": (None, (c_void_p,)),
+    "gs_stage_texture": (None, (c_void_p, c_void_p)),
+    "gs_texrender_create": (c_void_p, (c_int, c_int)),
+    "gs_texrender_destroy": (None, (c_void_p,)),
+    "gs_texrender_begin": (c_bool, (c_void_p, c_uint32, c_uint32)),
+    "gs_texrender_end": (None, (c_void_p,)),
+    "gs_clear": (None, (c_uint32, c_void_p, c_float, ctypes.c_uint8)),
+}
+
+_LEAF: Final[_Prototypes] = {
+    "obs_get_video_frame_time": (c_uint64, ()),
+    "obs_get_base_effect": (c_void_p, (c_int,)),
+    "obs_filter_get_target": (c_void_p, (c_void_p,)),
+    "obs_filter_get_parent": (c_void_p, (c_void_p,)),
+    "obs_source_get_output_flags": (c_uint32, (c_void_p,)),
+    "gs_effect_get_param_by_name": (c_void_p, (c_void_p, Text)),
+    "gs_effect_set_float": (None, (c_void_p, c_float)),
+    "gs_effect_set_vec2": (None, (c_void_p, POINTER(Vec2))),
+    "gs_effect_set_texture": (None, (c_void_p, c_void_p)),
+    "gs_effect_set_texture_srgb": (None, (c_void_p, c_void_p)),
+    "gs_texrender_reset": (None, (c_void_p,)),
+    "gs_texrender_get_texture": (c_void_p, (c_void_p,)),
+    "gs_set_linear_srgb": (c_bool, (c_bool,)),
+    "gs_framebuffer_srgb_enabled": (c_bool, ()),
+    "gs_enable_framebuffer_srgb": (None, (c_bool,)),
+    "gs_blend_state_push": (None, ()),
+    "gs_blend_state_pop": (None, ()),
+    "gs_enable_blending": (None, (c_bool,)),
+    "gs_blend_function": (None, (c_int, c_int)),
+    "gs_blend_function_separate": (None, (c_int, c_int, c_int, c_int)),
+    "gs_ortho": (None, (c_float, c_float, c_float, c_float, c_float, c_float)),
+}
+
+_Get = Callable[[int], int | None]
+_Do = Callable[[int], None]
+_Nothing = Callable[[], None]
+
+
+class LibObs:
+    """The functions of the libobs that is loaded in this process, with their argument types set.
+
+    Raises:
+        InstallationError: this process holds no libobs, or one that is too old.
+    """
+
+    blog: Callable[[int, str, bytes], None]
+    bfree: _Do
+    obs_get_version_string: Callable[[], bytes]
+    obs_register_source_s: Callable[[int, int], None]
+    obs_enable_source_type: Callable[[str, bool], None]
+    obs_source_get_display_name: Callable[[str], bytes | None]
+    obs_source_get_name: Callable[[int], bytes | None]
+    obs_source_get_base_width: Callable[[int], int]
+    obs_source_get_base_height: Callable[[int], int]
+    obs_source_default_render: _Do
+    obs_source_video_render: _Do
+    obs_enter_graphics: _Nothing
+    obs_leave_graphics: _Nothing
+    obs_data_get_json: Callable[[int], bytes | None]
+    obs_data_has_user_value: Callable[[int, str], bool]
+    obs_data_set_string: Callable[[int, str, str], None]
+    obs_data_set_double: Callable[[int, str, float], None]
+    obs_data_set_bool: Callable[[int, str, bool], None]
+    obs_data_set_default_string: Callable[[int, str, str], None]
+    obs_data_set_default_double: Callable[[int, str, float], None]
+    obs_data_set_default_bool: Callable[[int, str, bool], None]
+    obs_properties_create: Callable[[], int]
+    obs_properties_get: Callable[[int, str], int | None]
+    obs_properties_add_bool: Callable[[int, str, str], int]
+    obs_properties_add_float_slider: Callable[[int, str, str, float, float, float], int]
+    obs_properties_add_text: Callable[[int, str, str, int], int]
+    obs_properties_add_list: Callable[[int, str, str, int, int], int]
+    obs_properties_add_button2: Callable[[int, str, str, Any, int], int]
+    obs_property_list_add_string: Callable[[int, str, str], int]
+    obs_property_set_description: Callable[[int, str], None]
+    obs_property_set_long_description: Callable[[int, str], None]
+    obs_property_text_set_info_type: Callable[[int, int], None]
+    gs_effect_create_from_file: Callable[[str, Any], int | None]
+    gs_effect_destroy: _Do
+    gs_effect_loop: Callable[[int, str], bool]
+    gs_draw_sprite: Callable[[int, int, int, int], None]
+    gs_texture_create: Callable[[int, int, int, int, int | None, int], int | None]
+    gs_texture_destroy: _Do
+    gs_texture_set_image: Callable[[int, int, int, bool], None]
+    gs_stagesurface_create: Callable[[int, int, int], int | None]
+    gs_stagesurface_destroy: _Do
+    gs_stagesurface_map: Callable[[int, Any, Any], bool]
+    gs_stagesurface_unmap: _Do
+    gs_stage_texture: Callable[[int, int], None]
+    gs_texrender_create: Callable[[int, int], int | None]
+    gs_texrender_destroy: _Do
+    gs_texrender_begin: Callable[[int, int, int], bool]
+    gs_texrender_end: _Do
+    gs_clear: Callable[[int, int, float, int], None]
+    obs_get_video_frame_time: Callable[[], int]
+    obs_get_base_effect: _Get
+    obs_filter_get_target: _Get
+    obs_filter_get_parent: _Get
+    obs_source_get_output_flags: Callable[[int], int]
+    gs_effect_get_param_by_name: Callable[[int, str], int | None]
+    gs_effect_set_float: Callable[[int, float], None]
+    gs_effect_set_vec2: Callable[[int, Any], None]
+    gs_effect_set_texture: Callable[[int, int], None]
+    gs_effect_set_texture_srgb: Callable[[int, int], None]
+    gs_texrender_reset: _Do
+    gs_texrender_get_texture: _Get
+    gs_set_linear_srgb: Callable[[bool], bool]
+    gs_framebuffer_srgb_enabled: Callable[[], bool]
+    gs_enable_framebuffer_srgb: Callable[[bool], None]
+    gs_blend_state_push: _Nothing
+    gs_blend_state_pop: _Nothing
+    gs_enable_blending: Callable[[bool], None]
+    gs_blend_function: Callable[[int, int], None]
+    gs_blend_function_separate: Callable[[int, int, int, int], None]
+    gs_ortho: Callable[[float, float, float, float, float, float], None]
+
+    def __init__(self) -> None:
+        name = _library_name()
+        for library, prototypes in ((ctypes.CDLL(name), _BLOCKING), (ctypes.PyDLL(name), _LEAF)):
+            for symbol, (result, arguments) in prototypes.items():
+                try:
+                    function = library[symbol]
+                except AttributeError:
+                    raise InstallationError(
+                        f"libobs has no function {symbol}; OBS Studio 28 or newer is needed"
+                    ) from None
+                function.restype = result
+                function.argtypes = arguments
+                setattr(self, symbol, function)
+
+
+def _library_name() -> str | None:
+    """Name the libobs that OBS has loaded already: None is the process itself and what it is linked with."""
+    if sys.platform == "win32":
+        return "obs.dll"
+    if hasattr(ctypes.CDLL(None), "obs_register_source_s"):
+        return None
+    candidates: Sequence[str | None] = (ctypes.util.find_library("obs"), "libobs.so.30", "libobs.so.0")
+    for candidate in candidates:
+        if candidate is None:
+            continue
+        try:
+            ctypes.CDLL(candidate)
+        except OSError:
+            continue
+        return candidate
+    raise InstallationError("libobs is not loaded in this process; run this inside OBS Studio")
+
+
+def aligned_zero_vec4() -> tuple[int, object]:
+    """Return the address of a zero `struct vec4` on a 16-byte boundary, and the object that owns its memory."""
+    owner = ctypes.create_string_buffer(ctypes.sizeof(Vec4) + 15)
+    return (ctypes.addressof(owner) + 15) & ~15, owner
+
+
+def source_info_buffer() -> tuple[SourceInfo, object]:
+    """Return an empty `SourceInfo` and the larger zeroed buffer that it lies in; keep both."""
+    owner = ctypes.create_string_buffer(_SOURCE_INFO_ROOM)
+    return SourceInfo.from_buffer(owner), owner
