@@ -59,7 +59,7 @@ def cut_out(frame: Bytes, mask: Bytes, settings: Settings, *, premultiplied: boo
     if premultiplied:
         rgba[..., :3] = cv2.multiply(rgba[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
     else:
-        rgba[alpha == 0] = 0
+        rgba = cv2.copyTo(rgba, alpha, np.zeros_like(rgba))  # type: ignore[assignment]  # copies where alpha is not 0
     rgba[..., 3] = alpha
     return rgba
 
@@ -83,6 +83,17 @@ def place_over(frame: Bytes, mask: Bytes, settings: Settings, background: Bytes)
     share = alpha.astype(np.float32) / np.float32(255)
     person = np.ascontiguousarray(frame[..., :3])
     return cv2.blendLinear(person, background, share, 1 - share)  # type: ignore[return-value]
+
+
+def draw_mask(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
+    """Return the alpha that `frame` gets as an opaque grey picture, BGR, (h, w, 3) uint8: white is kept, black is cut.
+
+    Raises:
+        ValueError: as `cut_out`.
+    """
+    _check_frame(frame)
+    alpha = _own_alpha(frame, alpha_from_mask(mask, settings, height=frame.shape[0], width=frame.shape[1]))
+    return cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=8)

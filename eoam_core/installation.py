@@ -41,13 +41,17 @@ class Component:
     remedy: str
 
 
-def check_installation() -> tuple[Component, ...]:
-    """Look for Python, the libraries and the model file; never raises.
+def check_installation(model: Path | None = None) -> tuple[Component, ...]:
+    """Look for Python, the libraries and the model file (`model`, or the default one); never raises.
 
     The libraries are imported, since a package that is installed but does not load (a missing system library, a wheel
     for another Python) is as good as missing. Call it on the main thread first: numpy's first import belongs there.
     """
-    return (_check_python(), *(_check_library(*library) for library in _LIBRARIES), _check_model())
+    return (
+        _check_python(),
+        *(_check_library(*library) for library in _LIBRARIES),
+        _check_model(model or default_model_path()),
+    )
 
 
 def default_model_path() -> Path:
@@ -101,8 +105,7 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
     return Component(name=name, ok=ok, version=version, required=required, remedy="" if ok else command)
 
 
-def _check_model() -> Component:
-    path = default_model_path()
+def _check_model(path: Path) -> Component:
     required = str(path)
     restore = f"Put the project's eoam.onnx at {path}, or point {MODEL_ENVIRONMENT_VARIABLE} at it."
     try:

@@ -266,7 +266,10 @@ def _as_float(value: object) -> float | None:
     # A bool is a number to Python, but "threshold: true" in a scene file is a mistake.
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
     return number if math.isfinite(number) else None
 
 
