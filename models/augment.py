@@ -1,0 +1,215 @@
+"""Making one training sample: a portrait as it is, people composited into a room, or a room with nobody.
+
+Portraits alone teach "the middle is a person": in an empty room a quarter of the picture comes out as one. Composition
+cures that. All of it is OpenCV on uint8, a few milliseconds a sample on one core, and everything random comes from one
+generator, so a batch is a function of (seed, batch number) alone and a run can be resumed exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from .data import Image, Person, TrainingSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixConfig:
+    """Shares of the kinds of sample, as weights; each of the two by the shape of the batch (upright/square or wide)."""
+
+    portrait: float = 0.50  # EG1800 as photographed
+    street: float = 0.07  # ccp_upper as photographed: hair, bags, street
+    mixed: float = 0.06  # groups, children; machine-made masks, so few
+    composite: float = 0.29  # somebody in a room
+    empty: float = 0.08  # nobody in a room
+    wide_portrait: float = 0.22
+    wide_street: float = 0.05
+    wide_mixed: float = 0.05
+    wide_composite: float = 0.58
+    wide_empty: float = 0.10
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the fields as a plain dictionary, for a checkpoint's metadata."""
+        return asdict(self)
+
+    def weights(self, *, wide: bool) -> np.ndarray:
+        """Return the five shares, normalised, in the order portrait, street, mixed, composite, empty."""
+        names = ("portrait", "street", "mixed", "composite", "empty")
+        values = np.array([getattr(self, ("wide_" if wide else "") + name) for name in names])
+        return values / values.sum()
+
+
+class SampleMaker:
+    """Draws samples from a training set; stateless but for the data, so that every worker process can have one."""
+
+    def __init__(self, data: TrainingSet, mix: MixConfig):
+        self.data = data
+        self.mix = mix
+        # Drawing 150,000 normal numbers costs more than the network's share of a sample: one tile, shifted at random.
+        self.noise = np.random.default_rng(0).normal(0, 1, (512, 512, 3)).astype(np.float32)
+
+    def batch(self, seed: int, index: int, size: tuple[int, int], count: int) -> tuple[Image, Image]:
+        """Return `(count, h, w, 3)` BGR and `(count, h, w)` alpha, both uint8, for batch `index` of run `seed`."""
+        rng = np.random.default_rng((seed, index))
+        frames = np.empty((count, *size, 3), np.uint8)
+        alphas = np.empty((count, *size), np.uint8)
+        for i in range(count):
+            frames[i], alphas[i] = self.sample(rng, size)
+        return frames, alphas
+
+    def sample(self, rng: Generator, size: tuple[int, int]) -> tuple[Image, Image]:
+        """Return one sample: BGR `(h, w, 3)` and alpha `(h, w)`."""
+        height, width = size
+        kind = rng.choice(5, p=self.mix.weights(wide=width > 1.2 * height))
+        if kind <= 2:
+            people = (self.data.portraits, self.data.street, self.data.mixed)[kind]
+            frame, alpha = photographed(rng, people[rng.integers(len(people))], size)
+        else:
+            frame = self.room(rng, size)
+            alpha = np.zeros(size, np.uint8)
+            if kind == 3:
+                for _ in range(2 if rng.random() < 0.15 else 1):
+                    frame, alpha = self.add_person(rng, frame, alpha)
+        if rng.random() < 0.5:
+            frame, alpha = frame[:, ::-1], alpha[:, ::-1]
+        return self.degrade(rng, np.ascontiguousarray(frame)), np.ascontiguousarray(alpha)
+
+    def room(self, rng: Generator, size: tuple[int, int]) -> Image:
+        """Return a random part of a random room, `size` large."""
+        room = self.data.rooms[rng.integers(len(self.data.rooms))]
+        height, width = size
+        cover = max(height / room.shape[0], width / room.shape[1])
+        scale = cover * rng.uniform(1.0, 1.8)
+        slack_x, slack_y = room.shape[1] * scale - width, room.shape[0] * scale - height
+        stretch = rng.uniform(1.0, 1.15)
+        matrix = np.array(
+            [[scale * stretch, 0, -rng.uniform(0, 1) * slack_x], [0, scale, -rng.uniform(0, 1) * slack_y]], np.float32
+        )
+        frame = warp(room, matrix, size, border=cv2.BORDER_REFLECT_101)
+        if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
+            sigma = rng.uniform(0.5, 3.0)
+            frame = cv2.GaussianBlur(frame, (0, 0), sigma)
+        return tone(rng, frame, 0.25)
+
+    def add_person(self, rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
+        """Composite one person: mostly seated before the camera (on the lower edge), sometimes far, off-centre, cropped."""
+        height, width = alpha.shape
+        pick = rng.random()
+        people = self.data.portraits if pick < 0.62 else self.data.street if pick < 0.80 else self.data.cutouts
+        person = people[rng.integers(len(people))]
+        rows, columns = np.nonzero(person.alpha.max(1) > 127)[0], np.nonzero(person.alpha.max(0) > 127)[0]
+        if not len(rows):
+            return frame, alpha
+        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+        whole_body = people is self.data.cutouts
+        # The person's height in frame heights. A whole body is mostly enlarged until the frame cuts it at the chest.
+        share = rng.uniform(0.8, 2.6) if whole_body else rng.uniform(0.40, 1.25)
+        scale = share * height / (bottom - top)
+        if (right - left) * scale > 1.3 * width:
+            scale = 1.3 * width / (right - left)
+        head = rng.uniform(0.02, 0.45) * height  # where the top of the head comes, for bodies that are cut anyway
+        y = head if whole_body and share > 1 else height - (bottom - top) * scale + rng.uniform(0, 0.1) * height
+        if not whole_body and rng.random() < 0.15:
+            y += rng.uniform(0, 0.3) * height  # sunk below the edge: only head and shoulders
+        x = width * np.clip(rng.normal(0.5, 0.22), 0.0, 1.0) - (right - left) * scale / 2
+        stretch = rng.uniform(0.9, 1.1)
+        angle = np.deg2rad(rng.normal(0, 5))
+        linear = scale * np.array([[np.cos(angle) * stretch, -np.sin(angle)], [np.sin(angle) * stretch, np.cos(angle)]])
+        anchor = np.array([(left + right) / 2, bottom if y + (bottom - top) * scale >= height else top], float)
+        target = np.array([x + (right - left) * scale / 2, y + (anchor[1] - top) * scale])
+        matrix = np.column_stack([linear, target - linear @ anchor]).astype(np.float32)
+        colours = tone(rng, person.bgr, 0.2) if rng.random() < 0.5 else person.bgr
+        bgr = warp(colours, matrix, (height, width), border=cv2.BORDER_REPLICATE)
+        cover = warp(person.alpha, matrix, (height, width), border=cv2.BORDER_CONSTANT)
+        if not whole_body:
+            # Hard masks carry a rim of the old background: cut it off and soften, or the rim is what would be learnt.
+            cover = cv2.erode(cover, np.ones((3, 3), np.uint8))
+            cover = cv2.GaussianBlur(cover, (3, 3), 0)
+        weight = (cover.astype(np.float32) / 255)[..., None]
+        mixed = cv2.convertScaleAbs(frame + (bgr.astype(np.float32) - frame) * weight)
+        return mixed, np.maximum(alpha, cover)
+
+    def degrade(self, rng: Generator, frame: Image) -> Image:
+        """Do to the picture what cameras, rooms and drivers do: tone, blur, noise, compression, light from behind."""
+        height, width = frame.shape[:2]
+        frame = tone(rng, frame, 0.30)
+        if rng.random() < 0.15:
+            frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.4, 1.4))
+        elif rng.random() < 0.15:
+            small = cv2.resize(frame, None, fx=(f := rng.uniform(0.4, 0.8)), fy=f, interpolation=cv2.INTER_AREA)
+            frame = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        if rng.random() < 0.12:  # a lamp or a window: a bright or dark gradient over the picture
+            direction = rng.uniform(-1, 1, 2)
+            ramp = np.linspace(-1, 1, width)[None] * direction[0] + np.linspace(-1, 1, height)[:, None] * direction[1]
+            gain = (1 + 0.5 * ramp).astype(np.float32)
+            frame = cv2.convertScaleAbs(frame * gain[..., None])
+        if rng.random() < 0.35:
+            y, x = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
+            tile = self.noise[y : y + height, x : x + width]
+            frame = np.clip(frame + tile * rng.uniform(1, 12), 0, 255).astype(np.uint8)
+        if rng.random() < 0.20:
+            _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
+            frame = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+        return frame
+
+
+def photographed(rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:
+    """Return a whole photograph fitted to `size`, moved, turned, zoomed and stretched a little."""
+    height, width = size
+    h, w = person.alpha.shape
+    if width > 1.2 * height:
+        # Fill the wide frame; a portrait's lower part falls off, as with a person close to a webcam.
+        scale_x = scale_y = max(width / w, height / h) * rng.uniform(1.0, 1.3)
+        origin_y = -rng.uniform(0, 1) ** 1.5 * (h * scale_y - height)
+        origin_x = -rng.uniform(0, 1) * (w * scale_x - width)
+        linear = np.diag([scale_x, scale_y])
+        offset = np.array([origin_x, origin_y])
+    else:
+        zoom = rng.uniform(0.92, 1.5) if rng.random() < 0.85 else rng.uniform(0.6, 0.92)
+        stretch = rng.uniform(0.87, 1.15)
+        linear = np.diag([width / w * zoom * stretch, height / h * zoom / stretch])
+        if rng.random() < 0.4:
+            angle = np.deg2rad(rng.normal(0, 12))
+            turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+            linear = turn @ linear
+        # Zoomed in, any part may show; zoomed out, the body goes on to the lower edge (else its smeared border would).
+        shift_x = rng.uniform(-1, 1) * (abs(zoom - 1) / 2 + 0.04)
+        shift_y = rng.uniform(-1, 1) * (zoom - 1) / 2 if zoom > 1 else (1 - zoom) / 2
+        centre = np.array([width * (0.5 + shift_x), height * (0.5 + shift_y)])
+        offset = centre - linear @ np.array([w / 2, h / 2])
+    matrix = np.column_stack([linear, offset]).astype(np.float32)
+    alpha = warp(person.alpha, matrix, size, border=cv2.BORDER_REPLICATE)
+    return warp(person.bgr, matrix, size, border=cv2.BORDER_REPLICATE), alpha
+
+
+def warp(picture: Image, matrix: np.ndarray, size: tuple[int, int], *, border: int) -> Image:
+    """Warp to `(h, w)` = `size`; shrinks in steps of two first, since a bilinear warp alone would alias."""
+    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    while shrink < 0.6:
+        h, w = picture.shape[:2]
+        picture = cv2.resize(picture, (max(w // 2, 1), max(h // 2, 1)), interpolation=cv2.INTER_AREA)
+        factor = np.array([w / picture.shape[1], h / picture.shape[0]], np.float32)
+        matrix = matrix.copy()
+        matrix[:, :2] *= factor
+        shrink *= 2
+    return np.asarray(
+        cv2.warpAffine(picture, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR, borderMode=border), np.uint8
+    )
+
+
+def tone(rng: Generator, frame: Image, strength: float) -> Image:
+    """Change gamma, contrast, brightness, white balance and saturation by up to about `strength`."""
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[:, None]
+    gamma = np.exp(rng.normal(0, strength * 0.9))
+    gain = np.exp(rng.normal(0, strength * 0.5) + rng.normal(0, strength * 0.25, 3)).astype(np.float32)
+    curve = (ramp**gamma - 0.5) * gain + 0.5 + rng.normal(0, strength * 0.2)
+    table = np.clip(curve * 255, 0, 255).astype(np.uint8).reshape(1, 256, 3)
+    frame = np.asarray(cv2.LUT(frame, table), np.uint8)
+    if rng.random() < 0.4:
+        grey = cv2.cvtColor(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+        keep = float(np.clip(rng.normal(1, strength * 1.5), 0, 1.6))
+        frame = np.asarray(cv2.addWeighted(frame, keep, grey, 1 - keep, 0), np.uint8)
+    return frame

@@ -1,0 +1,56 @@
+"""The training loss: a mask that fits, edges that count, and the auxiliary loss that gives the three classes a meaning."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .net import BACKGROUND, EDGE, PORTRAIT
+
+# Classes in the edge band are few; without a weight the network would never predict them and CM would mean nothing.
+EDGE_CLASS_WEIGHT = 2.0
+EDGE_PIXEL_WEIGHT = 3.0  # as in SINet's recipe: the band around the outline decides what a viewer sees
+AUXILIARY_WEIGHT = 0.4
+
+
+def edge_band(alpha: Tensor, kernel: int) -> Tensor:
+    """Return dilate(alpha) - erode(alpha), `(n, 1, h, w)` in [0, 1]: the paper's edge area around the mask's outline."""
+    pad = kernel // 2
+    dilated = F.max_pool2d(alpha, kernel, 1, pad)
+    eroded = -F.max_pool2d(-alpha, kernel, 1, pad)
+    return dilated - eroded
+
+
+def class_targets(alpha: Tensor, stride: int, kernel: int) -> Tensor:
+    """Return the class of every cell, `(n, h/stride, w/stride)` int64: portrait, edge area or background."""
+    small = F.avg_pool2d(alpha, stride)
+    inside = (small > 0.5).float()
+    target = torch.where(inside > 0, PORTRAIT, BACKGROUND)
+    return torch.where(edge_band(inside, kernel) > 0.5, EDGE, target).squeeze(1)
+
+
+def soft_iou(logits: Tensor, alpha: Tensor) -> Tensor:
+    """Return `1 - IoU` of soft masks, averaged over the pictures that have a person: the metric itself, made smooth."""
+    p = torch.sigmoid(logits).flatten(1)
+    t = alpha.flatten(1)
+    intersection = (p * t).sum(1)
+    union = (p + t - p * t).sum(1)
+    present = (t.mean(1) > 0.002).float()
+    return ((1 - intersection / union.clamp_min(1)) * present).sum() / present.sum().clamp_min(1)
+
+
+def total_loss(logits: Tensor, f_e8: Tensor, f_e4: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Return the loss and its parts. `alpha` is `(n, 1, h, w)` in [0, 1]; the others are as Eoam returns them."""
+    band = edge_band(F.avg_pool2d(alpha, 4), 5)  # at 1/4: the band at full size costs as much as the network
+    weight = 1 + (EDGE_PIXEL_WEIGHT - 1) * F.interpolate(band, scale_factor=4.0, mode="nearest")
+    mask = (F.binary_cross_entropy_with_logits(logits, alpha, reduction="none") * weight).mean()
+    iou = soft_iou(logits, alpha)
+    classes = torch.ones(3)
+    classes[EDGE] = EDGE_CLASS_WEIGHT
+    classes = classes.to(logits)
+    auxiliary = F.cross_entropy(f_e8, class_targets(alpha, 8, 3), classes) + F.cross_entropy(
+        f_e4, class_targets(alpha, 4, 5), classes
+    )
+    loss = mask + iou + AUXILIARY_WEIGHT * auxiliary
+    return loss, {"mask": mask.item(), "iou": iou.item(), "auxiliary": auxiliary.item()}

@@ -1,0 +1,313 @@
+"""Train the EOAM network on a CPU or a GPU; stop and go on at any time.
+
+    python -m models.train --data ../shared/data --run first --samples 500000
+    python -m models.train --data ../shared/data --run first --resume
+
+A checkpoint (`models/runs/NAME/last.safetensors`, also copied to `--keep FILE`) holds weights, their moving average, the
+optimiser's state and, as JSON in its header, the configuration, the seed, the hash of the data and the validation figures.
+There is no pickle in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+from tqdm import tqdm
+
+from .augment import MixConfig, SampleMaker
+from .data import DataError, Person, TrainingSet, read_pairs, read_rooms, read_training_set, validation_ids
+from .losses import total_loss
+from .metrics import foreground_iou
+from .net import Eoam, NetConfig, count_parameters
+
+RUNS = Path(__file__).parent / "runs"
+# (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
+SMALL_SIZES = {(160, 160): 0.5, (112, 192): 0.4, (192, 112): 0.1}
+FULL_SIZES = {(224, 224): 0.5, (144, 256): 0.4, (256, 144): 0.1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Everything that decides the outcome of a run besides the data; saved in its checkpoints."""
+
+    samples: int = 500_000
+    batch: int = 32  # larger ones take fewer steps in the same time, and steps are what a small network needs
+    rate: float = 4e-3  # peak of the one-cycle schedule; 21 K parameters bear a high one
+    warmup: float = 0.03  # share of the run
+    decay: float = 0.01  # AdamW, on dense convolutions only: depthwise kernels and affines must keep their scale
+    average: float = 0.999  # moving average of the weights; what is evaluated and exported
+    small_share: float = 0.5  # share of the run on SMALL_SIZES
+    seed: int = 1
+
+    @property
+    def steps(self) -> int:
+        """Number of optimiser steps of the whole run."""
+        return max(1, self.samples // self.batch)
+
+
+class Batches(Dataset[tuple[Tensor, Tensor]]):
+    """Batch number -> (BGR `(n, h, w, 3)` uint8, alpha `(n, h, w)` uint8): a pure function of seed and number."""
+
+    def __init__(self, data: TrainingSet, config: TrainConfig, mix: MixConfig):
+        self.maker = SampleMaker(data, mix)
+        self.config = config
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        sizes = SMALL_SIZES if index < self.config.small_share * self.config.steps else FULL_SIZES
+        draw = np.random.default_rng((self.config.seed, index, 1))
+        size = list(sizes)[draw.choice(len(sizes), p=list(sizes.values()))]
+        frames, alphas = self.maker.batch(self.config.seed, index, size, self.config.batch)
+        return torch.from_numpy(frames), torch.from_numpy(alphas)
+
+
+class Onwards(Sampler[int]):
+    """The batch numbers from `start` to `stop`, in order."""
+
+    def __init__(self, start: int, stop: int):
+        self.start, self.stop = start, stop
+
+    def __iter__(self):  # type: ignore[no-untyped-def]
+        return iter(range(self.start, self.stop))
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def rate_at(step: int, config: TrainConfig) -> float:
+    """One-cycle learning rate: linear up, cosine down to a hundredth of the peak."""
+    progress = step / config.steps
+    if progress < config.warmup:
+        return config.rate * (0.02 + 0.98 * progress / config.warmup)
+    turn = (progress - config.warmup) / (1 - config.warmup)
+    return config.rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * turn)))
+
+
+def make_optimiser(net: Eoam, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW with weight decay on dense convolutions alone."""
+    dense = [p for p in net.parameters() if p.ndim == 4 and p.shape[1] > 1]
+    rest = [p for p in net.parameters() if not (p.ndim == 4 and p.shape[1] > 1)]
+    return torch.optim.AdamW([{"params": dense, "weight_decay": config.decay}, {"params": rest, "weight_decay": 0.0}])
+
+
+def to_input(bgr: Tensor, device: torch.device) -> Tensor:
+    """Turn `(n, h, w, 3)` uint8 BGR into `(n, 3, h, w)` float RGB in [0, 1], channels last."""
+    return bgr.to(device).permute(0, 3, 1, 2).flip(1).float().div_(255).contiguous(memory_format=torch.channels_last)
+
+
+# ------------------------------------------------------------------------------------------------------ checkpoints
+def save_checkpoint(
+    path: Path, net: Eoam, average: Eoam, optimiser: torch.optim.AdamW, step: int, header: dict[str, object]
+) -> None:
+    """Write everything a run needs to go on; through a temporary file, so that a stop leaves the previous one whole."""
+    tensors = {f"net.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+    tensors |= {f"average.{k}": v.detach().cpu().contiguous() for k, v in average.state_dict().items()}
+    for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
+        state = optimiser.state.get(p, {})
+        tensors |= {f"adam.{i}.{k}": v.detach().cpu().contiguous() for k, v in state.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, partial, {"eoam": json.dumps({**header, "step": step}, sort_keys=True)})
+    partial.replace(path)
+
+
+def read_header(path: Path) -> dict[str, object]:
+    """Return a checkpoint's JSON header."""
+    with safe_open(path, "pt") as file:
+        header: dict[str, object] = json.loads((file.metadata() or {}).get("eoam", "{}"))
+    if "net" not in header:
+        raise DataError(f"{path} is not a checkpoint of this project (its header has no network configuration).")
+    return header
+
+
+def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
+    """Return the network of a checkpoint in eval mode; `prefix` "average" (the moving average) or "net"."""
+    net = Eoam(NetConfig(**read_header(path)["net"]))  # type: ignore[arg-type]
+    with safe_open(path, "pt") as file:
+        names = [n for n in file.keys() if n.startswith(prefix + ".")]
+        net.load_state_dict({n[len(prefix) + 1 :]: file.get_tensor(n) for n in names})
+    return net.eval()
+
+
+def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
+    """Put a checkpoint's optimiser state back."""
+    with safe_open(path, "pt") as file:
+        for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
+            names = [n for n in file.keys() if n.startswith(f"adam.{i}.")]
+            optimiser.state[p] = {n.split(".", 2)[2]: file.get_tensor(n).to(p.device) for n in names}
+            if "step" in optimiser.state[p]:
+                optimiser.state[p]["step"] = optimiser.state[p]["step"].cpu()
+
+
+# ------------------------------------------------------------------------------------------------------- validation
+class Validation:
+    """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty."""
+
+    def __init__(self, data: Path):
+        people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
+        rooms = read_rooms(data, "val")
+        self.portraits = people
+        maker = SampleMaker(TrainingSet(people, people, people, people, rooms, ""), MixConfig())
+        rng = np.random.default_rng(7)
+        self.composites: list[Person] = []
+        for _ in range(96):
+            empty = np.zeros((144, 256), np.uint8)
+            self.composites.append(Person(*maker.add_person(rng, maker.room(rng, (144, 256)), empty)))
+        self.rooms = [cv2.resize(r, (256, 144), interpolation=cv2.INTER_AREA) for r in rooms]
+
+    def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
+        """Return fg (portraits at 224x224), fg in rooms (256x144) and the mean share of an empty room called person."""
+        net.eval()
+        portrait = [score(net, p, (224, 224), device) for p in self.portraits]
+        room = [score(net, p, (144, 256), device) for p in self.composites if p.alpha.max() > 127]
+        empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
+        return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
+
+
+def mean100(values: list[float]) -> float:
+    """Mean, in per cent, to two places."""
+    return round(100 * float(np.mean(values)), 2)
+
+
+def predict(net: Eoam, bgr: np.ndarray, device: torch.device) -> np.ndarray:
+    """Return the mask logits `(h, w)` of one BGR picture whose size the network takes."""
+    with torch.no_grad():
+        logits = net(to_input(torch.from_numpy(bgr)[None], device))
+    return np.asarray(logits[0, 0].cpu().numpy())
+
+
+def score(net: Eoam, person: Person, size: tuple[int, int], device: torch.device) -> float:
+    """Foreground IoU at the picture's own size of the network run at `size` (h, w)."""
+    small = cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA)
+    h, w = person.alpha.shape
+    logits = cv2.resize(predict(net, small, device), (w, h), interpolation=cv2.INTER_LINEAR)
+    return foreground_iou(logits > 0, person.alpha > 127)
+
+
+# --------------------------------------------------------------------------------------------------------- training
+def train(args: argparse.Namespace) -> Path:
+    """Run or resume a training; return the last checkpoint's path. Raises DataError."""
+    last = RUNS / args.run / "last.safetensors"
+    config = TrainConfig(
+        samples=args.samples, batch=args.batch, rate=args.rate, seed=args.seed, small_share=args.small_share
+    )
+    net_config, mix, start = NetConfig(), MixConfig(), 0
+    resume = last if last.is_file() else args.keep
+    if args.resume:
+        if resume is None or not resume.is_file():
+            raise DataError(f"{last} does not exist: there is no run named {args.run} to resume (--run NAME).")
+        header = read_header(resume)
+        config = TrainConfig(**header["train"])  # type: ignore[arg-type]
+        net_config, mix = NetConfig(**header["net"]), MixConfig(**header["mix"])  # type: ignore[arg-type]
+        start = int(header["step"])  # type: ignore[call-overload]
+    elif last.is_file():
+        raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
+
+    device = torch.device("cuda" if args.device == "auto" and torch.cuda.is_available() else args.device.replace("auto", "cpu"))
+    torch.set_num_threads(args.threads)
+    # Before the first picture: a loader process forked from one whose OpenCV has threads waits for them for ever.
+    cv2.setNumThreads(0)
+    torch.manual_seed(config.seed)
+    data = read_training_set(args.data)
+    validation = Validation(args.data)
+    net = Eoam(net_config).to(device, memory_format=torch.channels_last)
+    average = Eoam(net_config).to(device, memory_format=torch.channels_last)
+    average.load_state_dict(net.state_dict())
+    optimiser = make_optimiser(net, config)
+    if args.resume:
+        if header["data_sha256"] != data.sha256:
+            raise DataError(f"{args.data} is not what run {args.run} was trained on (its hash differs): start a new run.")
+        net.load_state_dict(load_weights(resume, prefix="net").state_dict())
+        average.load_state_dict(load_weights(resume).state_dict())
+        load_optimiser(resume, optimiser)
+    base = {"net": net_config.to_dict(), "mix": mix.to_dict(), "train": asdict(config), "data_sha256": data.sha256}
+    print(f"{count_parameters(net)} parameters, step {start} of {config.steps}, {device}, data {data.sha256[:12]}", flush=True)
+
+    loader = DataLoader(
+        Batches(data, config, mix),
+        batch_size=None,
+        sampler=Onwards(start, config.steps),
+        num_workers=args.workers,
+        prefetch_factor=6 if args.workers else None,
+    )
+    figures: dict[str, float] = {}
+    running, seen, began = 0.0, 0, time.monotonic()
+    bar = tqdm(total=config.steps, initial=start, unit="step", disable=not sys.stderr.isatty())
+    for step, (frames, alphas) in enumerate(loader, start):
+        net.train()
+        for group in optimiser.param_groups:
+            group["lr"] = rate_at(step, config)
+        alpha = alphas.to(device).float().div_(255)[:, None]
+        logits, f_e8, f_e4 = net(to_input(frames, device))
+        loss, _parts = total_loss(logits, f_e8, f_e4, alpha)
+        if not torch.isfinite(loss):
+            raise DataError(f"The loss is {loss.item()} at step {step}: lower --rate (now {config.rate}).")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        optimiser.step()
+        keep = min(config.average, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mean, value in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(value, 1 - keep)
+                else:
+                    mean.copy_(value)
+        running, seen = running + loss.item(), seen + 1
+        bar.update()
+        done = step + 1
+        if done % args.every == 0 or done == config.steps:
+            figures = validation(average, device)
+            pace = (time.monotonic() - began) / seen / config.batch * 1000
+            line = " ".join(f"{k}={v}" for k, v in figures.items())
+            tqdm.write(f"step={done}/{config.steps} loss={running / seen:.4f} {line} ms_per_sample={pace:.1f}")
+            sys.stdout.flush()
+            running, seen, began = 0.0, 0, time.monotonic()
+            save_checkpoint(last, net, average, optimiser, done, {**base, **figures})
+            if args.keep:
+                args.keep.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(last, args.keep)
+    bar.close()
+    return last
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    parser = argparse.ArgumentParser(prog="python -m models.train", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--run", default="eoam", help="name of the run, a folder in models/runs")
+    parser.add_argument("--resume", action="store_true", help="go on where the run's last checkpoint stands")
+    parser.add_argument("--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)")
+    parser.add_argument("--samples", type=int, default=TrainConfig.samples)
+    parser.add_argument("--batch", type=int, default=TrainConfig.batch)
+    parser.add_argument("--rate", type=float, default=TrainConfig.rate)
+    parser.add_argument("--seed", type=int, default=TrainConfig.seed)
+    parser.add_argument("--small-share", type=float, default=TrainConfig.small_share)
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
+    parser.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
+    args = parser.parse_args(argv)
+    try:
+        print(f"wrote {train(args)}")
+    except DataError as error:
+        print(f"models.train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
