@@ -1,0 +1,45 @@
+"""A real OBS for the tests of this folder, started as few times as possible: once per module where that will do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from obs_helpers import Starter
+from obs_session import missing_programs, virtual_display
+from toy_model import write_brightness_model
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    missing = missing_programs()
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker("obs")
+        if missing and os.environ.get("EOAM_REQUIRE_OBS") != "1":
+            item.add_marker(pytest.mark.skip(reason=f"not installed: {', '.join(missing)}"))
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    missing = missing_programs()
+    if missing:
+        pytest.fail(f"EOAM_REQUIRE_OBS=1, but these are not installed: {', '.join(missing)}")
+    with virtual_display() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def brightness_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("model") / "brightness.onnx"
+    write_brightness_model(file)
+    return file
+
+
+@pytest.fixture(scope="module")
+def start_obs(display: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    with ExitStack() as stack:
+        yield Starter(display, tmp_path_factory, stack)

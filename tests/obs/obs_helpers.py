@@ -1,0 +1,115 @@
+"""What the tests of this folder share: starting OBS, having it do things, looking at pictures."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from clips import Picture
+from obs_session import REPOSITORY, Collection, Ended, Json, ObsSession
+
+SCRIPT = REPOSITORY / "obs_eoam.py"
+PROBE = Path(__file__).parent / "probe_script.py"
+# The toy model's mask is exact, so nothing may touch it up where a test computes what must come out.
+PLAIN = {"contour_fill": False, "smoothing": 0.0}
+
+
+class Probe:
+    """Has probe_script.py do something on OBS's UI thread."""
+
+    def __init__(self, obs: ObsSession, folder: Path) -> None:
+        self._obs = obs
+        self._folder = folder
+        self._numbers = itertools.count(1)
+
+    def __call__(self, name: str, /, **arguments: object) -> Any:
+        number = next(self._numbers)
+        command = self._folder / "command.json"
+        command.with_suffix(".part").write_text(json.dumps({"id": number, "name": name, "arguments": arguments}))
+        command.with_suffix(".part").rename(command)
+        self._obs.request("CreateScene", sceneName=f"probe {number}")  # the event that wakes the script
+        file = self._folder / f"answer-{number}.json"
+        self._obs.wait(file.exists, f"the probe's answer to {name}")
+        self._obs.request("RemoveScene", sceneName=f"probe {number}")
+        answer = json.loads(file.read_text())
+        assert "error" not in answer, f"{name}: {answer['error']}"
+        return answer["result"]
+
+
+class Starter:
+    """Starts OBS sessions and ends them with the fixture."""
+
+    def __init__(self, display: str, factory: pytest.TempPathFactory, stack: ExitStack) -> None:
+        self._display = display
+        self._factory = factory
+        self._stack = stack
+
+    def __call__(
+        self,
+        collections: Mapping[str, Sequence[Json]],
+        *,
+        scripts: Mapping[str, Sequence[tuple[Path, Json]]] | None = None,
+        environment: Mapping[str, str] | None = None,
+        canvas: tuple[int, int] = (640, 360),
+    ) -> ObsSession:
+        folder = self._factory.mktemp("obs")
+        everywhere = [(SCRIPT, {}), (PROBE, {})]
+        given = scripts or {}
+        session = ObsSession(
+            folder,
+            self._display,
+            {name: Collection(sources, given.get(name, everywhere)) for name, sources in collections.items()},
+            canvas=canvas,
+            environment={"EOAM_PROBE": str(folder), **(environment or {})},
+        )
+        return self._stack.enter_context(session)
+
+
+def crash_report(ended: Ended, obs: ObsSession) -> str:
+    """Say how OBS ended, with the Python stacks if it crashed: they tell whose crash it is."""
+    stacks = obs.folder / "crash.txt"
+    text = stacks.read_text() if stacks.exists() else ""
+    tail = "\n".join(ended.output.splitlines()[-40:])
+    return f"exit code {ended.exit_code}, leaks {ended.leaks}\nPython stacks: {text or 'none'}\nlog:\n{tail}"
+
+
+def save_picture(file: Path, picture: Picture) -> Path:
+    """Write (h, w, 3) uint8 BGR as PNG."""
+    assert cv2.imwrite(str(file), picture)
+    return file
+
+
+def is_empty(picture: Picture) -> bool:
+    """Whether nothing at all is drawn: no alpha, and no colour under it."""
+    return not picture.any()
+
+
+def is_drawn(picture: Picture) -> bool:
+    """Whether anything is drawn."""
+    return bool(picture[..., 3].any())
+
+
+def brightest_hidden(picture: Picture) -> int:
+    """Return the largest colour value where alpha is 0."""
+    hidden = picture[picture[..., 3] == 0]
+    return int(hidden.max()) if hidden.size else 0
+
+
+def disc(width: int, height: int, *, ground: int = 40, colour: tuple[int, int, int] = (250, 225, 205)) -> Picture:
+    """Draw the stand-in for a person: a bright disc, left of and above the middle, on a dark wall with a lamp."""
+    picture = np.full((height, width, 3), ground, np.uint8)
+    picture[height * 3 // 4 :, width * 3 // 4 :] = (20, 90, 30)
+    cv2.circle(picture, disc_centre(width, height), min(width, height) // 5, colour, -1)
+    return picture
+
+
+def disc_centre(width: int, height: int) -> tuple[int, int]:
+    """Return the (x, y) of the disc's centre."""
+    return width // 3, height // 3

@@ -1,0 +1,131 @@
+"""An OBS script for the tests: does on OBS's UI thread what a user does with the mouse.
+
+The tests write command.json into $EOAM_PROBE and cause any frontend event; the answer is written beside it.
+"""
+
+import ctypes
+import faulthandler
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+
+import obspython as obs
+
+_FOLDER = Path(os.environ["EOAM_PROBE"])
+_done = set()
+
+
+def script_load(settings):
+    # OBS 29 has crashed at exit without any script; the Python stacks tell whose crash it is.
+    if not faulthandler.is_enabled():
+        faulthandler.enable((_FOLDER / "crash.txt").open("w"))
+    obs.obs_frontend_add_event_callback(_on_event)
+
+
+def _on_event(event):
+    try:
+        command = json.loads((_FOLDER / "command.json").read_text())
+    except (OSError, ValueError):
+        return
+    if command["id"] in _done:
+        return
+    _done.add(command["id"])
+    try:
+        answer = {"result": _COMMANDS[command["name"]](**command["arguments"])}
+    except Exception as error:
+        answer = {"error": repr(error)}
+    file = _FOLDER / f"answer-{command['id']}.json"
+    file.with_suffix(".part").write_text(json.dumps(answer))
+    file.with_suffix(".part").rename(file)
+
+
+def _unload():
+    sys.modules["obs_eoam"].script_unload()
+
+
+def _load():
+    module = sys.modules["obs_eoam"]
+    settings = obs.obs_data_create()
+    try:
+        module.script_defaults(settings)
+        module.script_update(settings)
+        module.script_load(settings)
+    finally:
+        obs.obs_data_release(settings)
+
+
+def _reload():
+    """What the button Reload does: PyImport_ReloadModule executes the file again in the same module."""
+    _unload()
+    importlib.reload(sys.modules["obs_eoam"])
+    _load()
+
+
+def _set_default(name, value):
+    settings = obs.obs_data_create_from_json(json.dumps({name: value}))
+    try:
+        sys.modules["obs_eoam"].script_update(settings)
+    finally:
+        obs.obs_data_release(settings)
+
+
+def _script_panel():
+    properties = sys.modules["obs_eoam"].script_properties()
+    try:
+        return _items(properties)
+    finally:
+        obs.obs_properties_destroy(properties)
+
+
+def _filter_panel(source, name, press=""):
+    parent = obs.obs_get_source_by_name(source)
+    found = obs.obs_source_get_filter_by_name(parent, name)
+    properties = obs.obs_source_properties(found)
+    try:
+        if press:
+            obs.obs_property_button_clicked(obs.obs_properties_get(properties, press), found)
+        return _items(properties)
+    finally:
+        obs.obs_properties_destroy(properties)
+        obs.obs_source_release(found)
+        obs.obs_source_release(parent)
+
+
+def _type_panel():
+    properties = obs.obs_get_source_properties("eoam_background_removal")
+    try:
+        return _items(properties)
+    finally:
+        obs.obs_properties_destroy(properties)
+
+
+def _items(properties):
+    # obspython cannot walk the list: obs_property_next takes a pointer to a pointer.
+    libobs = ctypes.CDLL(None)
+    libobs.obs_properties_first.restype = ctypes.c_void_p
+    libobs.obs_properties_first.argtypes = [ctypes.c_void_p]
+    libobs.obs_property_next.restype = ctypes.c_bool
+    libobs.obs_property_next.argtypes = [ctypes.POINTER(ctypes.c_void_p)]
+    for getter in (libobs.obs_property_name, libobs.obs_property_description):
+        getter.restype = ctypes.c_char_p
+        getter.argtypes = [ctypes.c_void_p]
+    item = ctypes.c_void_p(libobs.obs_properties_first(int(properties)))
+    items = {}
+    while item.value:
+        items[libobs.obs_property_name(item).decode()] = libobs.obs_property_description(item).decode()
+        if not libobs.obs_property_next(ctypes.byref(item)):
+            break
+    return items
+
+
+_COMMANDS = {
+    "unload": _unload,
+    "load": _load,
+    "reload": _reload,
+    "set_default": _set_default,
+    "script_panel": _script_panel,
+    "filter_panel": _filter_panel,
+    "type_panel": _type_panel,
+}

@@ -1,0 +1,151 @@
+"""The script is reloaded, unloaded, loaded and left out while filters live; OBS is ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from obs_helpers import (
+    PLAIN,
+    PROBE,
+    Probe,
+    Starter,
+    brightest_hidden,
+    crash_report,
+    disc,
+    is_drawn,
+    is_empty,
+    save_picture,
+)
+from obs_session import CAMERA, FILTER, FILTER_ID, Json, ObsSession, filter_entry, image_entry
+
+from eoam_core.settings import Settings, describe_settings
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
+    file = save_picture(tmp_path_factory.mktemp("pictures") / "disc.png", disc(640, 360))
+    return [image_entry(file, filter_entry(**PLAIN))]
+
+
+@pytest.fixture(scope="module")
+def obs(start_obs: Starter, brightness_model: Path, sources: list[Json]) -> ObsSession:
+    session = start_obs(
+        {"With": sources, "Without": sources},
+        scripts={"Without": [(PROBE, {})]},
+        environment={"EOAM_MODEL": str(brightness_model)},
+    )
+    session.wait_for_picture(is_drawn, "the person")
+    return session
+
+
+@pytest.fixture(scope="module")
+def probe(obs: ObsSession) -> Probe:
+    return Probe(obs, obs.folder)
+
+
+def stays_empty(obs: ObsSession, frames: int = 6) -> None:
+    for _ in range(frames):
+        assert is_empty(obs.screenshot())
+        obs.wait_frames(1)
+
+
+def test_the_script_panel_shows_installation_status_and_defaults(obs: ObsSession, probe: Probe) -> None:
+    panel = probe("script_panel")
+    assert "onnxruntime" in panel["installation"]
+    assert "numpy" in panel["installation"]
+    assert "brightness 1: " in panel["status"]
+    assert "ms per mask (256x144)" in panel["status"]
+    assert {info.name: info.label for info in describe_settings()}.items() <= panel.items()
+    assert not [name for name in panel if name.startswith("missing_")]
+
+
+def test_the_filter_panel_shows_the_settings_and_its_button_renews_the_status(obs: ObsSession, probe: Probe) -> None:
+    before = probe("filter_panel", source=CAMERA, name=FILTER)
+    assert [name for name in before if name not in ("status", "refresh")] == [info.name for info in describe_settings()]
+    obs.wait_frames(5)
+    after = probe("filter_panel", source=CAMERA, name=FILTER, press="refresh")
+    assert "masks" in after["status"]
+    assert after["status"] != before["status"]
+
+
+def test_a_panel_without_a_filter_has_the_settings_only(probe: Probe) -> None:
+    assert list(probe("type_panel")) == [info.name for info in describe_settings()]
+
+
+def test_new_filters_take_the_scripts_defaults_and_keep_them(obs: ObsSession, probe: Probe) -> None:
+    probe("set_default", name="threshold", value=0.8)
+    obs.request("CreateSourceFilter", sourceName=CAMERA, filterName="second", filterKind=FILTER_ID, filterSettings={})
+    probe("set_default", name="threshold", value=0.3)
+
+    def threshold(name: str) -> float:
+        found = obs.request("GetSourceFilter", sourceName=CAMERA, filterName=name)["filterSettings"]
+        return float(found["threshold"])
+
+    assert threshold("second") == pytest.approx(0.8)
+    assert threshold(FILTER) == pytest.approx(Settings().threshold)
+    obs.request("RemoveSourceFilter", sourceName=CAMERA, filterName="second")
+
+
+def test_an_unloaded_script_leaves_filters_that_draw_nothing(obs: ObsSession, probe: Probe) -> None:
+    obs.wait_for_picture(is_drawn, "the person")
+    probe("unload")
+    stays_empty(obs)
+    assert "refresh" not in probe("filter_panel", source=CAMERA, name=FILTER)
+    probe("unload")  # twice is once
+    obs.set_filter(threshold=0.6)
+    stays_empty(obs, 2)
+    probe("load")
+    obs.wait_for_picture(is_drawn, "the person again")
+    probe("load")
+    obs.wait_for_picture(is_drawn, "the person still")
+
+
+def test_a_filter_added_while_the_script_is_unloaded_starts_with_the_script(obs: ObsSession, probe: Probe) -> None:
+    probe("unload")
+    obs.request("RemoveSourceFilter", sourceName=CAMERA, filterName=FILTER)
+    obs.request("CreateSourceFilter", sourceName=CAMERA, filterName=FILTER, filterKind=FILTER_ID, filterSettings=PLAIN)
+    stays_empty(obs, 3)
+    probe("load")
+    obs.wait_for_picture(is_drawn, "the person")
+
+
+def test_the_script_can_be_reloaded_again_and_again(obs: ObsSession, probe: Probe) -> None:
+    for _ in range(4):
+        probe("reload")
+        for _ in range(3):
+            assert brightest_hidden(obs.screenshot()) == 0
+        picture = obs.wait_for_picture(is_drawn, "the person")
+        assert not picture[0, 0].any()
+    assert obs.log.count("filter_registered") == 1
+    assert "already exists" not in obs.log
+
+
+def test_switching_the_scene_collection_unloads_and_loads_the_script(obs: ObsSession) -> None:
+    def switch(name: str) -> None:
+        obs.request("SetCurrentSceneCollection", sceneCollectionName=name)
+        obs.wait(lambda: obs.source_size() == (640, 360), f"the collection {name}")
+
+    switch("Without")  # it has the filter, but not the script
+    stays_empty(obs)
+    switch("With")
+    obs.wait_for_picture(is_drawn, "the person")
+    switch("Without")
+    switch("With")
+    obs.wait_for_picture(is_drawn, "the person")
+    assert "callback_failed" not in obs.log
+
+
+def test_obs_ends_cleanly(obs: ObsSession) -> None:
+    ended = obs.end()
+    assert ended.is_clean, crash_report(ended, obs)
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_obs_ends_cleanly_while_frames_are_in_flight(
+    start_obs: Starter, brightness_model: Path, sources: list[Json], attempt: int
+) -> None:
+    obs = start_obs({"Test": sources}, environment={"EOAM_MODEL": str(brightness_model)})
+    obs.wait_for_picture(is_drawn, "the person")
+    ended = obs.end()
+    assert ended.is_clean, crash_report(ended, obs)
