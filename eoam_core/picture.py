@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,7 +124,7 @@ class Background:
             digits = "".join(digit * 2 for digit in digits)
         if text.startswith("#") and re.fullmatch(r"[0-9a-fA-F]{6}", digits):
             return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-        if not Path(text).exists():
+        if not os.path.exists(text):
             names = ", ".join(sorted(_COLOURS))
             raise InputError(f"The background {text!r} is neither #rrggbb, nor {names}, nor a picture that exists.")
         picture = read_picture(Path(text))

@@ -24,11 +24,11 @@ def replacing(target: Path, *, source: Path) -> Iterator[Path]:
     Raises:
         InputError: the target is a folder, is the source, or cannot be written.
     """
-    if target.is_dir():
+    if os.path.isdir(target):  # Path.is_dir raises for names that are too long
         raise InputError(f"{target} is a folder; name a file to write.")
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise InputError(f"{target} cannot be written: there is no folder {target.parent}; create it first.")
-    if target.exists() and source.exists() and target.samefile(source):
+    if os.path.exists(target) and os.path.exists(source) and target.samefile(source):
         raise InputError(f"{target} is the input itself; choose another name for the output.")
     # The suffix stays at the end, since video libraries choose the container by it.
     temporary = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")

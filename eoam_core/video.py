@@ -6,6 +6,7 @@ PyAV is imported when the first video is opened, because nothing else needs it.
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -332,7 +333,7 @@ def _require_encoder(av: Any, encoding: _Encoding) -> None:
 
 @contextmanager
 def _opened(av: Any, source: Path) -> Iterator[Any]:
-    if not source.exists():
+    if not os.path.exists(source):
         raise InputError(f"There is no video {source}; check the name.")
     with _reading(av, source):
         container = av.open(str(source))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import pytest
+
+from eoam_core.geometry import network_size
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((1920, 1080), (256, 144)),
+        ((1080, 1920), (144, 256)),
+        ((800, 800), (224, 224)),
+        ((640, 480), (240, 176)),
+        ((480, 640), (176, 240)),
+        ((3840, 1080), (288, 80)),
+        ((1, 1), (224, 224)),
+        ((100_000, 1), (304, 80)),
+    ],
+)
+def test_common_and_extreme_shapes(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert network_size(*size) == expected
+
+
+@pytest.mark.parametrize("width", range(1, 8000, 37))
+def test_sizes_are_multiples_of_16_bounded_and_near_the_pictures_shape(width: int) -> None:
+    columns, rows = network_size(width, 1000)
+    assert columns % 16 == rows % 16 == 0
+    assert columns * rows <= 224 * 224
+    assert min(columns, rows) >= 80
+    if 0.25 <= width / 1000 <= 4:
+        assert columns / rows == pytest.approx(width / 1000, rel=0.1)
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, 0), (-4, 4)])
+def test_an_empty_picture_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="need at least 1x1"):
+        network_size(*size)

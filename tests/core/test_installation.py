@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from eoam_core import installation
+from eoam_core.installation import Component, check_installation, default_model_path, install_command
+
+
+def _named(name: str, model: Path | None = None) -> Component:
+    return next(component for component in check_installation(model) if component.name == name)
+
+
+def test_a_complete_installation_needs_no_remedy(network: Path) -> None:
+    components = check_installation(network)
+    assert [component.name for component in components] == ["Python", "numpy", "onnxruntime", "opencv", "model"]
+    assert all(component.ok and component.version and not component.remedy for component in components)
+
+
+def test_a_missing_library_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    component = _named("opencv")
+    assert not component.ok
+    assert component.version == ""
+    assert "-m pip install" in component.remedy or component.remedy.endswith("setup")
+
+
+def test_a_library_that_breaks_while_loading_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise OSError('libfoo.so\\nis missing')", encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    component = _named("onnxruntime")
+    monkeypatch.undo()
+    assert not component.ok
+    assert component.remedy.endswith("(onnxruntime does not load: libfoo.so is missing)")
+
+
+@pytest.mark.parametrize(("version", "ok"), [("1.9.9", False), ("1.18.0rc1", True), ("1.100", True), ("odd", False)])
+def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch, version: str, ok: bool) -> None:
+    module = types.ModuleType("onnxruntime")
+    module.__version__ = version  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "onnxruntime", module)
+    component = _named("onnxruntime")
+    assert (component.ok, component.version, bool(component.remedy)) == (ok, version, not ok)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"version https://git-lfs.github.com/spec/v1"])
+def test_a_model_that_is_missing_or_a_pointer_is_reported(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "eoam.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    component = _named("model", path)
+    assert not component.ok
+    assert str(path) in component.remedy
+
+
+def test_a_folder_in_place_of_the_model_is_reported(tmp_path: Path) -> None:
+    assert not _named("model", tmp_path).ok
+
+
+def test_the_environment_chooses_the_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EOAM_MODEL", str(tmp_path / "other.onnx"))
+    assert default_model_path() == tmp_path / "other.onnx"
+    monkeypatch.setenv("EOAM_MODEL", " ")
+    assert default_model_path().parts[-2:] == ("models", "eoam.onnx")
+
+
+def test_the_command_uses_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
+    monkeypatch.setattr(sys, "executable", "/some where/python3")
+    command = install_command()
+    assert command.startswith('"/some where/python3" -m pip install "numpy>=')
+    assert "opencv-python-headless" in command
+    assert install_command(["x>=1"]) == '"/some where/python3" -m pip install "x>=1"'
+
+
+@pytest.mark.parametrize("executable", ["/usr/bin/obs", "C:/Program Files/obs-studio/bin/64bit/obs64.exe", ""])
+def test_the_command_never_starts_obs(monkeypatch: pytest.MonkeyPatch, executable: str) -> None:
+    monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
+    monkeypatch.setattr(sys, "executable", executable)
+    assert "obs" not in install_command(["x"]).partition(" -m pip")[0]
+
+
+def test_where_the_system_forbids_pip_another_way_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(installation, "_is_externally_managed", lambda: True)
+    monkeypatch.setattr(installation, "_ROOT", tmp_path)
+    assert "--user --break-system-packages" in install_command()
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "setup").touch()
+    assert install_command() == str(tmp_path / "scripts" / "setup")

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eoam_core.errors import ModelError
+from eoam_core.pipeline import Pipeline
+from eoam_core.settings import Settings
+
+from .doubles import HEIGHT, WIDTH, RedSegmenter, frame_with_person
+
+Bytes = NDArray[np.uint8]
+
+
+def test_a_frame_becomes_a_matte_with_its_number() -> None:
+    matte = Pipeline(RedSegmenter()).process(frame_with_person(), sequence=7)
+    assert matte.sequence == 7
+    assert matte.mask.dtype == np.uint8
+    np.testing.assert_array_equal(matte.mask, frame_with_person()[..., 2])
+
+
+def test_stages_are_timed_with_the_clock_that_was_given() -> None:
+    ticks = count()
+    matte = Pipeline(RedSegmenter(), clock=lambda: next(ticks) * 0.001).process(frame_with_person())
+    timings = matte.timings
+    assert [timings.inference_ms, timings.cleanup_ms, timings.smoothing_ms] == pytest.approx([1, 1, 1])
+    assert timings.total_ms == pytest.approx(3)
+
+
+def test_contour_fill_is_a_setting_that_acts_from_the_next_frame_on() -> None:
+    frame = frame_with_person()
+    frame[:4, :4, 2] = 255
+    pipeline = Pipeline(RedSegmenter(), Settings(smoothing=0))
+    assert pipeline.process(frame).mask[0, 0] == 0
+    pipeline.settings = pipeline.settings.replace(contour_fill=False)
+    assert pipeline.process(frame).mask[0, 0] == 255
+
+
+def test_the_threshold_is_the_level_of_the_regions() -> None:
+    frame = frame_with_person()
+    frame[..., 2] = np.minimum(frame[..., 2], 150)
+    assert Pipeline(RedSegmenter(), Settings(threshold=0.5)).process(frame).mask.any()
+    assert not Pipeline(RedSegmenter(), Settings(threshold=0.7)).process(frame).mask.any()
+
+
+def test_smoothing_is_a_setting_and_reset_forgets() -> None:
+    class Steps(RedSegmenter):
+        level = 200
+
+        def segment(self, frame: Bytes) -> Bytes:
+            return np.full((HEIGHT, WIDTH), self.level, np.uint8)
+
+    segmenter = Steps()
+    pipeline = Pipeline(segmenter, Settings(smoothing=0.5, contour_fill=False))
+    pipeline.process(frame_with_person())
+    segmenter.level = 100
+    assert pipeline.process(frame_with_person()).mask[0, 0] == 150
+    pipeline.reset()
+    assert pipeline.process(frame_with_person()).mask[0, 0] == 100
+    segmenter.level = 50
+    pipeline.settings = Settings(smoothing=0, contour_fill=False)
+    assert pipeline.process(frame_with_person()).mask[0, 0] == 50
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((HEIGHT, WIDTH, 3), np.uint8),
+        np.zeros((WIDTH, HEIGHT, 4), np.uint8),
+        np.zeros((HEIGHT, WIDTH, 4), np.float32),
+    ],
+)
+def test_another_kind_of_frame_is_refused_with_what_was_got_and_needed(frame: Bytes) -> None:
+    with pytest.raises(ValueError, match=r"got a frame of .+, need uint8 \(48, 64, 4\)"):
+        Pipeline(RedSegmenter()).process(frame)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.full((HEIGHT, WIDTH), np.nan, np.float32),
+        np.zeros((HEIGHT, WIDTH + 1), np.uint8),
+        np.zeros((1, HEIGHT, WIDTH), np.uint8),
+    ],
+)
+def test_what_is_no_mask_is_an_error_and_never_shown(mask: Bytes) -> None:
+    class Wrong(RedSegmenter):
+        def segment(self, frame: Bytes) -> Bytes:
+            return mask
+
+    with pytest.raises(ModelError, match="red returned a mask of"):
+        Pipeline(Wrong()).process(frame_with_person())
+
+
+def test_closing_closes_the_segmenter_once() -> None:
+    segmenter = RedSegmenter()
+    with Pipeline(segmenter) as pipeline:
+        pass
+    pipeline.close()
+    assert segmenter.closed == 1
+    with pytest.raises(RuntimeError, match="closed"):
+        pipeline.process(frame_with_person())

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto
+
+from eoam_core.errors import InstallationError, ModelError
+from eoam_core.segmenter import NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
+
+from .doubles import HEIGHT, WIDTH, frame_with_person, save_network
+
+
+def test_bytes_go_in_and_a_mask_comes_out(network: Path) -> None:
+    segmenter = OnnxSegmenter(network, height=HEIGHT, width=WIDTH)
+    frame = frame_with_person()
+    mask = segmenter.segment(frame)
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask, frame[..., 2])
+
+
+def test_both_segmenters_keep_the_protocol(network: Path) -> None:
+    assert isinstance(OnnxSegmenter(network, height=HEIGHT, width=WIDTH), Segmenter)
+    assert isinstance(NullSegmenter(HEIGHT, WIDTH), Segmenter)
+
+
+def test_the_null_segmenter_finds_nobody() -> None:
+    mask = NullSegmenter(HEIGHT, WIDTH).segment(frame_with_person())
+    assert mask.shape == (HEIGHT, WIDTH)
+    assert not mask.any()
+
+
+def test_masks_of_different_frames_do_not_share_memory(network: Path) -> None:
+    segmenter = OnnxSegmenter(network, height=HEIGHT, width=WIDTH)
+    first = segmenter.segment(frame_with_person())
+    kept = first.copy()
+    segmenter.segment(np.zeros((HEIGHT, WIDTH, 4), np.uint8))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_the_file_describes_itself(network: Path) -> None:
+    info = read_model_info(network)
+    assert (info.name, info.version) == ("red", "3")
+    assert info.sha256 == hashlib.sha256(network.read_bytes()).hexdigest()
+    assert info.size_bytes == network.stat().st_size
+    assert info.metadata["licence"] == "none"
+    assert OnnxSegmenter(network, height=HEIGHT, width=WIDTH).name == "red 3"
+
+
+def test_a_file_that_says_nothing_is_named_after_itself(tmp_path: Path) -> None:
+    assert read_model_info(save_network(tmp_path / "plain.onnx")).name == "plain"
+
+
+def test_a_closed_segmenter_is_refused_and_can_be_closed_again(network: Path) -> None:
+    segmenter = OnnxSegmenter(network, height=HEIGHT, width=WIDTH)
+    segmenter.close()
+    segmenter.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        segmenter.segment(frame_with_person())
+
+
+@pytest.mark.parametrize(("height", "width"), [(0, 16), (16, 17), (-16, 16)])
+def test_a_size_that_does_not_fit_the_network_is_refused(network: Path, height: int, width: int) -> None:
+    with pytest.raises(ValueError, match="need a positive multiple of 16"):
+        OnnxSegmenter(network, height=height, width=width)
+
+
+def test_fewer_than_one_thread_is_refused(network: Path) -> None:
+    with pytest.raises(ValueError, match="threads is 0"):
+        OnnxSegmenter(network, height=HEIGHT, width=WIDTH, threads=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_name": "input"},
+        {"output_name": "alpha"},
+        {"kind": TensorProto.FLOAT},
+        {"channels": 3},
+        {"height": 224, "width": 224},
+    ],
+    ids=str,
+)
+def test_a_foreign_network_is_refused_with_what_was_found_and_expected(tmp_path: Path, change: dict[str, int]) -> None:
+    path = save_network(tmp_path / "foreign.onnx", **change)  # type: ignore[arg-type]
+    with pytest.raises(ModelError) as caught:
+        OnnxSegmenter(path, height=HEIGHT, width=WIDTH)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "uint8 (1, height, width, 4)" in message
+    assert "found" in message
+    if "height" not in change:
+        with pytest.raises(ModelError):
+            read_model_info(path)
+
+
+def _broken(path: Path, network: Path, kind: str) -> Path:
+    if kind == "truncated":
+        path.write_bytes(network.read_bytes()[:-40])
+    elif kind == "empty":
+        path.touch()
+    elif kind == "text":
+        path.write_text("<html>not found</html>", encoding="utf-8")
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize("kind", ["truncated", "empty", "text", "folder", "missing"])
+def test_a_file_that_is_no_network_is_one_clear_error(tmp_path: Path, network: Path, kind: str) -> None:
+    path = _broken(tmp_path / "eoam.onnx", network, kind)
+    for use in (read_model_info, lambda path: OnnxSegmenter(path, height=HEIGHT, width=WIDTH)):
+        with pytest.raises(ModelError) as caught:
+            use(path)
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_missing_onnxruntime_names_the_command(monkeypatch: pytest.MonkeyPatch, network: Path) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InstallationError, match=r"install it: .+"):
+        OnnxSegmenter(network, height=HEIGHT, width=WIDTH)

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eoam_core.temporal import MaskSmoother
+
+Bytes = NDArray[np.uint8]
+H, W = 48, 64
+
+
+def _scene(x: int = 10, *, noise: float = 0.0, seed: int = 0) -> Bytes:
+    """A bright block of 20 pixels at column `x` in front of a dark room."""
+    frame = np.full((H, W, 4), 50, np.float64)
+    frame[10:40, x : x + 20] = 180
+    frame += np.random.default_rng(seed).normal(0, noise, frame.shape)
+    return np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def _mask(x: int = 10, level: int = 255) -> Bytes:
+    mask = np.zeros((H, W), np.uint8)
+    mask[10:40, x : x + 20] = level
+    return mask
+
+
+def test_the_first_mask_is_returned_as_it_is() -> None:
+    np.testing.assert_array_equal(MaskSmoother(0.8).smooth(_mask(), _scene()), _mask())
+
+
+def test_on_a_still_picture_the_old_share_is_kept() -> None:
+    smoother = MaskSmoother(0.8)
+    smoother.smooth(_mask(level=200), _scene())
+    result = smoother.smooth(_mask(level=100), _scene())
+    assert result[20, 20] == 180  # 0.8 * 200 + 0.2 * 100
+
+
+def test_flicker_on_a_noisy_still_picture_shrinks_by_more_than_half() -> None:
+    smoother = MaskSmoother(0.8)
+    levels = [220 if number % 2 else 120 for number in range(20)]
+    results = [
+        smoother.smooth(_mask(level=level), _scene(noise=2.0, seed=number))[20, 20]
+        for number, level in enumerate(levels)
+    ]
+    swing = np.abs(np.diff(np.asarray(results[10:], np.int16)))
+    assert swing.max() < 50
+
+
+def test_a_moved_part_follows_at_once_and_leaves_no_ghost() -> None:
+    smoother = MaskSmoother(0.95)
+    smoother.smooth(_mask(5), _scene(5))
+    result = smoother.smooth(_mask(35), _scene(35))
+    np.testing.assert_array_equal(result, _mask(35))
+
+
+def test_slow_movement_does_not_lag_behind() -> None:
+    smoother = MaskSmoother(0.95)
+    for x in range(5, 30):
+        result = smoother.smooth(_mask(x), _scene(x, noise=1.0, seed=x))
+    wrong = np.abs(result.astype(np.int16) - _mask(29))
+    assert (wrong > 64).sum() <= 30  # one column at most
+
+
+def test_a_fade_that_is_slower_than_the_noise_is_followed_in_the_end() -> None:
+    smoother = MaskSmoother(0.95)
+    for step in range(80):  # 1.5 grey levels a frame, each below the threshold for stillness
+        frame = np.full((H, W, 4), 40 + 1.5 * step, np.float64).astype(np.uint8)
+        result = smoother.smooth(np.full((H, W), 3 * step, np.uint8), frame)
+    assert abs(int(result[20, 20]) - 3 * 79) < 30
+
+
+def test_a_cut_keeps_nothing_even_where_the_scenes_look_alike() -> None:
+    smoother = MaskSmoother(0.95)
+    smoother.smooth(np.full((H, W), 255, np.uint8), np.full((H, W, 4), 100, np.uint8))
+    after = np.full((H, W, 4), 200, np.uint8)
+    after[:, :20] = 100
+    assert not smoother.smooth(np.zeros((H, W), np.uint8), after).any()
+
+
+def test_small_differences_fade_out_completely() -> None:
+    smoother = MaskSmoother(0.95)
+    smoother.smooth(np.full((H, W), 9, np.uint8), _scene())
+    for _ in range(120):
+        result = smoother.smooth(np.zeros((H, W), np.uint8), _scene())
+    assert not result.any()
+
+
+def test_reset_forgets() -> None:
+    smoother = MaskSmoother(0.8)
+    smoother.smooth(_mask(level=200), _scene())
+    smoother.reset()
+    assert smoother.smooth(_mask(level=100), _scene())[20, 20] == 100
+
+
+def test_another_size_starts_anew() -> None:
+    smoother = MaskSmoother(0.8)
+    smoother.smooth(_mask(), _scene())
+    result = smoother.smooth(np.full((W, H), 90, np.uint8), np.zeros((W, H, 4), np.uint8))
+    assert (result == 90).all()
+
+
+def test_strength_0_switches_it_off_and_forgets() -> None:
+    smoother = MaskSmoother(0.8)
+    smoother.smooth(_mask(level=200), _scene())
+    smoother.strength = 0.0
+    assert smoother.smooth(_mask(level=50), _scene())[20, 20] == 50
+    smoother.strength = 0.8
+    assert smoother.smooth(_mask(level=100), _scene())[20, 20] == 100
+
+
+def test_results_are_not_written_to_afterwards() -> None:
+    smoother = MaskSmoother(0.8)
+    first = smoother.smooth(_mask(level=200), _scene())
+    second = smoother.smooth(_mask(level=100), _scene())
+    smoother.smooth(_mask(level=0), _scene())
+    assert (first[20, 20], second[20, 20]) == (200, 180)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.0, float("nan")])
+def test_a_strength_out_of_range_is_refused(strength: float) -> None:
+    with pytest.raises(ValueError, match="strength is"):
+        MaskSmoother(strength)
+
+
+def test_a_frame_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="need"):
+        MaskSmoother(0.5).smooth(_mask(), np.zeros((H, W + 1, 4), np.uint8))
