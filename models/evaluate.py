@@ -1,0 +1,324 @@
+"""Print what an exported network is worth, and what the peers are worth on the same pictures in the same run.
+
+    python -m models.evaluate models/eoam.onnx --data ../shared/data --peers ../shared/peers
+
+Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a green
+screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in them) and
+`speed` (one thread, all networks interleaved). With `--pipeline` the default clean-up and smoothing of eoam_core follow the
+network on the `rooms` set, as in the filter.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+from tqdm import tqdm
+
+from .data import DataError, Image, list_pictures, read_cutouts, read_pairs, read_rooms
+from .metrics import boundary_iou, flicker, foreground_iou, lag_frames, mean_absolute_difference, two_class_iou
+
+SETS = ("portraits", "rooms", "empty", "speed")
+CANVAS = (360, 640)  # height, width of the `rooms` set
+ROOM_COUNT = 12
+STILL_LEVELS = 4  # a pixel stands still if no channel moves by more grey levels than this
+SPEED_ROUNDS = 80
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network to judge: `run(bgr)` takes a picture of any size and returns its matte, uint8, of that size."""
+
+    name: str
+    run: Callable[[Image, tuple[int, int]], Image]
+    infer: Callable[[tuple[int, int]], Callable[[], object]]  # for timing: input already made, network alone
+    sizes: dict[str, tuple[int, int]]  # input (h, w) by shape of the picture: "square" and "wide"
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    """Open a network for one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def shrink(bgr: Image, size: tuple[int, int]) -> Image:
+    """Resize to `(h, w)` by area, as the filter's GPU pass does."""
+    return np.asarray(cv2.resize(bgr, size[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def enlarge(mask: np.ndarray, like: Image) -> Image:
+    """Bring a mask in [0, 1] to a picture's size and to bytes."""
+    h, w = like.shape[:2]
+    return np.clip(cv2.resize(mask, (w, h), interpolation=cv2.INTER_LINEAR) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def network(
+    name: str, path: Path, prepare: Callable[[Image], np.ndarray], read: Callable[[np.ndarray], np.ndarray], **sizes: tuple[int, int]
+) -> Network:
+    """Wrap an ONNX file: `prepare` turns a small BGR picture into its input, `read` its output into `(h, w)` in [0, 1]."""
+    runner = session(path)
+    key = runner.get_inputs()[0].name
+
+    def run(bgr: Image, size: tuple[int, int]) -> Image:
+        return enlarge(read(runner.run(None, {key: prepare(shrink(bgr, size))})[0]), bgr)
+
+    def infer(size: tuple[int, int]) -> Callable[[], object]:
+        feed = {key: prepare(np.full((*size, 3), 127, np.uint8))}
+        return lambda: runner.run(None, feed)
+
+    return Network(name, run, infer, sizes)
+
+
+def bgra(picture: Image) -> np.ndarray:
+    """Lay a BGR picture out as OBS does."""
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA))[None]
+
+
+def rgb01(picture: Image) -> np.ndarray:
+    """Make MediaPipe's input: float RGB in [0, 1], channels last."""
+    return picture[None, ..., ::-1].astype(np.float32) / 255
+
+
+def sinet_input(picture: Image) -> np.ndarray:
+    """Make SINet's input: normalised BGR, channels first."""
+    mean, scale = np.array([102.890434, 111.25247, 126.91212]), np.array([62.93292, 62.82138, 66.355705]) * 255
+    return np.ascontiguousarray(((picture - mean) / scale).astype(np.float32).transpose(2, 0, 1)[None])
+
+
+def softmax_second(logits: np.ndarray) -> np.ndarray:
+    """Return the second of two classes' probability from `(1, h, w, 2)` logits."""
+    return 1 / (1 + np.exp(logits[0, ..., 0] - logits[0, ..., 1]))
+
+
+def peer_networks(folder: Path) -> list[Network]:
+    """Open the peers of `folder` (its README says what each takes)."""
+    square, wide = (256, 256), (144, 256)
+    files = {
+        "MediaPipe landscape": ("mediapipe.onnx", rgb01, softmax_second, wide),
+        "MediaPipe square": ("selfie_segmentation.onnx", rgb01, lambda y: y[0, ..., 0], square),
+        "SINet 320": ("SINet_Softmax_simple.onnx", sinet_input, lambda y: y[0, 1], (320, 320)),
+    }
+    missing = [str(folder / f[0]) for f in files.values() if not (folder / f[0]).is_file()]
+    if missing:
+        raise DataError(f"{', '.join(missing)} missing: --peers names a folder that holds the peers' ONNX files.")
+    return [
+        network(name, folder / file, prepare, read, square=size, wide=size)
+        for name, (file, prepare, read, size) in files.items()
+    ]
+
+
+def composites(data: Path) -> Iterator[tuple[int, Image, Image]]:
+    """Yield (room, frame `(360, 640, 3)`, alpha `(360, 640)`): the talking man over each of the held-out rooms."""
+    height, width = CANVAS
+    people = read_cutouts(data / "greenscreen_d0")
+    rooms = read_rooms(data, "test")
+    rng = np.random.default_rng(11)
+    for index in range(ROOM_COUNT):
+        room = rooms[index * len(rooms) // ROOM_COUNT]
+        cover = max(height / room.shape[0], width / room.shape[1])
+        ground = cv2.resize(room, None, fx=cover, fy=cover, interpolation=cv2.INTER_LINEAR)[:height, :width]
+        share, x = rng.uniform(0.75, 1.1), rng.uniform(0.1, 0.9)
+        for person in people:
+            h, w = round(height * share), round(person.alpha.shape[1] * height * share / person.alpha.shape[0])
+            colour, cover_alpha = (cv2.resize(p, (w, h), interpolation=cv2.INTER_AREA) for p in (person.bgr, person.alpha))
+            alpha = np.zeros(CANVAS, np.uint8)
+            top, left = max(height - h, 0), round(x * (width - w))
+            rows = slice(0, min(h, height))  # a person larger than the frame loses the lower part, not the head
+            alpha[top : top + h, left : left + w] = cover_alpha[rows]
+            weight = (alpha[..., None] / 255).astype(np.float32)
+            placed = np.zeros((*CANVAS, 3), np.float32)
+            placed[top : top + h, left : left + w] = colour[rows]
+            yield index, (ground + (placed - ground) * weight + 0.5).astype(np.uint8), alpha
+
+
+def judge_portraits(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
+    """eg1800_test: fg, two-class and boundary IoU in per cent."""
+    people = read_pairs(data / "eg1800_test")
+    rows = {}
+    for n in networks:
+        scores = []
+        for person in tqdm(people, desc=f"portraits, {n.name}", disable=not sys.stderr.isatty()):
+            mask, truth = n.run(person.bgr, n.sizes["square"]) > 127, person.alpha > 127
+            scores.append((foreground_iou(mask, truth), two_class_iou(mask, truth), boundary_iou(mask, truth)))
+        fg, two, boundary = 100 * np.mean(scores, 0)
+        rows[n.name] = {"fg": fg, "two-class": two, "boundary": boundary}
+    return rows
+
+
+def judge_rooms(networks: list[Network], data: Path, *, pipeline: bool) -> dict[str, dict[str, float]]:
+    """The talking man over rooms: fg, two-class, boundary IoU, MAD x1000, flicker x1000 and lag in frames."""
+    rows = {}
+    for n in networks:
+        scores, steady, late = [], [], []
+        masks: list[np.ndarray] = []
+        truths: list[np.ndarray] = []
+        chain, before, room_before = None, None, -1
+        for room, frame, alpha in tqdm(composites(data), desc=f"rooms, {n.name}", disable=not sys.stderr.isatty()):
+            if room != room_before:
+                if masks:
+                    late.append(lag_frames(masks, truths))
+                masks, truths, before, room_before = [], [], None, room
+                chain = _cleaning(n.sizes["wide"]) if pipeline else None
+            matte = n.run(frame, n.sizes["wide"])
+            if chain is not None:
+                matte = enlarge(chain(shrink(matte, n.sizes["wide"])).astype(np.float32) / 255, frame)
+            mask, truth = matte > 127, alpha > 127
+            scores.append(
+                (
+                    foreground_iou(mask, truth),
+                    two_class_iou(mask, truth),
+                    boundary_iou(mask, truth),
+                    mean_absolute_difference(matte, alpha),
+                )
+            )
+            if before is not None:
+                still = (cv2.absdiff(frame, before[0]).max(2) <= STILL_LEVELS) & (cv2.absdiff(alpha, before[1]) == 0)
+                steady.append(flicker(before[2], matte, still))
+            before = (frame, alpha, matte)
+            masks.append(mask)
+            truths.append(truth)
+        late.append(lag_frames(masks, truths))
+        fg, two, boundary, mad = np.mean(scores, 0)
+        rows[n.name] = {
+            "fg": 100 * fg,
+            "two-class": 100 * two,
+            "boundary": 100 * boundary,
+            "MAD": mad,
+            "flicker": float(np.nanmean(steady)),
+            "lag": float(np.mean(late)),
+        }
+    return rows
+
+
+def _cleaning(size: tuple[int, int]) -> Callable[[Image], Image]:
+    # The filter's own chain behind the network: the mask goes in where the segmenter would have made it.
+    from eoam_core import Pipeline
+
+    class Given:
+        name, height, width = "given", size[0], size[1]
+        mask = np.zeros(size, np.uint8)
+
+        def segment(self, _frame: Image) -> Image:
+            return self.mask
+
+        def close(self) -> None:
+            pass
+
+    given = Given()
+    chain = Pipeline(given)
+    blank = np.zeros((*size, 4), np.uint8)
+
+    def clean(mask: Image) -> Image:
+        given.mask = mask
+        return chain.process(blank).mask.copy()
+
+    return clean
+
+
+def judge_empty(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
+    """Rooms with nobody: mean and worst share called person, in per cent, and how many exceed 5 %."""
+    rooms = [shrink(r, (144, 256)) for r in read_rooms(data, "test")]
+    rows = {}
+    for n in networks:
+        shares = np.array([100 * float((n.run(r, n.sizes["wide"]) > 127).mean()) for r in rooms])
+        rows[n.name] = {"mean": shares.mean(), "worst": shares.max(), "over 5 %": float((shares > 5).sum())}
+    return rows
+
+
+def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
+    """Milliseconds of the network alone, one thread, interleaved; median and 95th percentile, and the ratio to the first."""
+    calls = {(n.name, shape): n.infer(size) for n in networks for shape, size in n.sizes.items()}
+    times: dict[tuple[str, str], list[float]] = {key: [] for key in calls}
+    for round_number in range(SPEED_ROUNDS + 5):
+        for key, call in calls.items():
+            began = time.perf_counter()
+            call()
+            if round_number >= 5:
+                times[key].append((time.perf_counter() - began) * 1000)
+    rows = {}
+    for n in networks:
+        row: dict[str, float] = {}
+        for shape, (h, w) in n.sizes.items():
+            row[f"{shape} ms"] = statistics.median(times[n.name, shape])
+            row[f"{shape} p95"] = float(np.percentile(times[n.name, shape], 95))
+            row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, shape])
+            row[f"{shape} input"] = float(f"{w}.{h}")
+        rows[n.name] = row
+    return rows
+
+
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    """Print one table as Markdown."""
+    columns = [c for c in next(iter(rows.values())) if not c.endswith("input")]
+    print(f"\n{title}\n\n| network | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
+    for name, row in rows.items():
+        print(f"| {name} | {' | '.join(f'{row[c]:.2f}' for c in columns)} |")
+    sys.stdout.flush()
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
+    """Judge `args.models` and the peers on `args.sets`; returns {set: {network: {figure: value}}}."""
+    cv2.setNumThreads(1)
+    networks = []
+    for path in args.models:
+        if not path.is_file():
+            raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
+        networks.append(
+            network(path.stem, path, bgra, lambda y: y[0].astype(np.float32) / 255, square=(224, 224), wide=(144, 256))
+        )
+    if args.peers:
+        networks += peer_networks(args.peers)
+    results = {}
+    if "portraits" in args.sets:
+        results["portraits"] = judge_portraits(networks, args.data)
+        count = len(list_pictures(args.data / "eg1800_test" / "images"))
+        show(f"eg1800_test, {count} portraits, per cent", results["portraits"])
+    if "rooms" in args.sets:
+        results["rooms"] = judge_rooms(networks, args.data, pipeline=args.pipeline)
+        after = ", after eoam_core's default clean-up and smoothing" if args.pipeline else ""
+        show(f"greenscreen_d0 over {ROOM_COUNT} held-out rooms, 16:9{after}", results["rooms"])
+    if "empty" in args.sets:
+        results["empty"] = judge_empty(networks, args.data)
+        show("held-out rooms without people, share called person, per cent", results["empty"])
+    if "speed" in args.sets:
+        results["speed"] = judge_speed(networks)
+        show("one thread, network alone; EOAM square 224x224, wide 256x144; peers at their own size", results["speed"])
+    return results
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    parser = argparse.ArgumentParser(prog="python -m models.evaluate", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("models", type=Path, nargs="+", help="exported networks")
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files")
+    parser.add_argument("--sets", default=",".join(SETS), help=f"comma-separated, of {', '.join(SETS)}")
+    parser.add_argument("--pipeline", action="store_true", help="clean-up and smoothing behind the network on `rooms`")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    args = parser.parse_args(argv)
+    args.sets = args.sets.split(",")
+    if unknown := set(args.sets) - set(SETS):
+        parser.error(f"--sets {','.join(sorted(unknown))}: choose from {', '.join(SETS)}")
+    try:
+        results = evaluate(args)
+    except DataError as error:
+        print(f"models.evaluate: {error}", file=sys.stderr)
+        return 2
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
