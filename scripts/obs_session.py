@@ -296,6 +296,7 @@ class ObsSession:
         process = self._process
         if process is not None:
             if process.poll() is None:
+                _wait_until_asleep(process.pid)
                 process.send_signal(signal.SIGINT)
             try:
                 code = process.wait(timeout_s)
@@ -422,6 +423,28 @@ def _write_ini(file: Path, **sections: Mapping[str, str]) -> None:
     for section, values in sections.items():
         lines += [f"[{section}]", *(f"{key}={value}" for key, value in values.items())]
     file.write_text("\n".join(lines) + "\n")
+
+
+def _wait_until_asleep(process_id: int, *, timeout_s: float = 5.0) -> None:
+    """Wait for a moment in which the main thread of a process sleeps.
+
+    OBS up to 29 closes its window inside the signal handler, wherever its UI thread happens to be. In the middle of a
+    repaint that ends in "Recursive repaint detected" and a crash, in the middle of a call to X11 in a deadlock, with
+    and without this project's script. Asleep in its event loop, all is well.
+    """
+    ran = Path(f"/proc/{process_id}/task/{process_id}/schedstat")  # first field: nanoseconds on a CPU
+    give_up = time.monotonic() + timeout_s
+    before, since = "", time.monotonic()
+    while time.monotonic() < give_up:
+        try:
+            now = ran.read_text().split()[0]
+        except OSError:
+            return
+        if now != before:
+            before, since = now, time.monotonic()
+        elif time.monotonic() - since > 0.012:  # shorter than the pause between two updates of OBS's audio meters
+            return
+        time.sleep(0.002)
 
 
 def _free_port() -> int:
