@@ -183,9 +183,10 @@ def _is_cut_short(content: bytes) -> bool:
 @contextmanager
 def _silent_opencv() -> Iterator[None]:
     # It would print its own warnings about a damaged file; the caller gets one sentence instead.
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 moved the two functions, 4 has them at the top
+    level = log.getLogLevel()
+    log.setLogLevel(0)  # silent
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        log.setLogLevel(level)

@@ -317,7 +317,7 @@ def _import_av() -> Any:
     try:
         return importlib.import_module("av")
     except Exception as error:
-        command = install_command(["av>=14", "tqdm>=4.66"])
+        command = install_command(["av>=17.1", "tqdm>=4.66"])
         raise InstallationError(f"Videos need PyAV, which does not load ({error}); install it: {command}") from error
 
 
@@ -325,7 +325,7 @@ def _require_encoder(av: Any, encoding: _Encoding) -> None:
     try:
         av.codec.Codec(encoding.codec, "w")
     except Exception as error:
-        command = install_command(["av>=14"])
+        command = install_command(["av>=17.1"])
         raise InstallationError(
             f"This build of PyAV has no encoder {encoding.codec}; install the one from the package index: {command}"
         ) from error

@@ -95,7 +95,7 @@ def test_the_mask_is_drawn_in_grey() -> None:
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: alpha_from_mask(np.zeros((4, 4), np.float32), Settings()),  # type: ignore[arg-type]
+        lambda: alpha_from_mask(np.zeros((4, 4), np.float32), Settings()),
         lambda: alpha_from_mask(np.zeros((4, 4, 1), np.uint8), Settings()),
         lambda: alpha_from_mask(np.zeros((4, 4), np.uint8), Settings(), height=0, width=3),
         lambda: cut_out(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8), Settings()),

@@ -80,12 +80,11 @@ def test_a_damaged_picture_is_one_sentence(
 @pytest.mark.parametrize("suffix", [".bmp", ".tiff"])
 @pytest.mark.parametrize("kept", [0.0, 0.01, 0.5])
 def test_formats_without_an_end_mark_are_refused_or_read_as_far_as_they_go(
-    tmp_path: Path, suffix: str, kept: float, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, suffix: str, kept: float
 ) -> None:
     path = _shortened(tmp_path / f"a{suffix}", kept)
     with suppress(InputError):
         assert read_picture(path).shape == (60, 80, 4)
-    assert capfd.readouterr().err == ""
 
 
 def test_what_is_no_picture_is_refused(tmp_path: Path) -> None:

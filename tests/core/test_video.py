@@ -70,12 +70,13 @@ def _pictures(path: Path, *, alpha: bool = False) -> list[Bytes]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         if not alpha or stream.codec_context.name != "vp9":
-            return [frame.to_ndarray(format="rgba" if alpha else "rgb24") for frame in container.decode(stream)]
-        decoder = av.CodecContext.create("libvpx-vp9", "r")
+            decoded: list[Any] = list(container.decode(stream))
+            return [frame.to_ndarray(format="rgba" if alpha else "rgb24") for frame in decoded]
+        decoder: Any = av.CodecContext.create("libvpx-vp9", "r")
         frames = [
             frame for packet in container.demux(stream) for frame in decoder.decode(packet if packet.size else None)
         ]
-        return [frame.to_ndarray(format="rgba") for frame in frames]  # type: ignore[attr-defined]
+        return [frame.to_ndarray(format="rgba") for frame in frames]
 
 
 def _times(path: Path) -> list[float]:
