@@ -124,9 +124,11 @@ def _check_model(path: Path) -> Component:
 
 
 def _python_command() -> str:
-    # Inside OBS sys.executable is OBS itself; running it with -m pip would start a second OBS.
-    if Path(sys.executable or "").name.lower().startswith("python"):
-        return _quoted(Path(sys.executable))
+    # Inside OBS sys.executable is OBS itself (running it with -m pip would start a second OBS), or whatever python3
+    # comes first in PATH, which may be another Python than the one inside OBS.
+    program, home = Path(sys.executable or ""), Path(sys.prefix)
+    if program.name.lower().startswith("python") and program.parent in (home, home / "bin", home / "Scripts"):
+        return _quoted(program)
     if sys.platform == "win32":
         return _quoted(Path(sys.base_prefix) / "python.exe")
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"

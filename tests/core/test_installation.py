@@ -70,11 +70,19 @@ def test_the_environment_chooses_the_model(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_command_uses_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
-    monkeypatch.setattr(sys, "executable", "/some where/python3")
+    monkeypatch.setattr(sys, "prefix", "/some where")
+    monkeypatch.setattr(sys, "executable", "/some where/bin/python3")
     command = install_command()
-    assert command.startswith('"/some where/python3" -m pip install "numpy>=')
+    assert command.startswith('"/some where/bin/python3" -m pip install "numpy>=')
     assert "opencv-python-headless" in command
-    assert install_command(["x>=1"]) == '"/some where/python3" -m pip install "x>=1"'
+    assert install_command(["x>=1"]) == '"/some where/bin/python3" -m pip install "x>=1"'
+
+
+def test_the_command_does_not_use_another_python_that_path_names_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An embedded Python looks for itself in PATH, and finds a pyenv shim or a virtual environment.
+    monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
+    monkeypatch.setattr(sys, "executable", "/home/somebody/.pyenv/shims/python3")
+    assert ".pyenv/shims" not in install_command()
 
 
 @pytest.mark.parametrize("executable", ["/usr/bin/obs", "C:/Program Files/obs-studio/bin/64bit/obs64.exe", ""])
