@@ -95,7 +95,7 @@ class SampleMaker:
         return tone(rng, frame, 0.25)
 
     def add_person(self, rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
-        """Composite one person: mostly seated before the camera (on the lower edge), sometimes far, off-centre, cropped."""
+        """Composite one person: mostly seated, on the lower edge; sometimes far, off-centre, cropped."""
         height, width = alpha.shape
         pick = rng.random()
         people = self.data.portraits if pick < 0.62 else self.data.street if pick < 0.80 else self.data.cutouts
@@ -163,7 +163,7 @@ def photographed(rng: Generator, person: Person, size: tuple[int, int]) -> tuple
     if width > 1.2 * height:
         # Fill the wide frame; a portrait's lower part falls off, as with a person close to a webcam.
         scale_x = scale_y = max(width / w, height / h) * rng.uniform(1.0, 1.3)
-        origin_y = -rng.uniform(0, 1) ** 1.5 * (h * scale_y - height)
+        origin_y = -(rng.uniform(0, 1) ** 1.5) * (h * scale_y - height)
         origin_x = -rng.uniform(0, 1) * (w * scale_x - width)
         linear = np.diag([scale_x, scale_y])
         offset = np.array([origin_x, origin_y])

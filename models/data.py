@@ -1,4 +1,4 @@
-"""Where the pictures come from: the folders, their splits and one hash that names exactly what a network was trained on.
+"""The training pictures: folders, splits, and one hash that names exactly what a network was trained on.
 
 A data folder holds the subfolders below; docs/training.md says how to lay one out. Pictures are read whole into memory
 (about 700 MB for the project's own set), because decoding would cost more than augmenting.

@@ -2,10 +2,10 @@
 
     python -m models.evaluate models/eoam.onnx --data ../shared/data --peers ../shared/peers
 
-Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a green
-screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in them) and
-`speed` (one thread, all networks interleaved). With `--pipeline` the default clean-up and smoothing of eoam_core follow the
-network on the `rooms` set, as in the filter.
+Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a
+green screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in
+them) and `speed` (one thread, all networks interleaved). With `--pipeline` the default clean-up and smoothing of
+eoam_core follow the network on the `rooms` set, as in the filter.
 """
 
 from __future__ import annotations
@@ -64,9 +64,13 @@ def enlarge(mask: np.ndarray, like: Image) -> Image:
 
 
 def network(
-    name: str, path: Path, prepare: Callable[[Image], np.ndarray], read: Callable[[np.ndarray], np.ndarray], **sizes: tuple[int, int]
+    name: str,
+    path: Path,
+    prepare: Callable[[Image], np.ndarray],
+    read: Callable[[np.ndarray], np.ndarray],
+    **sizes: tuple[int, int],
 ) -> Network:
-    """Wrap an ONNX file: `prepare` turns a small BGR picture into its input, `read` its output into `(h, w)` in [0, 1]."""
+    """Wrap an ONNX file; `prepare` makes its input from a small BGR picture, `read` `(h, w)` in [0, 1] of its output."""
     runner = session(path)
     key = runner.get_inputs()[0].name
 
@@ -131,7 +135,9 @@ def composites(data: Path) -> Iterator[tuple[int, Image, Image]]:
         share, x = rng.uniform(0.75, 1.1), rng.uniform(0.1, 0.9)
         for person in people:
             h, w = round(height * share), round(person.alpha.shape[1] * height * share / person.alpha.shape[0])
-            colour, cover_alpha = (cv2.resize(p, (w, h), interpolation=cv2.INTER_AREA) for p in (person.bgr, person.alpha))
+            colour, cover_alpha = (
+                cv2.resize(p, (w, h), interpolation=cv2.INTER_AREA) for p in (person.bgr, person.alpha)
+            )
             alpha = np.zeros(CANVAS, np.uint8)
             top, left = max(height - h, 0), round(x * (width - w))
             rows = slice(0, min(h, height))  # a person larger than the frame loses the lower part, not the head
@@ -237,7 +243,7 @@ def judge_empty(networks: list[Network], data: Path) -> dict[str, dict[str, floa
 
 
 def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
-    """Milliseconds of the network alone, one thread, interleaved; median and 95th percentile, and the ratio to the first."""
+    """Milliseconds of the network alone, one thread, interleaved: median, 95th percentile, ratio to the first."""
     calls = {(n.name, shape): n.infer(size) for n in networks for shape, size in n.sizes.items()}
     times: dict[tuple[str, str], list[float]] = {key: [] for key in calls}
     for round_number in range(SPEED_ROUNDS + 5):

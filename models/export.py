@@ -102,7 +102,9 @@ def export(checkpoint: Path, target: Path, *, name: str = "eoam") -> None:
         describe(partial, name, header)
         worst = compare(net, partial)
         if worst > 1:
-            raise ExportError(f"onnxruntime and torch differ by {worst} grey levels (at most 1 is allowed): not exported.")
+            raise ExportError(
+                f"onnxruntime and torch differ by {worst} grey levels (at most 1 is allowed): not exported."
+            )
         partial.chmod(0o644)
         partial.replace(target)
     finally:

@@ -49,7 +49,5 @@ def measure_graph(path: Path, height: int = 224, width: int = 224) -> GraphSize:
         if node.op_type == "Conv":
             _, c_out, h, w = shapes[node.output[0]]
             multiply_adds += int(np.prod(weights[node.input[1]].shape[1:])) * c_out * h * w
-    parameters = sum(
-        w.size for name, w in weights.items() if w.dtype.kind == "f" and w.size > 1 and name not in scales
-    )
+    parameters = sum(w.size for name, w in weights.items() if w.dtype.kind == "f" and w.size > 1 and name not in scales)
     return GraphSize(parameters, multiply_adds)

@@ -1,4 +1,4 @@
-"""The training loss: a mask that fits, edges that count, and the auxiliary loss that gives the three classes a meaning."""
+"""The training loss: a mask that fits, edges that count, and what gives the three classes a meaning."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def mean_absolute_difference(predicted: Matte, truth: Matte) -> float:
 
 
 def flicker(previous: Matte, current: Matte, still: Mask) -> float:
-    """Return mean |mask_t - mask_(t-1)| x 1000 over pixels whose truth and picture stand still; NaN if there are none."""
+    """Return mean |mask_t - mask_(t-1)| x 1000 over the pixels that stand still; NaN if there are none."""
     return float(cv2.absdiff(previous, current)[still].mean()) / 255 * 1000 if still.any() else float("nan")
 
 

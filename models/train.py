@@ -137,7 +137,8 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
     """Return the network of a checkpoint in eval mode; `prefix` "average" (the moving average) or "net"."""
     net = Eoam(NetConfig(**read_header(path)["net"]))  # type: ignore[arg-type]
     with safe_open(path, "pt") as file:
-        names = [n for n in file.keys() if n.startswith(prefix + ".")]
+        keys = file.keys()
+        names = [n for n in keys if n.startswith(prefix + ".")]
         net.load_state_dict({n[len(prefix) + 1 :]: file.get_tensor(n) for n in names})
     return net.eval()
 
@@ -145,8 +146,9 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
 def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
     """Put a checkpoint's optimiser state back."""
     with safe_open(path, "pt") as file:
+        keys = file.keys()
         for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
-            names = [n for n in file.keys() if n.startswith(f"adam.{i}.")]
+            names = [n for n in keys if n.startswith(f"adam.{i}.")]
             optimiser.state[p] = {n.split(".", 2)[2]: file.get_tensor(n).to(p.device) for n in names}
             if "step" in optimiser.state[p]:
                 optimiser.state[p]["step"] = optimiser.state[p]["step"].cpu()
@@ -216,7 +218,9 @@ def train(args: argparse.Namespace) -> Path:
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
 
-    device = torch.device("cuda" if args.device == "auto" and torch.cuda.is_available() else args.device.replace("auto", "cpu"))
+    device = torch.device(
+        "cuda" if args.device == "auto" and torch.cuda.is_available() else args.device.replace("auto", "cpu")
+    )
     torch.set_num_threads(args.threads)
     # Before the first picture: a loader process forked from one whose OpenCV has threads waits for them for ever.
     cv2.setNumThreads(0)
@@ -229,12 +233,17 @@ def train(args: argparse.Namespace) -> Path:
     optimiser = make_optimiser(net, config)
     if args.resume:
         if header["data_sha256"] != data.sha256:
-            raise DataError(f"{args.data} is not what run {args.run} was trained on (its hash differs): start a new run.")
+            raise DataError(
+                f"{args.data} is not what run {args.run} was trained on (its hash differs): start a new run."
+            )
         net.load_state_dict(load_weights(resume, prefix="net").state_dict())
         average.load_state_dict(load_weights(resume).state_dict())
         load_optimiser(resume, optimiser)
     base = {"net": net_config.to_dict(), "mix": mix.to_dict(), "train": asdict(config), "data_sha256": data.sha256}
-    print(f"{count_parameters(net)} parameters, step {start} of {config.steps}, {device}, data {data.sha256[:12]}", flush=True)
+    print(
+        f"{count_parameters(net)} parameters, step {start} of {config.steps}, {device}, data {data.sha256[:12]}",
+        flush=True,
+    )
 
     loader = DataLoader(
         Batches(data, config, mix),
@@ -290,7 +299,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--run", default="eoam", help="name of the run, a folder in models/runs")
     parser.add_argument("--resume", action="store_true", help="go on where the run's last checkpoint stands")
-    parser.add_argument("--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)")
+    parser.add_argument(
+        "--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)"
+    )
     parser.add_argument("--samples", type=int, default=TrainConfig.samples)
     parser.add_argument("--batch", type=int, default=TrainConfig.batch)
     parser.add_argument("--rate", type=float, default=TrainConfig.rate)

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.shared
 
 @pytest.fixture(scope="module")
 def figures(shared: Path, exported: Path) -> dict[str, dict[str, float]]:
-    args = Namespace(models=[exported], data=shared / "data", peers=None, sets=["portraits", "rooms", "empty"], pipeline=False)
+    args = Namespace(
+        models=[exported], data=shared / "data", peers=None, sets=["portraits", "rooms", "empty"], pipeline=False
+    )
     return {name: rows[exported.stem] for name, rows in evaluate(args).items()}
 
 

@@ -53,7 +53,9 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(data: Path, *more: str) -> int:
-    return train_module.main(["--data", str(data), "--run", "t", "--samples", "8", "--batch", "2", "--every", "2", *more])
+    return train_module.main(
+        ["--data", str(data), "--run", "t", "--samples", "8", "--batch", "2", "--every", "2", *more]
+    )
 
 
 def test_the_network_has_the_papers_number_of_parameters() -> None:
@@ -215,7 +217,9 @@ def test_the_exported_graph_is_the_network_to_one_grey_level(tmp_path: Path) -> 
     assert np.abs(np.round(expected) - mask.astype(float)).max() <= 1
 
 
-def test_an_export_that_differs_is_refused_and_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_differs_is_refused_and_the_old_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = tmp_path / "n.onnx"
     target.write_bytes(b"the old one")
     fold = export_module.Deployed.__init__
