@@ -30,6 +30,7 @@ FILTER_ID: Final = "eoam_background_removal"
 SCENE: Final = "Scene"
 CAMERA: Final = "camera"
 FILTER: Final = "EOAM"
+_POLL_CALLS: Final = ("7", "271", "73")  # poll and ppoll on x86-64, ppoll on arm64
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 Json = dict[str, Any]
@@ -296,7 +297,7 @@ class ObsSession:
         process = self._process
         if process is not None:
             if process.poll() is None:
-                _wait_until_asleep(process.pid)
+                _wait_until_idle(process.pid)
                 process.send_signal(signal.SIGINT)
             try:
                 code = process.wait(timeout_s)
@@ -425,22 +426,23 @@ def _write_ini(file: Path, **sections: Mapping[str, str]) -> None:
     file.write_text("\n".join(lines) + "\n")
 
 
-def _wait_until_asleep(process_id: int, *, timeout_s: float = 5.0) -> None:
-    """Wait for a moment in which the main thread of a process sleeps.
+def _wait_until_idle(process_id: int, *, timeout_s: float = 10.0) -> None:
+    """Wait for a moment in which the main thread of a process waits in its event loop.
 
     OBS up to 29 closes its window inside the signal handler, wherever its UI thread happens to be. In the middle of a
     repaint that ends in "Recursive repaint detected" and a crash, in the middle of a call to X11 in a deadlock, with
-    and without this project's script. Asleep in its event loop, all is well.
+    and without this project's script. Waiting for events, all is well.
     """
-    ran = Path(f"/proc/{process_id}/task/{process_id}/schedstat")  # first field: nanoseconds on a CPU
+    task = Path(f"/proc/{process_id}/task/{process_id}")
     give_up = time.monotonic() + timeout_s
     before, since = "", time.monotonic()
     while time.monotonic() < give_up:
         try:
-            now = ran.read_text().split()[0]
+            now = (task / "schedstat").read_text().split()[0]  # nanoseconds on a CPU
+            polling = (task / "syscall").read_text().split()[0] in _POLL_CALLS  # not waiting for a lock
         except OSError:
             return
-        if now != before:
+        if now != before or not polling:
             before, since = now, time.monotonic()
         elif time.monotonic() - since > 0.012:  # shorter than the pause between two updates of OBS's audio meters
             return

@@ -38,6 +38,8 @@ class Probe:
         file = self._folder / f"answer-{number}.json"
         self._obs.wait(file.exists, f"the probe's answer to {name}")
         self._obs.request("RemoveScene", sceneName=f"probe {number}")
+        removed = f"User Removed scene 'probe {number}'"
+        self._obs.wait(lambda: removed in self._obs.log, "the end of the probe's scene")
         answer = json.loads(file.read_text())
         assert "error" not in answer, f"{name}: {answer['error']}"
         return answer["result"]
