@@ -70,7 +70,7 @@ def network(
     read: Callable[[np.ndarray], np.ndarray],
     **sizes: tuple[int, int],
 ) -> Network:
-    """Wrap an ONNX file; `prepare` makes its input from a small BGR picture, `read` `(h, w)` in [0, 1] of its output."""
+    """Wrap an ONNX file; `prepare` makes its input of a small BGR picture, `read` `(h, w)` in [0, 1] of its output."""
     runner = session(path)
     key = runner.get_inputs()[0].name
 

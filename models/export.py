@@ -3,8 +3,8 @@
     python -m models.export models/checkpoints/eoam.safetensors models/eoam.onnx
 
 Contract: input `frame` uint8 `(1, height, width, 4)`, BGRA as OBS lays it out, height and width free multiples of 16;
-output `mask` uint8 `(1, height, width)`, 255 = person. Refuses to write if onnxruntime and torch differ by more than one
-grey level.
+output `mask` uint8 `(1, height, width)`, 255 = person. Refuses to write if onnxruntime and torch differ by more than
+one grey level.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Deployed(nn.Module):
                 del name
         net.classify = fuse_conv_bn_eval(net.classify, net.bn_e)
         net.bn_e = nn.Identity()  # type: ignore[assignment]
-        # frame * 4 - 2 on [0, 1] is (byte - 127.5) * 4 / 255: the factor goes into the weights, the shift must stay, as the
-        # zero that the convolution pads with is mid grey. BGRA order goes into the weights too; alpha's are zero, which is
-        # cheaper than a slice.
+        # frame * 4 - 2 on [0, 1] is (byte - 127.5) * 4 / 255: the factor goes into the weights, the shift must stay, as
+        # the zero that the convolution pads with is mid grey. BGRA order goes into the weights too; alpha's are zero,
+        # which is cheaper than a slice.
         weight = net.stem.conv.weight.data * (4 / 255)  # (stem, 3, 3, 3) RGB
         stem = nn.Conv2d(4, weight.shape[0], 3, 2, 1)
         stem.weight.data = torch.cat([weight.flip(1), torch.zeros_like(weight[:, :1])], 1)

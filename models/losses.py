@@ -15,7 +15,7 @@ AUXILIARY_WEIGHT = 0.4
 
 
 def edge_band(alpha: Tensor, kernel: int) -> Tensor:
-    """Return dilate(alpha) - erode(alpha), `(n, 1, h, w)` in [0, 1]: the paper's edge area around the mask's outline."""
+    """Return dilate(alpha) - erode(alpha), `(n, 1, h, w)` in [0, 1]: the edge area round the mask's outline."""
     pad = kernel // 2
     dilated = F.max_pool2d(alpha, kernel, 1, pad)
     eroded = -F.max_pool2d(-alpha, kernel, 1, pad)

@@ -1,10 +1,10 @@
 """The EOAM portrait network: a light encoder and the edge-optimised attention decoder, smallest block first.
 
 Sources. X. Zhang, G. Wang, L. Yang, C. Chen, "Lightweight Portrait Segmentation via Edge-Optimized Attention", ICASSP
-2023, gives the decoder (`f_a`, `f_e`, `cm`, the three classes). Its gate is the information-blocking decoder of H. Park,
-L. Sjosund, Y. Yoo, N. Monet, J. Bang, N. Kwak, "SINet: Extreme Lightweight Portrait Segmentation Networks with Spatial
-Squeeze Modules and Information Blocking Decoder", WACV 2020. The encoder is this project's own: channels in multiples of
-16, ReLU and few operators, because those decide the time onnxruntime takes (see MODEL_CARD.md).
+2023, gives the decoder (`f_a`, `f_e`, `cm`, the three classes). Its gate is the information-blocking decoder of H.
+Park, L. Sjosund, Y. Yoo, N. Monet, J. Bang, N. Kwak, "SINet: Extreme Lightweight Portrait Segmentation Networks with
+Spatial Squeeze Modules and Information Blocking Decoder", WACV 2020. The encoder is this project's own: channels in
+multiples of 16, ReLU and few operators, because those decide the time onnxruntime takes (see MODEL_CARD.md).
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class Eoam(nn.Module):
     """The whole network.
 
     Input: `(n, 3, h, w)` float RGB in [0, 1]; h and w multiples of 16.
-    Output in eval mode: mask logits `(n, 1, h, w)`; in train mode a tuple `(logits, f_e at 1/8, f_e at 1/4)`, the last two
-    being the three-class logits `(n, 3, h/8, w/8)` and `(n, 3, h/4, w/4)` that the auxiliary loss supervises.
+    Output in eval mode: mask logits `(n, 1, h, w)`; in train mode a tuple `(logits, f_e at 1/8, f_e at 1/4)`, the last
+    two being the three-class logits `(n, 3, h/8, w/8)` and `(n, 3, h/4, w/4)` that the auxiliary loss supervises.
     """
 
     def __init__(self, config: NetConfig | None = None):
@@ -128,8 +128,8 @@ class Eoam(nn.Module):
         f_e = up2(f_e8)  # (n, 3, h/4, w/4)
         # CM = 1 - max_k softmax(f_e): high where the coarse prediction is unsure. f_a is let through only there.
         cm = 1 - torch.softmax(f_e, dim=1).amax(dim=1, keepdim=True)  # (n, 1, h/4, w/4)
-        # F~_e = F_bcr(f_a (x) CM (+) f_e, 2), then BatchNorm (before the resize, with which it commutes), upsampling and a
-        # 3x3 convolution. The second upsampling follows the first at once, so the two are one exact chain here.
+        # F~_e = F_bcr(f_a (x) CM (+) f_e, 2), then BatchNorm (before the resize, with which it commutes), upsampling
+        # and a 3x3 convolution. The second upsampling follows the first at once, so the two are one exact chain here.
         f = self.bn_f(self.project_a(f_a) * cm + f_e)  # (n, 3, h/4, w/4)
         logits = self.head(up2(up2(f)))  # (n, 1, h, w)
         return (logits, f_e8, f_e) if self.training else logits

@@ -3,9 +3,9 @@
     python -m models.train --data ../shared/data --run first --samples 500000
     python -m models.train --data ../shared/data --run first --resume
 
-A checkpoint (`models/runs/NAME/last.safetensors`, also copied to `--keep FILE`) holds weights, their moving average, the
-optimiser's state and, as JSON in its header, the configuration, the seed, the hash of the data and the validation figures.
-There is no pickle in it.
+A checkpoint (`models/runs/NAME/last.safetensors`, also copied to `--keep FILE`) holds weights, their moving average,
+the optimiser's state and, as JSON in its header, the configuration, the seed, the hash of the data and the validation
+figures. There is no pickle in it.
 """
 
 from __future__ import annotations
