@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eoam_core.installation import check_installation
@@ -37,6 +38,23 @@ _NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
 _reported_names: Final[set[str]] = set()
 
 
+@dataclass
+class _Counts:
+    """What a filter has done since it started, for one line in the log when it stops."""
+
+    ticks: int = 0
+    nanoseconds: int = 0
+    masks: int = 0
+    mask_ms: float = 0.0
+
+    def line(self) -> str:
+        """Return the log's line; the rate is per second in which the source was drawn."""
+        seconds = self.nanoseconds / _SECOND
+        rate = self.masks / seconds if seconds else 0.0
+        mean = self.mask_ms / self.masks if self.masks else 0.0
+        return f"ticks={self.ticks} masks={self.masks} masks_per_s={rate:.1f} ms_per_mask={mean:.2f}"
+
+
 class Filter:
     """The filter on `source`, an `obs_source_t` of ours; the filter does not own a reference to it.
 
@@ -55,6 +73,7 @@ class Filter:
         self._last_error = ""
         self._size = (0, 0)
         self._frame_time = 0
+        self._counts = _Counts()
         self._since = 0  # mattes of older pictures are not used any more
         self._retry_at = 0
         self._in_flight: int | None = None
@@ -88,6 +107,9 @@ class Filter:
         matting, self._matting = self._matting, None
         if matting is not None:
             matting.close()
+        counts, self._counts = self._counts, _Counts()
+        if counts.ticks:
+            _LOG.info("filter_stopped %s", counts.line())
 
     def resume(self) -> None:
         """Start again, as if the source had just appeared."""
@@ -128,8 +150,11 @@ class Filter:
         now = self._obs.obs_get_video_frame_time()
         try:
             if now != self._frame_time:
-                paused = now - self._frame_time > _PAUSE_NS
+                passed = now - self._frame_time
+                paused = passed > _PAUSE_NS
                 self._frame_time = now
+                self._counts.ticks += 1
+                self._counts.nanoseconds += 0 if paused else passed
                 if now >= self._retry_at:
                     self._advance(now, paused=paused)
             self._draw()
@@ -206,6 +231,8 @@ class Filter:
             matte = None
         if matte is not None and matte is not self._matte:
             self._mask.upload(matte.mask.ctypes.data, matting.width, matting.height)
+            self._counts.masks += 1
+            self._counts.mask_ms += matte.timings.total_ms
         self._matte = matte
         sent = self._in_flight
         if sent is not None and (matting.is_done_with(sent) or now - sent > _LOST_NS):

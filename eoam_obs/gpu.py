@@ -201,28 +201,40 @@ class Shrinker:
 
 
 class MaskTexture:
-    """One small texture that takes every new mask."""
+    """Takes every new mask. Two small textures in turn: the one being written is not the one the GPU still reads."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
         self._size = (0, 0)
-        self.texture = 0
+        self._textures: list[int] = []
+
+    @property
+    def texture(self) -> int:
+        """The newest mask, or 0."""
+        return self._textures[0] if self._textures else 0
 
     def upload(self, address: int, width: int, height: int) -> None:
-        """Copy a mask of `width` x `height` bytes, rows without padding."""
+        """Copy a mask of `width` x `height` bytes, rows without padding.
+
+        Raises:
+            GraphicsError: there is no memory for the textures.
+        """
         if self._size != (width, height):
             self.destroy()
-            texture = self._obs.gs_texture_create(width, height, libobs.GS_R8, 1, None, libobs.GS_DYNAMIC)
-            if not texture:
-                raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
-            self.texture, self._size = texture, (width, height)
-        self._obs.gs_texture_set_image(self.texture, address, width, False)
+            for _ in range(2):
+                texture = self._obs.gs_texture_create(width, height, libobs.GS_R8, 1, None, libobs.GS_DYNAMIC)
+                if not texture:
+                    raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
+                self._textures.append(texture)
+            self._size = (width, height)
+        self._textures.reverse()
+        self._obs.gs_texture_set_image(self._textures[0], address, width, False)
 
     def destroy(self) -> None:
-        """Free the texture."""
-        texture, self.texture, self._size = self.texture, 0, (0, 0)
-        if texture:
-            self._obs.gs_texture_destroy(texture)
+        """Free the textures."""
+        self._size = (0, 0)
+        while self._textures:
+            self._obs.gs_texture_destroy(self._textures.pop())
 
 
 class MatteEffect:

@@ -286,6 +286,11 @@ class ObsSession:
         """Change some settings of a filter."""
         self.request("SetSourceFilterSettings", sourceName=source, filterName=name, filterSettings=settings)
 
+    def wait_until_closed(self) -> None:
+        """Wait until somebody has closed OBS."""
+        assert self._process is not None
+        self._process.wait()
+
     def end(self, *, timeout_s: float = 40.0) -> Ended:
         """Ask OBS to quit (SIGINT), wait, and say how it went. The second call repeats the first one's answer."""
         if self._ended is not None:

@@ -1,0 +1,489 @@
+"""The parts of eoam_obs that need no OBS, and the filter's decisions with a libobs that only takes notes."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import logging
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import eoam_obs.matting
+from eoam_core.errors import ModelError
+from eoam_core.segmenter import NullSegmenter
+from eoam_core.settings import Settings, describe_settings
+from eoam_obs import libobs, panel, source_type
+from eoam_obs.deferred import RETRY_S, DeferredSegmenter
+from eoam_obs.filter import Filter
+from eoam_obs.gpu import GraphicsError, PictureRing
+from eoam_obs.matting import Matting
+
+TICK = 33_000_000  # nanoseconds
+
+
+class Mean(NullSegmenter):
+    """Return the mean of blue, green and red."""
+
+    def segment(self, frame: np.ndarray) -> np.ndarray:
+        return frame[..., :3].mean(axis=2).astype(np.uint8)
+
+
+def test_the_prefix_of_the_struct_ends_behind_video_render() -> None:
+    # On 64 bits: three small fields in 16 bytes (the pointer, and two ints), then fourteen pointers.
+    pointer = ctypes.sizeof(ctypes.c_void_p)
+    assert libobs.SourceInfo.get_name.offset == pointer + 8
+    assert ctypes.sizeof(libobs.SourceInfo) == pointer + 8 + 14 * pointer
+    info, owner = libobs.source_info_buffer()
+    assert ctypes.sizeof(owner) > 1024 > ctypes.sizeof(info)  # type: ignore[arg-type]
+
+
+def test_a_zero_vector_lies_on_sixteen_bytes() -> None:
+    for _ in range(20):
+        address, _owner = libobs.aligned_zero_vec4()
+        assert address % 16 == 0
+
+
+def test_the_ring_keeps_what_is_needed_and_stays_small() -> None:
+    made: list[SimpleNamespace] = []
+
+    def make() -> Any:
+        made.append(SimpleNamespace(destroy=lambda: None))
+        return made[-1]
+
+    ring = PictureRing(make, limit=3)
+    first = ring.next(1, keep=frozenset())
+    for number in range(2, 50):
+        ring.next(number, keep=frozenset({1, number - 1}))
+        assert ring.find(1) is first
+        assert ring.find(number - 1) is not None
+    assert len(made) == 3
+    with pytest.raises(ValueError, match="ring has 3"):
+        ring.next(50, keep=frozenset({1, 48, 49}))
+    ring.destroy()
+    assert ring.find(1) is None
+
+
+def test_a_network_is_opened_with_the_first_frame_and_not_before() -> None:
+    opened = []
+
+    def open_segmenter(height: int, width: int) -> NullSegmenter:
+        opened.append((height, width))
+        return NullSegmenter(height, width)
+
+    segmenter = DeferredSegmenter(16, 32, open_segmenter=open_segmenter)
+    assert not opened
+    assert segmenter.name == "no model"
+    for _ in range(3):
+        assert segmenter.segment(np.zeros((16, 32, 4), np.uint8)).shape == (16, 32)
+    assert opened == [(16, 32)]
+    segmenter.close()
+
+
+def test_a_network_that_does_not_open_is_tried_again_now_and_then() -> None:
+    now, attempts, broken = [0.0], itertools.count(1), [True]
+
+    def open_segmenter(height: int, width: int) -> NullSegmenter:
+        number = next(attempts)
+        if broken[0]:
+            raise ModelError(f"attempt {number}")
+        return NullSegmenter(height, width)
+
+    segmenter = DeferredSegmenter(16, 16, open_segmenter=open_segmenter, clock=lambda: now[0])
+    frame = np.zeros((16, 16, 4), np.uint8)
+    for moment, attempt in ((0.0, 1), (0.1, 1), (RETRY_S - 0.1, 1), (RETRY_S + 0.1, 2), (RETRY_S + 1, 2)):
+        now[0] = moment
+        with pytest.raises(ModelError, match=f"attempt {attempt}"):
+            segmenter.segment(frame)
+    broken[0] = False
+    now[0] = 3 * RETRY_S
+    assert not segmenter.segment(frame).any()
+
+
+def test_a_padded_surface_becomes_a_frame_of_its_own() -> None:
+    height, width, padding = 16, 32, 12
+    surface = np.zeros((height, width * 4 + padding), np.uint8)
+    surface[:, width * 4 :] = 99
+    surface[:, : width * 4] = np.arange(width, dtype=np.uint8).repeat(4)
+    matting = Matting(height, width, Settings(contour_fill=False, smoothing=0.0), make_segmenter=Mean)
+    try:
+        matting.submit(surface.ctypes.data, surface.strides[0], 7)
+        surface[:] = 0  # unmapped, as far as the worker is concerned
+        matte = matting._worker.wait(7, 5.0)
+        assert matte is not None
+        assert (matte.mask == np.arange(width)).all()
+        assert matting.is_done_with(7)
+        assert not matting.is_done_with(8)
+    finally:
+        matting.close_soon()
+        matting.close()
+    assert matting.latest() is None
+    matting.close()
+
+
+class PropertyMaker:
+    """Stands in for both libobs and obspython."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[Any, ...]] = []
+        self.choices: list[tuple[str, str]] = []
+        self.values: dict[str, object] = {}
+        self.stored = {"threshold"}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("obs_properties_add_"):
+            return lambda properties, *arguments: self.items.append((name[19:], *arguments))
+        if name == "obs_property_list_add_string":
+            return lambda item, label, value: self.choices.append((value, label))
+        if name == "obs_data_has_user_value":
+            return lambda settings, key: key in self.stored
+        if name.startswith("obs_data_set_"):
+            return lambda settings, key, value: self.values.update({key: value})
+        return lambda *arguments: None
+
+
+def test_the_panel_holds_every_setting_with_its_range() -> None:
+    maker = PropertyMaker()
+    panel.add_settings(maker, 1)
+    assert [item[1:3] for item in maker.items] == [(info.name, info.label) for info in describe_settings()]
+    sliders = {item[1]: item[3:] for item in maker.items if item[0] == "float_slider"}
+    assert sliders["threshold"] == (0.05, 0.95, 0.01)
+    assert ("mask", "Mask") in maker.choices
+
+
+def test_defaults_are_stored_only_where_nothing_is_stored_yet() -> None:
+    maker = PropertyMaker()
+    panel.keep_defaults(maker, 1, Settings().to_mapping())
+    assert maker.values.keys() == {info.name for info in describe_settings()} - {"threshold"}
+
+
+def test_nothing_escapes_from_a_callback_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
+
+    @source_type._callback(prototype, failed=-7)
+    def half(number: int) -> int:
+        if number % 2:
+            raise KeyboardInterrupt("odd")
+        return number // 2
+
+    with caplog.at_level(logging.ERROR, "eoam"):
+        assert [half(4), half(3), half(5), half(8)] == [2, -7, -7, 4]
+    assert [record.getMessage() for record in caplog.records] == [
+        "callback_failed callback=half error=KeyboardInterrupt('odd')"
+    ]
+
+
+def test_a_filter_that_cannot_be_made_still_has_a_handle(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without one libobs would take the filter out of the chain, and show the room.
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError(name)
+
+    monkeypatch.setattr(source_type, "_obs", Broken())
+    monkeypatch.setattr(source_type, "_implementation", Broken())
+    handle = source_type._create(11, 12)
+    assert handle
+    source_type._video_render(handle, None)
+    assert "not running" in source_type.status_lines()[-1]
+    source_type._destroy(handle)
+    source_type._destroy(handle)
+    source_type._video_render(handle, None)
+
+
+class NoteTaking:
+    """A libobs that draws nothing and remembers what it was told to draw."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000_000_000
+        self.size = (640, 360)
+        self.has_target = True
+        self.refuse: set[str] = set()
+        self.shown: list[int] = []  # textures that were drawn to the output
+        self.alive: dict[int, str] = {}
+        self._numbers = itertools.count(100)
+        self._memory = ctypes.create_string_buffer(1 << 20)
+        self._image = 0
+
+    def obs_get_video_frame_time(self) -> int:
+        return self.now
+
+    def obs_filter_get_target(self, source: int) -> int:
+        return 1 if self.has_target else 0
+
+    def obs_source_get_base_width(self, source: int) -> int:
+        return self.size[0]
+
+    def obs_source_get_base_height(self, source: int) -> int:
+        return self.size[1]
+
+    def gs_draw_sprite(self, texture: int, flip: int, width: int, height: int) -> None:
+        if (width, height) == (0, 0):
+            self.shown.append(texture)
+
+    def gs_effect_loop(self, effect: int, technique: str) -> bool:
+        self._image ^= 1
+        return bool(self._image)
+
+    def gs_texrender_begin(self, texrender: int, width: int, height: int) -> bool:
+        return "gs_texrender_begin" not in self.refuse
+
+    def gs_texrender_get_texture(self, texrender: int) -> int:
+        return texrender
+
+    def gs_stagesurface_map(self, surface: int, address: Any, linesize: Any) -> bool:
+        address._obj.value = ctypes.addressof(self._memory)
+        linesize._obj.value = 256 * 4
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.endswith(("_create", "_create_from_file")):
+            return lambda *arguments: self._create(name)
+        if name.endswith("_destroy"):
+            return lambda handle: self.alive.pop(handle)
+        return lambda *arguments: 1
+
+    def _create(self, name: str) -> int:
+        if name in self.refuse:
+            return 0
+        handle = next(self._numbers)
+        self.alive[handle] = name
+        return handle
+
+
+class ByHand:
+    """A worker that finishes a frame when the test says so."""
+
+    made: list[ByHand] = []  # noqa: RUF012
+
+    def __init__(self, height: int, width: int, settings: Settings) -> None:
+        self.height, self.width, self.name, self.frames, self.error = height, width, "by hand", 0, ""
+        self.submitted: list[int] = []
+        self.matte: Any = None
+        self.is_closed = False
+        ByHand.made.append(self)
+
+    def finish(self) -> None:
+        mask = np.zeros((self.height, self.width), np.uint8)
+        timings = SimpleNamespace(total_ms=1.0)
+        self.matte = SimpleNamespace(mask=mask, sequence=self.submitted[-1], timings=timings)
+        self.frames += 1
+
+    def submit(self, address: int, linesize: int, sequence: int) -> None:
+        self.submitted.append(sequence)
+
+    def latest(self) -> Any:
+        return self.matte
+
+    def is_done_with(self, sequence: int) -> bool:
+        return bool(self.error) or (self.matte is not None and self.matte.sequence >= sequence)
+
+    def reset(self) -> None:
+        self.matte = None
+
+    def update_settings(self, settings: Settings) -> None:
+        pass
+
+    def close(self) -> None:
+        self.is_closed, self.matte = True, None
+
+    close_soon = close
+
+
+class Stage:
+    """A filter between a note-taking libobs and a worker by hand."""
+
+    def __init__(self, **settings: object) -> None:
+        self.obs = NoteTaking()
+        self.filter = Filter(self.obs, 5, settings, Settings())  # type: ignore[arg-type]
+
+    @property
+    def worker(self) -> ByHand:
+        return ByHand.made[-1]
+
+    def tick(self, count: int = 1, *, finish: bool = False, nanoseconds: int = TICK) -> int:
+        """Let time pass and draw; return how often something was shown."""
+        before = len(self.obs.shown)
+        for _ in range(count):
+            self.obs.now += nanoseconds
+            self.filter.render()
+            if finish and ByHand.made and self.worker.submitted:
+                self.worker.finish()
+        return len(self.obs.shown) - before
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(eoam_obs.matting, "Matting", ByHand)
+    ByHand.made.clear()
+    stage = Stage()
+    yield stage
+    stage.filter.destroy()
+    assert not stage.obs.alive, "GPU objects that were not freed"
+    assert all(worker.is_closed for worker in ByHand.made)
+
+
+def test_nothing_is_drawn_before_the_first_mask(stage: Stage) -> None:
+    assert stage.tick(20) == 0
+    stage.worker.finish()
+    assert stage.tick() == 1
+
+
+def test_a_picture_is_shown_with_its_own_mask(stage: Stage) -> None:
+    stage.tick(2)
+    own = stage.filter._pictures.find(stage.worker.submitted[-1])
+    assert own is not None
+    stage.tick(5)  # the worker is slow; newer pictures are drawn meanwhile
+    stage.worker.finish()
+    stage.tick()
+    assert stage.obs.shown[-1] == own.texture
+
+
+def test_at_most_three_pictures_are_kept(stage: Stage) -> None:
+    for _ in range(10):
+        stage.tick(4)
+        stage.worker.finish()
+        assert stage.tick() == 1
+    canvases = [kind for kind in stage.obs.alive.values() if kind == "gs_texrender_create"]
+    assert len(canvases) == 3 + 1  # and the one that is shrunk into
+
+
+def test_the_worker_gets_one_frame_at_a_time_and_the_newest(stage: Stage) -> None:
+    stage.tick(6)
+    assert len(stage.worker.submitted) == 1
+    stage.worker.finish()
+    stage.tick()
+    assert stage.worker.submitted[-1] == stage.obs.now - TICK
+
+
+def test_drawing_again_within_a_tick_draws_the_same_and_does_no_more(stage: Stage) -> None:
+    stage.tick(5, finish=True)
+    submitted, shown = len(stage.worker.submitted), stage.obs.shown[-1]
+    for _ in range(3):
+        stage.filter.render()
+    assert stage.obs.shown[-3:] == [shown] * 3
+    assert len(stage.worker.submitted) == submitted
+
+
+@pytest.mark.parametrize(("timing", "ticks"), [("aligned", 61), ("low_latency", 16)])
+def test_a_mask_that_is_never_followed_by_another_is_dropped(stage: Stage, timing: str, ticks: int) -> None:
+    stage.filter.update({"timing": timing})
+    stage.tick(6, finish=True)
+    assert stage.tick(5) == 5
+    stage.tick(ticks)
+    assert stage.tick(5) == 0
+
+
+def test_a_frame_that_got_lost_is_given_up(stage: Stage) -> None:
+    stage.tick(3)
+    assert len(stage.worker.submitted) == 1
+    stage.tick(70)
+    assert len(stage.worker.submitted) == 2
+
+
+def test_a_worker_that_fails_or_dies_leaves_nothing_on_the_screen(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.worker.matte, stage.worker.error = None, "the worker has ended"
+    assert stage.tick(10) == 0
+    assert stage.filter.status() == "Nothing is shown. the worker has ended"
+    stage.worker.error = ""
+    stage.worker.finish()
+    stage.tick(3, finish=True)
+    assert stage.tick() == 1
+    assert "last error: the worker has ended" in stage.filter.status()
+
+
+def test_another_size_starts_over(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    old = stage.worker
+    stage.obs.size = (360, 640)
+    assert stage.tick(4) == 0
+    assert stage.worker is not old
+    assert old.is_closed
+    assert (stage.worker.width, stage.worker.height) == (144, 256)
+
+
+def test_another_size_of_the_same_shape_keeps_the_worker_but_not_its_mask(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.obs.size = (1280, 720)
+    assert stage.tick(4) == 0
+    assert len(ByHand.made) == 1
+    stage.worker.finish()
+    assert stage.tick() == 1
+
+
+@pytest.mark.parametrize("timing", ["aligned", "low_latency"])
+def test_a_mask_from_before_a_change_is_not_used_after_it(stage: Stage, timing: str) -> None:
+    stage.filter.update({"timing": timing})
+    stage.tick(3)
+    stage.obs.size = (1280, 720)
+    stage.tick()
+    stage.worker.finish()  # of the picture before the change
+    assert stage.tick(2) == 0
+
+
+@pytest.mark.parametrize("pause", [1_000_000_000, 5_000_000_000])
+def test_after_a_pause_the_old_picture_is_not_shown(stage: Stage, pause: int) -> None:
+    assert stage.tick(6, finish=True) > 0
+    assert stage.tick(nanoseconds=pause) == 0
+    assert stage.tick(4, finish=True) > 0
+
+
+@pytest.mark.parametrize("size", [(0, 0), (0, 5)])
+def test_a_source_without_a_size_is_not_touched(stage: Stage, size: tuple[int, int]) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.obs.size = size
+    assert stage.tick(5) == 0
+    stage.obs.size = (640, 360)
+    assert stage.tick(6, finish=True) > 0
+
+
+def test_a_filter_without_a_target_draws_nothing(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.obs.has_target = False
+    assert stage.tick(5) == 0
+
+
+def test_a_driver_that_refuses_is_left_in_peace_for_a_while(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.obs.refuse = {"gs_texrender_begin"}
+    with caplog.at_level(logging.ERROR, "eoam"):
+        assert stage.tick(100) == 0
+    assert len(caplog.records) == 1
+    assert isinstance(caplog.records[0].exc_info[1], GraphicsError)  # type: ignore[index]
+    assert not [kind for kind in stage.obs.alive.values() if "stagesurface" in kind]
+    stage.obs.refuse = set()
+    stage.tick(62)
+    assert stage.tick(6, finish=True) > 0
+
+
+def test_a_shader_that_does_not_compile_draws_nothing(stage: Stage) -> None:
+    stage.obs.refuse = {"gs_effect_create_from_file"}
+    assert stage.tick(10, finish=True) == 0
+    stage.obs.refuse = set()
+    stage.tick(62)
+    assert stage.tick(6, finish=True) > 0
+
+
+def test_suspended_it_draws_nothing_and_resumed_it_starts_over(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.filter.suspend()
+    assert stage.worker.is_closed
+    assert stage.tick(5) == 0
+    stage.filter.suspend()
+    stage.filter.resume()
+    assert stage.tick(2) == 0
+    assert stage.tick(5, finish=True) > 0
+
+
+def test_libraries_that_do_not_load_are_named_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "eoam_obs.matting", None)
+    with caplog.at_level(logging.ERROR, "eoam"):
+        assert stage.tick(100) == 0
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["filter_cannot_run"]
+    assert stage.filter.status().startswith("Nothing is shown.")
