@@ -99,7 +99,7 @@ class Settings:
         default=Timing.ALIGNED,
         metadata=_choice(
             "Timing",
-            "Aligned holds each picture back until its own mask is ready, normally one frame, so that the edge "
+            "Aligned holds each picture back until its own mask is ready, normally two frames, so that the edge "
             "follows fast movement. Low latency shows the newest picture with the newest mask.",
             {Timing.ALIGNED: "Aligned (recommended)", Timing.LOW_LATENCY: "Low latency"},
             live_only=True,
