@@ -34,6 +34,13 @@ class Person:
     alpha: Image
 
 
+def is_uncut(person: Person) -> bool:
+    """Whether the photograph cuts off neither head nor shoulders: only such a person can sit anywhere in a room."""
+    inside = person.alpha > 127
+    high = inside[: round(0.6 * len(inside))]
+    return not (inside[0].any() or high[:, 0].any() or high[:, -1].any()) and bool(inside.any())
+
+
 @dataclass(frozen=True)
 class TrainingSet:
     """Everything train.py needs, by kind."""

@@ -26,8 +26,9 @@ from tqdm import tqdm
 
 from .data import DataError, Image, list_pictures, read_cutouts, read_pairs, read_rooms
 from .metrics import boundary_iou, flicker, foreground_iou, lag_frames, mean_absolute_difference, two_class_iou
+from .scenarios import PER_SCENARIO, SCENARIOS, scenarios
 
-SETS = ("portraits", "rooms", "empty", "speed")
+SETS = ("portraits", "rooms", "scenarios", "empty", "speed")
 CANVAS = (360, 640)  # height, width of the `rooms` set
 ROOM_COUNT = 12
 STILL_LEVELS = 4  # a pixel stands still if no channel moves by more grey levels than this
@@ -232,6 +233,18 @@ def _cleaning(size: tuple[int, int]) -> Callable[[Image], Image]:
     return clean
 
 
+def judge_scenarios(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
+    """Foreground IoU, per cent, in each of the situations of scenarios.py, and their mean."""
+    rows = {}
+    for n in networks:
+        scores: dict[str, list[float]] = {name: [] for name in SCENARIOS}
+        for name, frame, alpha in tqdm(scenarios(data), desc=f"scenarios, {n.name}", disable=not sys.stderr.isatty()):
+            scores[name].append(foreground_iou(n.run(frame, n.sizes["wide"]) > 127, alpha > 127))
+        rows[n.name] = {name: 100 * float(np.mean(values)) for name, values in scores.items()}
+        rows[n.name]["mean"] = float(np.mean(list(rows[n.name].values())))
+    return rows
+
+
 def judge_empty(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
     """Rooms with nobody: mean and worst share called person, in per cent, and how many exceed 5 %."""
     rooms = [shrink(r, (144, 256)) for r in read_rooms(data, "test")]
@@ -267,7 +280,7 @@ def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
     """Print one table as Markdown."""
     columns = [c for c in next(iter(rows.values())) if not c.endswith("input")]
-    print(f"\n{title}\n\n| network | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
+    print(f"\n{title}\n\n| | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
     for name, row in rows.items():
         print(f"| {name} | {' | '.join(f'{row[c]:.2f}' for c in columns)} |")
     sys.stdout.flush()
@@ -294,6 +307,12 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
         results["rooms"] = judge_rooms(networks, args.data, pipeline=args.pipeline)
         after = ", after eoam_core's default clean-up and smoothing" if args.pipeline else ""
         show(f"greenscreen_d0 over {ROOM_COUNT} held-out rooms, 16:9{after}", results["rooms"])
+    if "scenarios" in args.sets:
+        results["scenarios"] = judge_scenarios(networks, args.data)
+        by_situation = {
+            name: {n.name: results["scenarios"][n.name][name] for n in networks} for name in (*SCENARIOS, "mean")
+        }
+        show(f"situations at a webcam, {PER_SCENARIO} pictures each, fg in per cent", by_situation)
     if "empty" in args.sets:
         results["empty"] = judge_empty(networks, args.data)
         show("held-out rooms without people, share called person, per cent", results["empty"])

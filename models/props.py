@@ -1,0 +1,112 @@
+"""Things around a person at a desk, drawn: headphones, a microphone on its arm, a chair. For training and for tests.
+
+What is worn belongs to the person. What stands before the person hides nothing in the truth: the mask should come out
+whole, since the viewer wants the microphone and the hand with the person, not a hole. What sticks out beyond the
+person's outline is room.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from .data import Image
+
+_SHIFT = 4  # sub-pixel bits of OpenCV's drawing, for smooth outlines on small pictures
+
+
+def head_box(alpha: Image) -> tuple[float, float, float] | None:
+    """Guess the head from a mask: (centre x, top y, width), in pixels, or None if nobody is in the picture.
+
+    The head is taken as the top of the person down to where the outline widens to the shoulders.
+    """
+    rows = np.nonzero((alpha > 127).any(1))[0]
+    if not len(rows):
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    widths = (alpha[top:bottom] > 127).sum(1)
+    probe = widths[: max(3, len(widths) // 4)]
+    width = float(np.median(probe[len(probe) // 3 :])) if len(probe) > 3 else float(widths.mean())
+    columns = np.nonzero((alpha[top : top + len(probe)] > 127).any(0))[0]
+    return float((columns[0] + columns[-1]) / 2), float(top), max(width, 3.0)
+
+
+def _dark(rng: Generator) -> tuple[float, float, float]:
+    level = rng.uniform(8, 70)
+    return tuple(float(v) for v in np.clip(level + rng.normal(0, 8, 3), 0, 255))  # type: ignore[return-value]
+
+
+def _layer(shape: tuple[int, ...]) -> Image:
+    return np.zeros(shape[:2], np.uint8)
+
+
+def _fixed(*values: float) -> tuple[int, ...]:
+    return tuple(round(v * (1 << _SHIFT)) for v in values)
+
+
+def _paint(frame: Image, layer: Image, colour: tuple[float, float, float]) -> Image:
+    weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255
+    return (frame + (np.array(colour, np.float32) - frame) * weight + 0.5).astype(np.uint8)
+
+
+def add_headphones(rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
+    """Put headphones on the head: a band over it and a cup on each side; they belong to the person."""
+    head = head_box(alpha)
+    if head is None:
+        return frame, alpha
+    x, top, width = head
+    layer = _layer(alpha.shape)
+    radius = width * rng.uniform(0.50, 0.58)
+    middle = top + width * rng.uniform(0.55, 0.70)
+    thickness = max(1, round(width * rng.uniform(0.06, 0.11)))
+    axes = _fixed(radius, middle - top + thickness * 0.4)
+    cv2.ellipse(layer, _fixed(x, middle), axes, 0, 180, 360, 255, thickness, cv2.LINE_AA, _SHIFT)
+    cup = _fixed(width * rng.uniform(0.09, 0.14), width * rng.uniform(0.17, 0.25))
+    for side in (-1, 1):
+        cv2.ellipse(layer, _fixed(x + side * radius, middle), cup, 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT)
+    return _paint(frame, layer, _dark(rng)), np.maximum(alpha, layer)
+
+
+def add_microphone(rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
+    """Put a microphone on its arm before the chest or chin; the truth stays the person's outline."""
+    head = head_box(alpha)
+    if head is None:
+        return frame, alpha
+    x, top, width = head
+    layer = _layer(alpha.shape)
+    side = rng.choice((-1.0, 1.0))
+    tip = (x + side * width * rng.uniform(0.0, 0.5), top + width * rng.uniform(1.15, 1.7))
+    body = _fixed(width * rng.uniform(0.10, 0.18), width * rng.uniform(0.20, 0.34))
+    cv2.ellipse(layer, _fixed(*tip), body, float(side * rng.uniform(-20, 40)), 0, 360, 255, -1, cv2.LINE_AA, _SHIFT)
+    elbow = (tip[0] + side * width * rng.uniform(0.8, 1.6), tip[1] + width * rng.uniform(-0.3, 0.6))
+    foot = (tip[0] + side * width * rng.uniform(1.5, 3.0), float(alpha.shape[0] + 2))
+    thickness = max(1, round(width * rng.uniform(0.04, 0.08)))
+    for start, end in ((tip, elbow), (elbow, foot)):
+        cv2.line(layer, _fixed(*start), _fixed(*end), 255, thickness, cv2.LINE_AA, _SHIFT)
+    return _paint(frame, layer, _dark(rng)), alpha
+
+
+def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
+    """Put a chair's back behind the person, higher or wider than the shoulders; it is room.
+
+    `frame` is the room with the person in it, `alpha` the person: the chair is painted beside the person only.
+    """
+    head = head_box(alpha)
+    if head is None:
+        return frame
+    x, top, width = head
+    layer = _layer(alpha.shape)
+    half = width * rng.uniform(0.8, 1.3)
+    upper = top + width * rng.uniform(0.1, 1.1)
+    corner = max(1.0, width * rng.uniform(0.1, 0.3))
+    left, right = x - half + rng.normal(0, 0.1) * width, x + half
+    bottom = float(alpha.shape[0] + 2)
+    cv2.rectangle(layer, _fixed(left, upper + corner), _fixed(right, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
+    cv2.rectangle(layer, _fixed(left + corner, upper), _fixed(right - corner, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
+    for centre in (left + corner, right - corner):
+        cv2.ellipse(
+            layer, _fixed(centre, upper + corner), _fixed(corner, corner), 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT
+        )
+    colour = _dark(rng) if rng.random() < 0.7 else tuple(rng.uniform(40, 220, 3))
+    return _paint(frame, np.minimum(layer, 255 - alpha), colour)  # type: ignore[arg-type]
