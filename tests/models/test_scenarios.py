@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -43,7 +44,8 @@ def test_a_chair_is_behind_the_person() -> None:
     frame = add_chair(np.random.default_rng(1), p.bgr, p.alpha)
     painted = np.abs(frame.astype(int) - p.bgr).max(2) > 30
     assert painted.sum() > 100
-    assert not painted[p.alpha == 255].any()
+    inner = cv2.erode(p.alpha, np.ones((5, 5), np.uint8)) == 255  # the seam is blended over a pixel
+    assert not painted[inner].any()
 
 
 def test_nobody_in_the_picture_is_left_alone() -> None:
