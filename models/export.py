@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .graph import measure_graph
-from .net import ConvBN, Eoam, up2
+from .net import ConvBN, Eoam
 from .train import load_weights, read_header
 
 OPSET = 17
@@ -64,16 +64,7 @@ class Deployed(nn.Module):
         self.net = net
 
     def forward(self, frame: Tensor) -> Tensor:  # (1, h, w, 4) uint8 -> (1, h, w) uint8
-        net = self.net
-        x = net.stem((frame.float() - 127.5).permute(0, 3, 1, 2))
-        f_a = net.quarter(x)
-        x8 = net.eighth(f_a)
-        x16 = net.lateral(net.sixteenth(x8))
-        x8 = torch.relu(up2(x16) + x8 + net.edge(x8))
-        f_e = up2(net.classify(net.fuse(x8)))
-        cm = 1 - torch.softmax(f_e, dim=1).amax(dim=1, keepdim=True)
-        f = net.bn_f(net.project_a(f_a) * cm + f_e)
-        logits = net.head(up2(up2(f)))
+        _, _, logits = self.net.decode(self.net.stem((frame.float() - 127.5).permute(0, 3, 1, 2)))
         # A cast cuts the fraction off, so half a grey level is added first.
         return (torch.sigmoid(logits) * 255 + 0.5).to(torch.uint8).squeeze(1)
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 # The order of the three classes of f_e; losses.py makes its targets in this order.
 PORTRAIT, EDGE, BACKGROUND = 0, 1, 2
 CLASSES = 3
+FUSIONS = ("eoam", "add", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +32,14 @@ class NetConfig:
     quarter_blocks: int = 2
     eighth_blocks: int = 1
     sixteenth_blocks: int = 2
+    # How f_a meets f_e: "eoam" (gated by CM), "add" (ungated) or "none" (no skip); the last two are for comparison.
+    fusion: str = "eoam"
 
-    def to_dict(self) -> dict[str, int]:
+    def __post_init__(self) -> None:
+        if self.fusion not in FUSIONS:
+            raise ValueError(f"fusion is {self.fusion!r}, need one of {', '.join(FUSIONS)}")
+
+    def to_dict(self) -> dict[str, int | str]:
         """Return the fields as a plain dictionary, for a checkpoint's metadata."""
         return asdict(self)
 
@@ -110,7 +117,8 @@ class Eoam(nn.Module):
         self.fuse = SeparableBlock(c.eighth, c.eighth)
         self.classify = nn.Conv2d(c.eighth, CLASSES, 1, bias=False)  # BN follows
         self.bn_e = nn.BatchNorm2d(CLASSES)
-        self.project_a = ConvBN(c.quarter, CLASSES, 1)
+        if c.fusion != "none":
+            self.project_a = ConvBN(c.quarter, CLASSES, 1)
         self.bn_f = nn.BatchNorm2d(CLASSES)
         self.head = nn.Conv2d(CLASSES, 1, 3, padding=1)
 
@@ -118,6 +126,11 @@ class Eoam(nn.Module):
         # An affine centre instead of per-channel statistics: it costs nothing (exported into the first convolution's
         # input scaling) and keeps the input's zero, which the padding also is, at mid grey.
         x = self.stem(frame * 4 - 2)  # (n, stem, h/2, w/2)
+        f_e8, f_e, logits = self.decode(x)
+        return (logits, f_e8, f_e) if self.training else logits
+
+    def decode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Lead the stem's output `(n, stem, h/2, w/2)` on to (f_e at 1/8, f_e at 1/4, mask logits)."""
         f_a = self.quarter(x)  # (n, quarter, h/4, w/4)
         x8 = self.eighth(f_a)  # (n, eighth, h/8, w/8)
         x16 = self.lateral(self.sixteenth(x8))  # (n, eighth, h/16, w/16)
@@ -126,13 +139,18 @@ class Eoam(nn.Module):
         # gives the same values at a quarter of the work and folds into the 1x1 convolution on export.
         f_e8 = self.bn_e(self.classify(self.fuse(x8)))  # (n, 3, h/8, w/8)
         f_e = up2(f_e8)  # (n, 3, h/4, w/4)
-        # CM = 1 - max_k softmax(f_e): high where the coarse prediction is unsure. f_a is let through only there.
-        cm = 1 - torch.softmax(f_e, dim=1).amax(dim=1, keepdim=True)  # (n, 1, h/4, w/4)
         # F~_e = F_bcr(f_a (x) CM (+) f_e, 2), then BatchNorm (before the resize, with which it commutes), upsampling
         # and a 3x3 convolution. The second upsampling follows the first at once, so the two are one exact chain here.
-        f = self.bn_f(self.project_a(f_a) * cm + f_e)  # (n, 3, h/4, w/4)
-        logits = self.head(up2(up2(f)))  # (n, 1, h, w)
-        return (logits, f_e8, f_e) if self.training else logits
+        f = f_e
+        if self.config.fusion != "none":
+            detail = self.project_a(f_a)  # (n, 3, h/4, w/4)
+            f = (detail * confidence_map(f_e) if self.config.fusion == "eoam" else detail) + f_e
+        return f_e8, f_e, self.head(up2(up2(self.bn_f(f))))  # logits (n, 1, h, w)
+
+
+def confidence_map(f_e: Tensor) -> Tensor:
+    """Return `CM = 1 - max_k softmax(f_e)`, `(n, 1, h, w)`: high where the coarse prediction is unsure."""
+    return 1 - torch.softmax(f_e, dim=1).amax(dim=1, keepdim=True)
 
 
 def up2(x: Tensor) -> Tensor:
