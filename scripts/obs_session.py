@@ -347,6 +347,10 @@ class ObsSession:
             if time.monotonic() > give_up:
                 raise ObsError(f"OBS was not ready within {self.start_timeout_s:g} s; its last lines:\n{self._tail()}")
             time.sleep(0.1)
+        # obs-websocket answers while OBS's UI thread is still starting; in OBS 32 a request that adds a source then is
+        # a deadlock between the two. This request waits for the UI thread, without holding a lock.
+        self.request("SetCurrentProgramScene", sceneName=SCENE)
+        _wait_until_idle(self._process.pid)
 
     def _is_ready(self, port: int) -> bool:
         """Whether obs-websocket answers and the scene is there; the first comes seconds before the second."""
