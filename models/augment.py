@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .data import Image, Person, TrainingSet
+from .data import Image, Person, TrainingSet, is_uncut
+from .props import add_chair, add_headphones, add_microphone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,12 @@ class MixConfig:
     wide_mixed: float = 0.05
     wide_composite: float = 0.58
     wide_empty: float = 0.10
+    # Shares of the composites with something in them, and of all samples taken in the dark.
+    headphones: float = 0.08
+    microphone: float = 0.10
+    chair: float = 0.18
+    far: float = 0.15
+    dark: float = 0.07
 
     def to_dict(self) -> dict[str, float]:
         """Return the fields as a plain dictionary, for a checkpoint's metadata."""
@@ -49,6 +56,8 @@ class SampleMaker:
         self.data = data
         self.mix = mix
         # Drawing 150,000 normal numbers costs more than the network's share of a sample: one tile, shifted at random.
+        # A head that the photograph cuts off must not float in a room; faces pressed to the frame are learnt elsewhere.
+        self.seated = [p for p in data.portraits if is_uncut(p)] or data.portraits
         self.noise = np.random.default_rng(0).normal(0, 1, (512, 512, 3)).astype(np.float32)
 
     def batch(self, seed: int, index: int, size: tuple[int, int], count: int) -> tuple[Image, Image]:
@@ -71,8 +80,15 @@ class SampleMaker:
             frame = self.room(rng, size)
             alpha = np.zeros(size, np.uint8)
             if kind == 3:
-                for _ in range(2 if rng.random() < 0.15 else 1):
+                frame, alpha = self.add_person(rng, frame, alpha)
+                if rng.random() < self.mix.headphones:
+                    frame, alpha = add_headphones(rng, frame, alpha)
+                if rng.random() < self.mix.chair:
+                    frame = add_chair(rng, frame, alpha)
+                if rng.random() < 0.15:
                     frame, alpha = self.add_person(rng, frame, alpha)
+        if kind in (0, 3) and rng.random() < self.mix.microphone:
+            frame, alpha = add_microphone(rng, frame, alpha)
         if rng.random() < 0.5:
             frame, alpha = frame[:, ::-1], alpha[:, ::-1]
         return self.degrade(rng, np.ascontiguousarray(frame)), np.ascontiguousarray(alpha)
@@ -98,7 +114,7 @@ class SampleMaker:
         """Composite one person: mostly seated, on the lower edge; sometimes far, off-centre, cropped."""
         height, width = alpha.shape
         pick = rng.random()
-        people = self.data.portraits if pick < 0.62 else self.data.street if pick < 0.80 else self.data.cutouts
+        people = self.seated if pick < 0.62 else self.data.street if pick < 0.80 else self.data.cutouts
         person = people[rng.integers(len(people))]
         rows, columns = np.nonzero(person.alpha.max(1) > 127)[0], np.nonzero(person.alpha.max(0) > 127)[0]
         if not len(rows):
@@ -107,6 +123,8 @@ class SampleMaker:
         whole_body = people is self.data.cutouts
         # The person's height in frame heights. A whole body is mostly enlarged until the frame cuts it at the chest.
         share = rng.uniform(0.8, 2.6) if whole_body else rng.uniform(0.40, 1.25)
+        if not whole_body and rng.random() < self.mix.far:
+            share = rng.uniform(0.2, 0.45)
         scale = share * height / (bottom - top)
         if (right - left) * scale > 1.3 * width:
             scale = 1.3 * width / (right - left)
@@ -146,7 +164,11 @@ class SampleMaker:
             ramp = np.linspace(-1, 1, width)[None] * direction[0] + np.linspace(-1, 1, height)[:, None] * direction[1]
             gain = (1 + 0.5 * ramp).astype(np.float32)
             frame = cv2.convertScaleAbs(frame * gain[..., None])
-        if rng.random() < 0.35:
+        dark = rng.random() < self.mix.dark
+        if dark:
+            ramp = np.linspace(0, 1, 256) ** rng.uniform(1.0, 1.8) * rng.uniform(0.12, 0.45)
+            frame = np.asarray(cv2.LUT(frame, (ramp * 255).astype(np.uint8)), np.uint8)
+        if dark or rng.random() < 0.35:
             y, x = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
             tile = self.noise[y : y + height, x : x + width]
             frame = np.clip(frame + tile * rng.uniform(1, 12), 0, 255).astype(np.uint8)

@@ -35,6 +35,13 @@ from .metrics import foreground_iou
 from .net import Eoam, NetConfig, count_parameters
 
 RUNS = Path(__file__).parent / "runs"
+# Sizes of the family; "plus" is for people with CPU to spare.
+VARIANTS = {
+    "eoam": NetConfig(),
+    "plus": NetConfig(
+        stem=16, quarter=48, eighth=64, sixteenth=96, quarter_blocks=3, eighth_blocks=2, sixteenth_blocks=3
+    ),
+}
 # (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
 SMALL_SIZES = {(160, 160): 0.5, (112, 192): 0.4, (192, 112): 0.1}
 FULL_SIZES = {(224, 224): 0.5, (144, 256): 0.4, (256, 144): 0.1}
@@ -206,7 +213,7 @@ def train(args: argparse.Namespace) -> Path:
     config = TrainConfig(
         samples=args.samples, batch=args.batch, rate=args.rate, seed=args.seed, small_share=args.small_share
     )
-    net_config, mix, start = NetConfig(), MixConfig(), 0
+    net_config, mix, start = VARIANTS[args.variant], MixConfig(), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
         if resume is None or not resume.is_file():
@@ -229,6 +236,8 @@ def train(args: argparse.Namespace) -> Path:
     validation = Validation(args.data)
     net = Eoam(net_config).to(device, memory_format=torch.channels_last)
     average = Eoam(net_config).to(device, memory_format=torch.channels_last)
+    if args.init and not args.resume:
+        net.load_state_dict(load_weights(args.init).state_dict())
     average.load_state_dict(net.state_dict())
     optimiser = make_optimiser(net, config)
     if args.resume:
@@ -302,6 +311,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)"
     )
+    parser.add_argument("--variant", choices=VARIANTS, default="eoam")
+    parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's averaged weights")
     parser.add_argument("--samples", type=int, default=TrainConfig.samples)
     parser.add_argument("--batch", type=int, default=TrainConfig.batch)
     parser.add_argument("--rate", type=float, default=TrainConfig.rate)
