@@ -16,7 +16,7 @@ import math
 import shutil
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -32,7 +32,7 @@ from .augment import MixConfig, SampleMaker
 from .data import DataError, Person, TrainingSet, read_pairs, read_rooms, read_training_set, validation_ids
 from .losses import total_loss
 from .metrics import foreground_iou
-from .net import Eoam, NetConfig, count_parameters
+from .net import FUSIONS, Eoam, NetConfig, count_parameters
 
 RUNS = Path(__file__).parent / "runs"
 # Sizes of the family; "plus" is for people with CPU to spare.
@@ -213,7 +213,7 @@ def train(args: argparse.Namespace) -> Path:
     config = TrainConfig(
         samples=args.samples, batch=args.batch, rate=args.rate, seed=args.seed, small_share=args.small_share
     )
-    net_config, mix, start = VARIANTS[args.variant], MixConfig(), 0
+    net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig(), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
         if resume is None or not resume.is_file():
@@ -302,8 +302,8 @@ def train(args: argparse.Namespace) -> Path:
     return last
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line; exit code 2 with one sentence for anything the user can mend."""
+def make_parser() -> argparse.ArgumentParser:
+    """Return the command line's parser; models.ablation trains by the same options."""
     parser = argparse.ArgumentParser(prog="python -m models.train", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--run", default="eoam", help="name of the run, a folder in models/runs")
@@ -312,6 +312,7 @@ def main(argv: list[str] | None = None) -> int:
         "--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)"
     )
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
+    parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")
     parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's averaged weights")
     parser.add_argument("--samples", type=int, default=TrainConfig.samples)
     parser.add_argument("--batch", type=int, default=TrainConfig.batch)
@@ -322,7 +323,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
     parser.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    args = make_parser().parse_args(argv)
     try:
         print(f"wrote {train(args)}")
     except DataError as error:

@@ -13,12 +13,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
 
+from models import ablation  # noqa: E402
 from models import export as export_module  # noqa: E402
 from models import train as train_module  # noqa: E402
 from models.augment import MixConfig, SampleMaker  # noqa: E402
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
 from models.losses import class_targets, edge_band, soft_iou, total_loss  # noqa: E402
-from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, count_parameters  # noqa: E402
+from models.net import BACKGROUND, EDGE, FUSIONS, PORTRAIT, Eoam, count_parameters  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,18 @@ def test_a_mask_of_another_size_than_its_picture_is_named(tiny_data: Path, tmp_p
     cv2.imwrite(str(other / "ccp_upper" / "masks" / "003.png"), np.zeros((3, 3), np.uint8))
     with pytest.raises(DataError, match=r"003\.png"):
         read_training_set(other)
+
+
+def test_the_ablation_trains_three_fusions_and_prints_a_table(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["--data", str(tiny_data), "--samples", "64", "--seeds", "1", "--workers", "0"]
+    assert ablation.main([*words, "--figure", str(tmp_path / "f.png")]) == 0
+    table = capsys.readouterr().out
+    assert all(f"| {fusion} | " in table for fusion in FUSIONS)
+    assert cv2.imread(str(tmp_path / "f.png")).shape[1] == 5 * 224
+    header = train_module.read_header(runs / ablation.run_name("none", 1, 64) / "last.safetensors")
+    assert header["net"]["fusion"] == "none"
 
 
 def randomised() -> Eoam:
