@@ -35,6 +35,8 @@ from obs_session import (
     virtual_display,
 )
 
+Light = NDArray[np.float64]  # (h, w, 3), 0 to 1
+
 CANVAS: Final = (1280, 720)
 BACKGROUND: Final = 0xFFB0603A  # opaque, then blue, green, red
 
@@ -184,29 +186,30 @@ def _write(out: Path, original: Picture, source: Picture, scene: Picture) -> Non
             raise OSError(f"{out / name} cannot be written")
 
 
-def _linear(picture: Picture) -> NDArray[np.float32]:
+def _linear(picture: Picture) -> Light:
     """Return the colours of an RGBA picture as light, 0 to 1: OBS multiplies and blends those, not the bytes."""
-    level = picture[..., :3].astype(np.float32) / 255
-    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    level = picture[..., :3] / 255
+    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
 
 
-def _bytes(light: NDArray[np.float32]) -> Picture:
+def _bytes(light: Light) -> Picture:
     light = np.clip(light, 0, 1)
     level = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(level * 255).astype(np.uint8)
+    picture: Picture = np.rint(level * 255).astype(np.uint8)
+    return picture
 
 
 def _straight(premultiplied: Picture) -> Picture:
     """Return an RGBA picture as a PNG holds it: colours not multiplied with alpha."""
     alpha = premultiplied[..., 3:]
-    share = np.maximum(alpha, 1).astype(np.float32) / 255
+    share = np.maximum(alpha, 1) / 255
     return np.concatenate([_bytes(_linear(premultiplied) / share), alpha], axis=2)
 
 
 def _over_checkerboard(premultiplied: Picture) -> Picture:
     rows, columns = np.indices(premultiplied.shape[:2]) // 24
     board = np.where((rows + columns) % 2 == 0, 255, 200).astype(np.uint8)[..., None].repeat(3, axis=2)
-    behind = 1 - premultiplied[..., 3:].astype(np.float32) / 255
+    behind = 1 - premultiplied[..., 3:] / 255
     return _bytes(_linear(premultiplied) + _linear(board) * behind)
 
 
