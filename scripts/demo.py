@@ -38,6 +38,7 @@ from obs_session import (
 Light = NDArray[np.float64]  # (h, w, 3), 0 to 1
 
 CANVAS: Final = (1280, 720)
+FPS: Final = 30
 BACKGROUND: Final = 0xFFB0603A  # opaque, then blue, green, red
 
 
@@ -92,13 +93,15 @@ def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int
     clip = options.input
     if clip is None:
         clip = folder / "astronaut.mkv"
-        clips.write_video(clip, clips.astronaut_frames(*CANVAS, 120), 30)
+        clips.write_video(clip, clips.astronaut_frames(*CANVAS, 120), FPS)
     sources = [colour_entry(BACKGROUND, *CANVAS), video_entry(clip, filter_entry())]
     obs = ObsSession(
         folder,
         display,
         {"Demo": Collection(sources, [(REPOSITORY / "obs_eoam.py", {})])},
         canvas=CANVAS,
+        fps=FPS,
+        environment={name: os.environ[name] for name in ("EOAM_MODEL",) if name in os.environ},
         software_rendering=not options.keep,
         preview=options.keep,
     )
@@ -138,7 +141,7 @@ def _measure(obs: ObsSession, seconds: float) -> dict[bool, list[Load]]:
         before = obs.request("GetStats")
         times = []
         for _ in range(max(round(seconds), 1)):
-            obs.wait_frames(30)
+            obs.wait_frames(FPS)
             stats = obs.request("GetStats")
             times.append(float(stats["averageFrameRenderTime"]))
         loads[enabled].append(
@@ -221,7 +224,9 @@ def _report(version: str, loads: dict[bool, list[Load]], share: float, ended: En
     print(f"processor:          {_processor()}, {os.cpu_count()} threads")
     if said:
         print(f"one mask:           {said[-1][1]} ms on the worker (network, clean-up, smoothing)")
-        print(f"masks:              {said[-1][0]} per second of {30} frames")
+        total, late = (sum(getattr(load, key) for load in loads[True]) for key in ("rendered", "skipped"))
+        drawn = FPS * (1 - late / max(total, 1))
+        print(f"masks:              {said[-1][0]} per second, while OBS drew {drawn:.1f} of {FPS} frames per second")
     print(
         f"OBS's frame:        {with_filter:.2f} ms with the filter, {without:.2f} ms without: "
         f"{with_filter - without:+.2f} ms (averageFrameRenderTime)"
