@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import obspython
@@ -48,12 +49,16 @@ try:
     from eoam_core.settings import Settings
     from eoam_obs import panel, source_type
     from eoam_obs.implementation import FilterImplementation
-except ImportError as error:
+except ModuleNotFoundError as error:
     _BROKEN = f"The folders eoam_core and eoam_obs must lie beside {Path(__file__).name} in {_FOLDER} ({error})."
+except Exception as error:  # a Python that is too old fails in any way it likes
+    _BROKEN = (
+        f"The files in {_FOLDER} do not load in Python {sys.version.split()[0]}; 3.10 or newer is needed ({error})."
+    )
 else:
     _BROKEN = ""
 
-_STATE = {"problem": _BROKEN, "defaults": {}}
+_state = SimpleNamespace(problem=_BROKEN, defaults={}, implementation=None)
 
 
 def script_description() -> str:
@@ -75,10 +80,9 @@ def script_update(settings: Any) -> None:
     """Take the defaults for new filters."""
     if _BROKEN:
         return
-    _STATE["defaults"] = json.loads(obspython.obs_data_get_json(settings) or "{}")
-    implementation = _STATE.get("implementation")
-    if isinstance(implementation, FilterImplementation):
-        implementation.defaults = _defaults()
+    _state.defaults = json.loads(obspython.obs_data_get_json(settings) or "{}")
+    if _state.implementation is not None:
+        _state.implementation.defaults = _defaults()
 
 
 def script_properties() -> Any:
@@ -111,10 +115,10 @@ def script_load(settings: Any) -> None:
     try:
         source_type.attach(implementation)
     except EoamError as error:
-        _STATE["problem"] = str(error)
+        _state.problem = str(error)
         obspython.script_log(obspython.LOG_ERROR, str(error))
         return
-    _STATE.update(problem="", implementation=implementation)
+    _state.problem, _state.implementation = "", implementation
     for component in missing:
         _LOG.error(
             "component_missing name=%s required=%s remedy=%s", component.name, component.required, component.remedy
@@ -123,13 +127,13 @@ def script_load(settings: Any) -> None:
 
 def script_unload() -> None:
     """Stop all work; the filters that are still there draw nothing from now on."""
-    _STATE.pop("implementation", None)
+    _state.implementation = None
     if not _BROKEN:
         source_type.detach()
 
 
 def _defaults() -> Settings:
-    return Settings.from_mapping(_STATE["defaults"]).settings
+    return Settings.from_mapping(_state.defaults).settings
 
 
 def _installation() -> str:
@@ -137,8 +141,8 @@ def _installation() -> str:
 
 
 def _status() -> str:
-    if _STATE["problem"]:
-        return str(_STATE["problem"])
+    if _state.problem:
+        return str(_state.problem)
     return "\n".join(source_type.status_lines()) or "No filter is in use."
 
 

@@ -44,7 +44,7 @@ def astronaut_frames(width: int, height: int, count: int) -> Iterator[Picture]:
     """Yield `count` frames (height, width, 3) uint8 BGR of scikit-image's public-domain astronaut, moved and zoomed."""
     from skimage import data
 
-    picture = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)
+    picture = cv2.cvtColor(np.asarray(data.astronaut()), cv2.COLOR_RGB2BGR)
     for number in range(count):
         left, top, scale = astronaut_window(width, height, number / count)
         move = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
@@ -70,6 +70,7 @@ def write_video(file: Path, frames: Iterable[Picture], fps: int, *, lossless: bo
     codec, pixels = ("ffv1", "bgr0") if lossless else ("mpeg4", "yuv420p")
     with av.open(str(file), "w") as container:
         stream = container.add_stream(codec, rate=fps)
+        assert isinstance(stream, av.VideoStream)
         stream.pix_fmt = pixels
         if not lossless:
             stream.bit_rate = 8_000_000

@@ -35,7 +35,10 @@ from obs_session import (
     virtual_display,
 )
 
+Light = NDArray[np.float64]  # (h, w, 3), 0 to 1
+
 CANVAS: Final = (1280, 720)
+FPS: Final = 30
 BACKGROUND: Final = 0xFFB0603A  # opaque, then blue, green, red
 
 
@@ -90,13 +93,15 @@ def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int
     clip = options.input
     if clip is None:
         clip = folder / "astronaut.mkv"
-        clips.write_video(clip, clips.astronaut_frames(*CANVAS, 120), 30)
+        clips.write_video(clip, clips.astronaut_frames(*CANVAS, 120), FPS)
     sources = [colour_entry(BACKGROUND, *CANVAS), video_entry(clip, filter_entry())]
     obs = ObsSession(
         folder,
         display,
         {"Demo": Collection(sources, [(REPOSITORY / "obs_eoam.py", {})])},
         canvas=CANVAS,
+        fps=FPS,
+        environment={name: os.environ[name] for name in ("EOAM_MODEL",) if name in os.environ},
         software_rendering=not options.keep,
         preview=options.keep,
     )
@@ -136,7 +141,7 @@ def _measure(obs: ObsSession, seconds: float) -> dict[bool, list[Load]]:
         before = obs.request("GetStats")
         times = []
         for _ in range(max(round(seconds), 1)):
-            obs.wait_frames(30)
+            obs.wait_frames(FPS)
             stats = obs.request("GetStats")
             times.append(float(stats["averageFrameRenderTime"]))
         loads[enabled].append(
@@ -184,29 +189,30 @@ def _write(out: Path, original: Picture, source: Picture, scene: Picture) -> Non
             raise OSError(f"{out / name} cannot be written")
 
 
-def _linear(picture: Picture) -> NDArray[np.float32]:
+def _linear(picture: Picture) -> Light:
     """Return the colours of an RGBA picture as light, 0 to 1: OBS multiplies and blends those, not the bytes."""
-    level = picture[..., :3].astype(np.float32) / 255
-    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    level = picture[..., :3] / 255
+    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
 
 
-def _bytes(light: NDArray[np.float32]) -> Picture:
+def _bytes(light: Light) -> Picture:
     light = np.clip(light, 0, 1)
     level = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(level * 255).astype(np.uint8)
+    picture: Picture = np.rint(level * 255).astype(np.uint8)
+    return picture
 
 
 def _straight(premultiplied: Picture) -> Picture:
     """Return an RGBA picture as a PNG holds it: colours not multiplied with alpha."""
     alpha = premultiplied[..., 3:]
-    share = np.maximum(alpha, 1).astype(np.float32) / 255
+    share = np.maximum(alpha, 1) / 255
     return np.concatenate([_bytes(_linear(premultiplied) / share), alpha], axis=2)
 
 
 def _over_checkerboard(premultiplied: Picture) -> Picture:
     rows, columns = np.indices(premultiplied.shape[:2]) // 24
     board = np.where((rows + columns) % 2 == 0, 255, 200).astype(np.uint8)[..., None].repeat(3, axis=2)
-    behind = 1 - premultiplied[..., 3:].astype(np.float32) / 255
+    behind = 1 - premultiplied[..., 3:] / 255
     return _bytes(_linear(premultiplied) + _linear(board) * behind)
 
 
@@ -218,7 +224,9 @@ def _report(version: str, loads: dict[bool, list[Load]], share: float, ended: En
     print(f"processor:          {_processor()}, {os.cpu_count()} threads")
     if said:
         print(f"one mask:           {said[-1][1]} ms on the worker (network, clean-up, smoothing)")
-        print(f"masks:              {said[-1][0]} per second of {30} frames")
+        total, late = (sum(getattr(load, key) for load in loads[True]) for key in ("rendered", "skipped"))
+        drawn = FPS * (1 - late / max(total, 1))
+        print(f"masks:              {said[-1][0]} per second, while OBS drew {drawn:.1f} of {FPS} frames per second")
     print(
         f"OBS's frame:        {with_filter:.2f} ms with the filter, {without:.2f} ms without: "
         f"{with_filter - without:+.2f} ms (averageFrameRenderTime)"
