@@ -25,12 +25,12 @@ class MixConfig:
     street: float = 0.07  # ccp_upper as photographed: hair, bags, street
     mixed: float = 0.06  # groups, children; machine-made masks, so few
     composite: float = 0.29  # somebody in a room
-    empty: float = 0.08  # nobody in a room
+    empty: float = 0.11  # nobody in a room
     wide_portrait: float = 0.22
     wide_street: float = 0.05
     wide_mixed: float = 0.05
     wide_composite: float = 0.58
-    wide_empty: float = 0.10
+    wide_empty: float = 0.16
     # Shares of the composites with something in them, and of all samples taken in the dark.
     headphones: float = 0.08
     microphone: float = 0.10

@@ -220,7 +220,8 @@ def train(args: argparse.Namespace) -> Path:
             raise DataError(f"{last} does not exist: there is no run named {args.run} to resume (--run NAME).")
         header = read_header(resume)
         config = TrainConfig(**header["train"])  # type: ignore[arg-type]
-        net_config, mix = NetConfig(**header["net"]), MixConfig(**header["mix"])  # type: ignore[arg-type]
+        net_config = NetConfig(**header["net"])  # type: ignore[arg-type]
+        mix = MixConfig() if args.remix else MixConfig(**header["mix"])  # type: ignore[arg-type]
         start = int(header["step"])  # type: ignore[call-overload]
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
@@ -248,7 +249,15 @@ def train(args: argparse.Namespace) -> Path:
         net.load_state_dict(load_weights(resume, prefix="net").state_dict())
         average.load_state_dict(load_weights(resume).state_dict())
         load_optimiser(resume, optimiser)
-    base = {"net": net_config.to_dict(), "mix": mix.to_dict(), "train": asdict(config), "data_sha256": data.sha256}
+    remixed = list(header.get("remixed_at_step", [])) if args.resume else []  # type: ignore[call-overload]
+    remixed += [start] if args.resume and args.remix else []
+    base = {
+        "net": net_config.to_dict(),
+        "mix": mix.to_dict(),
+        "remixed_at_step": remixed,
+        "train": asdict(config),
+        "data_sha256": data.sha256,
+    }
     print(
         f"{count_parameters(net)} parameters, step {start} of {config.steps}, {device}, data {data.sha256[:12]}",
         flush=True,
