@@ -320,6 +320,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)"
     )
+    parser.add_argument("--remix", action="store_true", help="with --resume: go on with this version's mix of samples")
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
     parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")
     parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's averaged weights")
