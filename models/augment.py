@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .data import Image, Person, TrainingSet, is_uncut
-from .props import add_chair, add_headphones, add_microphone
+from .props import add_chair, add_clutter, add_headphones, add_microphone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,7 @@ class MixConfig:
     microphone: float = 0.10
     chair: float = 0.18
     far: float = 0.15
+    clutter: float = 0.35  # of all rooms, empty ones included
     dark: float = 0.07
 
     def to_dict(self) -> dict[str, float]:
@@ -105,6 +106,8 @@ class SampleMaker:
             [[scale * stretch, 0, -rng.uniform(0, 1) * slack_x], [0, scale, -rng.uniform(0, 1) * slack_y]], np.float32
         )
         frame = warp(room, matrix, size, border=cv2.BORDER_REFLECT_101)
+        for _ in range(int(rng.integers(1, 4)) if rng.random() < self.mix.clutter else 0):
+            frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
         if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
             sigma = rng.uniform(0.5, 3.0)
             frame = cv2.GaussianBlur(frame, (0, 0), sigma)

@@ -1,4 +1,4 @@
-"""Things around a person at a desk, drawn: headphones, a microphone on its arm, a chair. For training and for tests.
+"""Things around a person at a desk, drawn: headphones, a microphone on its arm, a chair, clutter on the wall.
 
 What is worn belongs to the person. What stands before the person hides nothing in the truth: the mask should come out
 whole, since the viewer wants the microphone and the hand with the person, not a hole. What sticks out beyond the
@@ -110,3 +110,40 @@ def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
         )
     colour = _dark(rng) if rng.random() < 0.7 else tuple(rng.uniform(40, 220, 3))
     return _paint(frame, np.minimum(layer, 255 - alpha), colour)  # type: ignore[arg-type]
+
+
+def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
+    """Hang something that rooms have and photographs of tidy rooms lack before a wall: a flag, a curtain, a poster.
+
+    A tilted band or a disc, filled with stripes of strong colours, with one colour, or with a piece of `texture` (any
+    picture without people), in soft folds of light and shade. All of it is room.
+    """
+    height, width = room.shape[:2]
+    layer = _layer(room.shape)
+    x, y = rng.uniform(-0.05, 1.05) * width, rng.uniform(-0.1, 0.9) * height
+    w, h = rng.uniform(0.06, 0.3) * width, rng.uniform(0.2, 1.1) * height
+    if rng.random() < 0.75:
+        tilt, taper = rng.normal(0, 0.25) * w, rng.uniform(-0.3, 0.3) * w
+        corners = [(x - w / 2, y), (x + w / 2, y), (x + w / 2 + tilt + taper, y + h), (x - w / 2 + tilt - taper, y + h)]
+        cv2.fillPoly(layer, [np.array([_fixed(*c) for c in corners], np.int32)], 255, cv2.LINE_AA, _SHIFT)
+    else:
+        cv2.ellipse(
+            layer, _fixed(x, y), _fixed(w / 2, w / 2 * rng.uniform(0.6, 1.6)), 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT
+        )
+    grid_y, grid_x = np.mgrid[0:height, 0:width].astype(np.float32)
+    angle = rng.uniform(0, np.pi)
+    along = grid_x * np.cos(angle) + grid_y * np.sin(angle)
+    kind = rng.random()
+    if kind < 0.45:
+        colours = rng.uniform(0, 255, (rng.integers(2, 5), 3)).astype(np.float32)
+        fill = colours[(along / rng.uniform(0.02, 0.15) / height).astype(np.int32) % len(colours)]
+    elif kind < 0.75:
+        part = texture[: max(2, texture.shape[0] // 2), : max(2, texture.shape[1] // 2)]
+        fill = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
+    else:
+        fill = np.broadcast_to(rng.uniform(0, 255, 3).astype(np.float32), room.shape)
+    fold = rng.uniform(0.05, 0.3) * height
+    shade = 1 + rng.uniform(0, 0.4) * np.sin(grid_x * (6.28 / fold) + grid_y * (rng.uniform(-3, 3) / fold))
+    weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255
+    filled = np.clip(fill * shade[..., None], 0, 255)
+    return (room + (filled - room) * weight + 0.5).astype(np.uint8)

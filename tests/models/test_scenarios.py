@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.data import Person, is_uncut
-from models.props import add_chair, add_headphones, add_microphone, head_box
+from models.props import add_chair, add_clutter, add_headphones, add_microphone, head_box
 from models.scenarios import CANVAS, degrade, place
 
 
@@ -46,6 +46,13 @@ def test_a_chair_is_behind_the_person() -> None:
     assert painted.sum() > 100
     inner = cv2.erode(p.alpha, np.ones((5, 5), np.uint8)) == 255  # the seam is blended over a pixel
     assert not painted[inner].any()
+
+
+def test_clutter_changes_a_part_of_the_room() -> None:
+    room = np.full((90, 160, 3), 128, np.uint8)
+    texture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    changed = [(add_clutter(np.random.default_rng(i), room, texture) != room).any(2).mean() for i in range(12)]
+    assert 0.01 < np.mean(changed) < 0.6
 
 
 def test_nobody_in_the_picture_is_left_alone() -> None:
