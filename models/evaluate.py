@@ -25,8 +25,10 @@ import onnxruntime
 from tqdm import tqdm
 
 from .data import DataError, Image, list_pictures, read_cutouts, read_pairs, read_rooms
+from .graph import measure_graph
 from .metrics import boundary_iou, flicker, foreground_iou, lag_frames, mean_absolute_difference, two_class_iou
 from .scenarios import PER_SCENARIO, SCENARIOS, scenarios
+from .sheet import Worst
 
 SETS = ("portraits", "rooms", "scenarios", "empty", "speed")
 CANVAS = (360, 640)  # height, width of the `rooms` set
@@ -40,6 +42,7 @@ class Network:
     """One network to judge: `run(bgr)` takes a picture of any size and returns its matte, uint8, of that size."""
 
     name: str
+    path: Path
     run: Callable[[Image, tuple[int, int]], Image]
     infer: Callable[[tuple[int, int]], Callable[[], object]]  # for timing: input already made, network alone
     sizes: dict[str, tuple[int, int]]  # input (h, w) by shape of the picture: "square" and "wide"
@@ -82,7 +85,7 @@ def network(
         feed = {key: prepare(np.full((*size, 3), 127, np.uint8))}
         return lambda: runner.run(None, feed)
 
-    return Network(name, run, infer, sizes)
+    return Network(name, path, run, infer, sizes)
 
 
 def bgra(picture: Image) -> np.ndarray:
@@ -149,25 +152,31 @@ def composites(data: Path) -> Iterator[tuple[int, Image, Image]]:
             yield index, (ground + (placed - ground) * weight + 0.5).astype(np.uint8), alpha
 
 
-def judge_portraits(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
+def judge_portraits(networks: list[Network], data: Path, sheets: Path | None = None) -> dict[str, dict[str, float]]:
     """eg1800_test: fg, two-class and boundary IoU in per cent."""
     people = read_pairs(data / "eg1800_test")
     rows = {}
     for n in networks:
-        scores = []
+        scores, worst = [], Worst()
         for person in tqdm(people, desc=f"portraits, {n.name}", disable=not sys.stderr.isatty()):
-            mask, truth = n.run(person.bgr, n.sizes["square"]) > 127, person.alpha > 127
+            matte = n.run(person.bgr, n.sizes["square"])
+            mask, truth = matte > 127, person.alpha > 127
             scores.append((foreground_iou(mask, truth), two_class_iou(mask, truth), boundary_iou(mask, truth)))
+            worst.show(scores[-1][0], person.bgr, matte, person.alpha)
+        _save(worst, sheets, n, "portraits")
         fg, two, boundary = 100 * np.mean(scores, 0)
         rows[n.name] = {"fg": fg, "two-class": two, "boundary": boundary}
     return rows
 
 
-def judge_rooms(networks: list[Network], data: Path, *, pipeline: bool) -> dict[str, dict[str, float]]:
+def judge_rooms(
+    networks: list[Network], data: Path, *, pipeline: bool, sheets: Path | None = None
+) -> dict[str, dict[str, float]]:
     """The talking man over rooms: fg, two-class, boundary IoU, MAD x1000, flicker x1000 and lag in frames."""
     rows = {}
     for n in networks:
         scores, steady, late = [], [], []
+        worst = Worst()
         masks: list[np.ndarray] = []
         truths: list[np.ndarray] = []
         chain, before, room_before = None, None, -1
@@ -189,6 +198,7 @@ def judge_rooms(networks: list[Network], data: Path, *, pipeline: bool) -> dict[
                     mean_absolute_difference(matte, alpha),
                 )
             )
+            worst.show(scores[-1][0], frame, matte, alpha)
             if before is not None:
                 still = (cv2.absdiff(frame, before[0]).max(2) <= STILL_LEVELS) & (cv2.absdiff(alpha, before[1]) == 0)
                 steady.append(flicker(before[2], matte, still))
@@ -196,6 +206,7 @@ def judge_rooms(networks: list[Network], data: Path, *, pipeline: bool) -> dict[
             masks.append(mask)
             truths.append(truth)
         late.append(lag_frames(masks, truths))
+        _save(worst, sheets, n, "rooms")
         fg, two, boundary, mad = np.mean(scores, 0)
         rows[n.name] = {
             "fg": 100 * fg,
@@ -233,26 +244,41 @@ def _cleaning(size: tuple[int, int]) -> Callable[[Image], Image]:
     return clean
 
 
-def judge_scenarios(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
+def judge_scenarios(networks: list[Network], data: Path, sheets: Path | None = None) -> dict[str, dict[str, float]]:
     """Foreground IoU, per cent, in each of the situations of scenarios.py, and their mean."""
     rows = {}
     for n in networks:
         scores: dict[str, list[float]] = {name: [] for name in SCENARIOS}
+        worst = Worst()
         for name, frame, alpha in tqdm(scenarios(data), desc=f"scenarios, {n.name}", disable=not sys.stderr.isatty()):
-            scores[name].append(foreground_iou(n.run(frame, n.sizes["wide"]) > 127, alpha > 127))
+            matte = n.run(frame, n.sizes["wide"])
+            scores[name].append(foreground_iou(matte > 127, alpha > 127))
+            worst.show(scores[name][-1], frame, matte, alpha)
+        _save(worst, sheets, n, "scenarios")
         rows[n.name] = {name: 100 * float(np.mean(values)) for name, values in scores.items()}
         rows[n.name]["mean"] = float(np.mean(list(rows[n.name].values())))
     return rows
 
 
-def judge_empty(networks: list[Network], data: Path) -> dict[str, dict[str, float]]:
+def judge_empty(networks: list[Network], data: Path, sheets: Path | None = None) -> dict[str, dict[str, float]]:
     """Rooms with nobody: mean and worst share called person, in per cent, and how many exceed 5 %."""
     rooms = [shrink(r, (144, 256)) for r in read_rooms(data, "test")]
     rows = {}
     for n in networks:
-        shares = np.array([100 * float((n.run(r, n.sizes["wide"]) > 127).mean()) for r in rooms])
+        worst, found = Worst(), []
+        for room in rooms:
+            matte = n.run(room, n.sizes["wide"])
+            found.append(100 * float((matte > 127).mean()))
+            worst.show(1 - found[-1] / 100, room, matte, np.zeros_like(matte))
+        _save(worst, sheets, n, "empty")
+        shares = np.array(found)
         rows[n.name] = {"mean": shares.mean(), "worst": shares.max(), "over 5 %": float((shares > 5).sum())}
     return rows
+
+
+def _save(worst: Worst, sheets: Path | None, network: Network, name: str) -> None:
+    if sheets is not None:
+        worst.save(sheets / f"{network.name.replace(' ', '_')}-{name}.png")
 
 
 def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
@@ -275,6 +301,23 @@ def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
             row[f"{shape} input"] = float(f"{w}.{h}")
         rows[n.name] = row
     return rows
+
+
+def posters_table(networks: list[Network], results: dict[str, dict[str, dict[str, float]]]) -> str:
+    """Return the table of the poster, as Markdown: frames a second, parameters, operations and mIoU, in one run."""
+    lines = [
+        "| network | input | FPS, one thread | M parameters | M multiply-adds | GFLOPs | mIoU (fg) |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for n in networks:
+        height, width = n.sizes["square"]
+        size = measure_graph(n.path, height, width)
+        lines.append(
+            f"| {n.name} | {width}x{height} | {1000 / results['speed'][n.name]['square ms']:.0f} "
+            f"| {size.parameters / 1e6:.3f} | {size.multiply_adds / 1e6:.1f} | {size.flops / 1e9:.3f} "
+            f"| {results['portraits'][n.name]['fg']:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
@@ -300,25 +343,27 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
         networks += peer_networks(args.peers)
     results = {}
     if "portraits" in args.sets:
-        results["portraits"] = judge_portraits(networks, args.data)
+        results["portraits"] = judge_portraits(networks, args.data, args.sheets)
         count = len(list_pictures(args.data / "eg1800_test" / "images"))
         show(f"eg1800_test, {count} portraits, per cent", results["portraits"])
     if "rooms" in args.sets:
-        results["rooms"] = judge_rooms(networks, args.data, pipeline=args.pipeline)
+        results["rooms"] = judge_rooms(networks, args.data, pipeline=args.pipeline, sheets=args.sheets)
         after = ", after eoam_core's default clean-up and smoothing" if args.pipeline else ""
         show(f"greenscreen_d0 over {ROOM_COUNT} held-out rooms, 16:9{after}", results["rooms"])
     if "scenarios" in args.sets:
-        results["scenarios"] = judge_scenarios(networks, args.data)
+        results["scenarios"] = judge_scenarios(networks, args.data, args.sheets)
         by_situation = {
             name: {n.name: results["scenarios"][n.name][name] for n in networks} for name in (*SCENARIOS, "mean")
         }
         show(f"situations at a webcam, {PER_SCENARIO} pictures each, fg in per cent", by_situation)
     if "empty" in args.sets:
-        results["empty"] = judge_empty(networks, args.data)
+        results["empty"] = judge_empty(networks, args.data, args.sheets)
         show("held-out rooms without people, share called person, per cent", results["empty"])
     if "speed" in args.sets:
         results["speed"] = judge_speed(networks)
         show("one thread, network alone; EOAM square 224x224, wide 256x144; peers at their own size", results["speed"])
+    if args.table:
+        args.table.write_text(posters_table(networks, results))
     return results
 
 
@@ -330,11 +375,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files")
     parser.add_argument("--sets", default=",".join(SETS), help=f"comma-separated, of {', '.join(SETS)}")
     parser.add_argument("--pipeline", action="store_true", help="clean-up and smoothing behind the network on `rooms`")
+    parser.add_argument("--sheets", type=Path, help="folder for sheets of the worst 24 pictures of each set")
+    parser.add_argument("--table", type=Path, help="write the poster's table (needs the sets portraits and speed) here")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args(argv)
     args.sets = args.sets.split(",")
     if unknown := set(args.sets) - set(SETS):
         parser.error(f"--sets {','.join(sorted(unknown))}: choose from {', '.join(SETS)}")
+    if args.table and not {"portraits", "speed"} <= set(args.sets):
+        parser.error("--table needs the sets portraits and speed")
     try:
         results = evaluate(args)
     except DataError as error:

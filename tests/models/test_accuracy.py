@@ -14,9 +14,9 @@ pytestmark = pytest.mark.shared
 
 @pytest.fixture(scope="module")
 def figures(shared: Path, exported: Path) -> dict[str, dict[str, float]]:
-    args = Namespace(
-        models=[exported], data=shared / "data", peers=None, sets=["portraits", "rooms", "empty"], pipeline=False
-    )
+    sets = ["portraits", "rooms", "empty"]
+    data = shared / "data"
+    args = Namespace(models=[exported], data=data, peers=None, sets=sets, pipeline=False, sheets=None, table=None)
     return {name: rows[exported.stem] for name, rows in evaluate(args).items()}
 
 
