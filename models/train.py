@@ -3,6 +3,8 @@
     python -m models.train --data ../shared/data --run first --samples 500000
     python -m models.train --data ../shared/data --run first --resume
 
+Beside the checkpoints lie `curves.csv`, `curves.png` and a sheet of validation masks for each of them.
+
 A checkpoint (`models/runs/NAME/last.safetensors`, also copied to `--keep FILE`) holds weights, their moving average,
 the optimiser's state and, as JSON in its header, the configuration, the seed, the hash of the data and the validation
 figures. There is no pickle in it.
@@ -11,6 +13,7 @@ figures. There is no pickle in it.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import math
 import shutil
@@ -29,10 +32,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm
 
 from .augment import MixConfig, SampleMaker
-from .data import DataError, Person, TrainingSet, read_pairs, read_rooms, read_training_set, validation_ids
+from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms, read_training_set, validation_ids
 from .losses import total_loss
 from .metrics import foreground_iou
 from .net import FUSIONS, Eoam, NetConfig, count_parameters
+from .sheet import save_sheet, tile
 
 RUNS = Path(__file__).parent / "runs"
 # Sizes of the family; "plus" is for people with CPU to spare.
@@ -185,6 +189,44 @@ class Validation:
         empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
         return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
 
+    def tiles(self, net: Eoam, device: torch.device) -> list[Image]:
+        """Return a few validation pictures beside their cut-outs, to judge a run by eye while it goes on."""
+        net.eval()
+        found = []
+        for person in [*self.portraits[::15], *self.composites[::12]]:
+            h, w = person.alpha.shape
+            size = (144, 256) if w > h else (224, 224)
+            logits = predict(net, cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA), device)
+            matte = cv2.resize(1 / (1 + np.exp(-logits)), (w, h)) * 255
+            found.append(tile(person.bgr, matte.astype(np.uint8), person.alpha))
+        return found
+
+
+def record(folder: Path, row: dict[str, float]) -> None:
+    """Append a row to the run's curves.csv and draw all of it as curves.png."""
+    from matplotlib.figure import Figure  # not pyplot: no window system is to be asked for
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "curves.csv"
+    is_new = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+    with path.open(newline="") as file:
+        rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    steps = [r["step"] for r in rows]
+    axes[0].plot(steps, [r["loss"] for r in rows])
+    axes[0].set(title="loss", xlabel="step")
+    for name in ("val_fg", "val_room_fg"):
+        axes[1].plot(steps, [r[name] for r in rows], label=name)
+    axes[1].set(title="validation, foreground IoU, per cent", xlabel="step")
+    axes[1].legend()
+    figure.savefig(folder / "curves.png")
+
 
 def mean100(values: list[float]) -> float:
     """Mean, in per cent, to two places."""
@@ -302,6 +344,8 @@ def train(args: argparse.Namespace) -> Path:
             line = " ".join(f"{k}={v}" for k, v in figures.items())
             tqdm.write(f"step={done}/{config.steps} loss={running / seen:.4f} {line} ms_per_sample={pace:.1f}")
             sys.stdout.flush()
+            record(last.parent, {"step": done, "loss": running / seen, "rate": rate_at(step, config), **figures})
+            save_sheet(validation.tiles(average, device), last.parent / f"masks-{done:06}.png")
             running, seen, began = 0.0, 0, time.monotonic()
             save_checkpoint(last, net, average, optimiser, done, {**base, **figures})
             if args.keep:

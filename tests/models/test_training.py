@@ -154,6 +154,23 @@ def test_a_checkpoint_names_its_data_and_configuration(tiny_data: Path, runs: Pa
     assert (runs / "t" / "last.safetensors").stat().st_size < 1 << 20
 
 
+def test_a_run_leaves_curves_and_masks_to_look_at(tiny_data: Path, runs: Path) -> None:
+    assert start(tiny_data, "--workers", "0") == 0
+    rows = (runs / "t" / "curves.csv").read_text().splitlines()
+    assert rows[0].startswith("step,loss,rate,val_fg")
+    assert [row.split(",")[0] for row in rows[1:]] == ["2", "4"]
+    assert cv2.imread(str(runs / "t" / "curves.png")) is not None
+    assert cv2.imread(str(runs / "t" / "masks-000004.png")) is not None
+
+
+def test_validation_leaves_the_network_as_it_was(tiny_data: Path) -> None:
+    net = randomised()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    train_module.Validation(tiny_data)(net, torch.device("cpu"))
+    assert not net.training
+    assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
+
+
 def test_a_missing_data_folder_is_one_sentence_and_exit_code_2(
     tmp_path: Path, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
