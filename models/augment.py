@@ -26,17 +26,18 @@ class MixConfig:
     mixed: float = 0.06  # groups, children; machine-made masks, so few
     composite: float = 0.29  # somebody in a room
     empty: float = 0.11  # nobody in a room
-    wide_portrait: float = 0.22
+    wide_portrait: float = 0.15
     wide_street: float = 0.05
     wide_mixed: float = 0.05
-    wide_composite: float = 0.58
+    wide_composite: float = 0.62
     wide_empty: float = 0.16
     # Shares of the composites with something in them, and of all samples taken in the dark.
     headphones: float = 0.08
     microphone: float = 0.10
     chair: float = 0.18
     far: float = 0.15
-    clutter: float = 0.35  # of all rooms, empty ones included
+    clutter: float = 0.50  # of all rooms, empty ones included
+    plain: float = 0.08  # of all rooms: a painted or lit wall, which the pictures of rooms lack
     dark: float = 0.07
 
     def to_dict(self) -> dict[str, float]:
@@ -96,8 +97,10 @@ class SampleMaker:
 
     def room(self, rng: Generator, size: tuple[int, int]) -> Image:
         """Return a random part of a random room, `size` large."""
-        room = self.data.rooms[rng.integers(len(self.data.rooms))]
         height, width = size
+        if rng.random() < self.mix.plain:
+            return self.plain_wall(rng, size)
+        room = self.data.rooms[rng.integers(len(self.data.rooms))]
         cover = max(height / room.shape[0], width / room.shape[1])
         scale = cover * rng.uniform(1.0, 1.8)
         slack_x, slack_y = room.shape[1] * scale - width, room.shape[0] * scale - height
@@ -112,6 +115,16 @@ class SampleMaker:
             sigma = rng.uniform(0.5, 3.0)
             frame = cv2.GaussianBlur(frame, (0, 0), sigma)
         return tone(rng, frame, 0.25)
+
+    def plain_wall(self, rng: Generator, size: tuple[int, int]) -> Image:
+        """Return a wall of one colour, unevenly lit, with a few coloured things on it."""
+        height, width = size
+        corners = rng.uniform(0, 255, 3) + rng.normal(0, 25, (2, 2, 3))
+        frame = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        frame = np.clip(frame, 0, 255).astype(np.uint8)
+        for _ in range(int(rng.integers(0, 6))):
+            frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
+        return frame
 
     def add_person(self, rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
         """Composite one person: mostly seated, on the lower edge; sometimes far, off-centre, cropped."""

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -102,16 +103,21 @@ def export(checkpoint: Path, target: Path, *, name: str = "eoam") -> None:
         partial.unlink(missing_ok=True)
 
 
+def samples_seen(header: dict[str, Any]) -> int:
+    """Return how many samples made the weights, those of the run it was started from included."""
+    before = header.get("initialised_from")
+    return int(header["step"]) * int(header["train"]["batch"]) + (samples_seen(before) if before else 0)
+
+
 def describe(path: Path, name: str, header: dict[str, object]) -> None:
     """Put the metadata into the file that the filter, its panel and issue reports show."""
     model = onnx.load(str(path))
     model.doc_string = "EOAM portrait segmentation; frame: BGRA bytes, mask: bytes, 255 = person."
-    train = header["train"]
     metadata = {
         "name": name,
         "version": VERSION,
         "training_data_sha256": str(header["data_sha256"]),
-        "training_samples": str(int(header["step"]) * int(train["batch"])),  # type: ignore[call-overload,index]
+        "training_samples": str(samples_seen(header)),
         "licence": LICENCE_NOTE,
     }
     onnx.helper.set_model_props(model, metadata)

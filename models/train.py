@@ -293,7 +293,12 @@ def train(args: argparse.Namespace) -> Path:
         load_optimiser(resume, optimiser)
     remixed = list(header.get("remixed_at_step", [])) if args.resume else []  # type: ignore[call-overload]
     remixed += [start] if args.resume and args.remix else []
+    ancestry = header.get("initialised_from") if args.resume else None
+    if args.init and not args.resume:
+        first = read_header(args.init)
+        ancestry = {key: first[key] for key in ("step", "train", "mix", "data_sha256")}
     base = {
+        "initialised_from": ancestry,
         "net": net_config.to_dict(),
         "mix": mix.to_dict(),
         "remixed_at_step": remixed,
