@@ -15,7 +15,7 @@ Picture = NDArray[np.uint8]
 
 # Places in scikit-image's astronaut (512x512), (x, y): what is person in it and what is room.
 ASTRONAUT_PERSON: Final = {"face": (222, 110), "shoulder": (305, 275)}
-ASTRONAUT_ROOM: Final = {"upper left": (115, 12), "upper right": (330, 15)}
+ASTRONAUT_ROOM: Final = {"upper left": (115, 12), "upper right": (330, 15), "flag": (25, 60), "shuttle": (430, 200)}
 
 
 def astronaut_window(width: int, height: int, phase: float = 0.0) -> tuple[float, float, float]:
