@@ -179,7 +179,8 @@ def judge_rooms(
         worst = Worst()
         masks: list[np.ndarray] = []
         truths: list[np.ndarray] = []
-        chain, before, room_before = None, None, -1
+        chain: Callable[[Image, Image], Image] | None = None
+        before, room_before = None, -1
         for room, frame, alpha in tqdm(composites(data), desc=f"rooms, {n.name}", disable=not sys.stderr.isatty()):
             if room != room_before:
                 if masks:
@@ -188,7 +189,8 @@ def judge_rooms(
                 chain = _cleaning(n.sizes["wide"]) if pipeline else None
             matte = n.run(frame, n.sizes["wide"])
             if chain is not None:
-                matte = enlarge(chain(shrink(matte, n.sizes["wide"])).astype(np.float32) / 255, frame)
+                small = (shrink(matte, n.sizes["wide"]), shrink(frame, n.sizes["wide"]))
+                matte = enlarge(chain(*small).astype(np.float32) / 255, frame)
             mask, truth = matte > 127, alpha > 127
             scores.append(
                 (
@@ -219,7 +221,7 @@ def judge_rooms(
     return rows
 
 
-def _cleaning(size: tuple[int, int]) -> Callable[[Image], Image]:
+def _cleaning(size: tuple[int, int]) -> Callable[[Image, Image], Image]:
     # The filter's own chain behind the network: the mask goes in where the segmenter would have made it.
     from eoam_core import Pipeline
 
@@ -235,11 +237,10 @@ def _cleaning(size: tuple[int, int]) -> Callable[[Image], Image]:
 
     given = Given()
     chain = Pipeline(given)
-    blank = np.zeros((*size, 4), np.uint8)
 
-    def clean(mask: Image) -> Image:
+    def clean(mask: Image, frame: Image) -> Image:
         given.mask = mask
-        return chain.process(blank).mask.copy()
+        return chain.process(bgra(frame)[0]).mask.copy()
 
     return clean
 
