@@ -127,7 +127,10 @@ def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int
         print("The picture is empty or whole: nobody was cut out.", file=sys.stderr)
         return 1
     if not ended.is_clean and not options.keep:
-        print(f"OBS ended with exit code {ended.exit_code} and {ended.leaks} memory leaks.", file=sys.stderr)
+        print(
+            f"OBS ended with exit code {ended.exit_code} and {ended.leaks} memory leaks. Its log ends:", file=sys.stderr
+        )
+        print("\n".join(ended.output.splitlines()[-30:]), file=sys.stderr)
         return 1
     return 0
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import ctypes
 import json
 import logging
 import os
@@ -302,8 +303,7 @@ class ObsSession:
         process = self._process
         if process is not None:
             if process.poll() is None:
-                _wait_until_idle(process.pid)
-                process.send_signal(signal.SIGINT)
+                _interrupt_when_idle(process)
             try:
                 code = process.wait(timeout_s)
             except subprocess.TimeoutExpired:
@@ -435,27 +435,79 @@ def _write_ini(file: Path, **sections: Mapping[str, str]) -> None:
     file.write_text("\n".join(lines) + "\n")
 
 
-def _wait_until_idle(process_id: int, *, timeout_s: float = 10.0) -> None:
+def _wait_until_idle(process_id: int, *, timeout_s: float = 10.0) -> int:
     """Wait for a moment in which the main thread of a process waits in its event loop.
+
+    Returns the nanoseconds that the thread has run by then, or -1 if the moment did not come or the process has ended.
+    """
+    give_up = time.monotonic() + timeout_s
+    before, since = -1, time.monotonic()
+    with contextlib.suppress(OSError):
+        while time.monotonic() < give_up:
+            now = _time_on_cpu(process_id)
+            if now != before or not _is_polling(process_id):
+                before, since = now, time.monotonic()
+            elif time.monotonic() - since > 0.012:  # shorter than the pause between two updates of OBS's audio meters
+                return now
+            time.sleep(0.002)
+    return -1
+
+
+def _interrupt_when_idle(process: subprocess.Popen[bytes], *, attempts: int = 20) -> None:
+    """Send SIGINT at a moment in which the main thread of OBS waits in its event loop.
 
     OBS up to 29 closes its window inside the signal handler, wherever its UI thread happens to be. In the middle of a
     repaint that ends in "Recursive repaint detected" and a crash, in the middle of a call to X11 in a deadlock, with
     and without this project's script. Waiting for events, all is well.
+
+    Seeing that it waits and sending the signal are two steps, and a busy machine can let a repaint slip in between: so
+    OBS is stopped, looked at again, and goes on with the signal already there. The signal is for the main thread alone:
+    sent to the process the kernel may give it to another thread, and Qt's windows closed from there crash as well.
     """
-    task = Path(f"/proc/{process_id}/task/{process_id}")
-    give_up = time.monotonic() + timeout_s
-    before, since = "", time.monotonic()
-    while time.monotonic() < give_up:
+    for _ in range(attempts):
+        ran = _wait_until_idle(process.pid)
+        if ran < 0:
+            break
+        process.send_signal(signal.SIGSTOP)
         try:
-            now = (task / "schedstat").read_text().split()[0]  # nanoseconds on a CPU
-            polling = (task / "syscall").read_text().split()[0] in _POLL_CALLS  # not waiting for a lock
-        except OSError:
-            return
-        if now != before or not polling:
-            before, since = now, time.monotonic()
-        elif time.monotonic() - since > 0.012:  # shorter than the pause between two updates of OBS's audio meters
-            return
-        time.sleep(0.002)
+            if _stopped_where_it_was(process.pid, ran):
+                _interrupt_main_thread(process.pid)
+                return
+        finally:
+            process.send_signal(signal.SIGCONT)
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):  # ended just now
+            _interrupt_main_thread(process.pid)
+
+
+def _interrupt_main_thread(process_id: int) -> None:
+    """Send SIGINT to the main thread of a process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.tgkill(process_id, process_id, int(signal.SIGINT)) != 0:
+        raise OSError(ctypes.get_errno(), f"process {process_id} cannot be interrupted")
+
+
+def _stopped_where_it_was(process_id: int, ran: int, *, timeout_s: float = 5.0) -> bool:
+    """Wait until the main thread of a process has stopped; say whether that was in the event loop it waited in."""
+    stat = Path(f"/proc/{process_id}/task/{process_id}/stat")
+    give_up = time.monotonic() + timeout_s
+    with contextlib.suppress(OSError):
+        while time.monotonic() < give_up:
+            if stat.read_text().rpartition(")")[2].split()[0] in ("T", "t"):
+                # To stop costs microseconds of its own; a repaint takes milliseconds.
+                return _is_polling(process_id) and _time_on_cpu(process_id) - ran < 200_000
+            time.sleep(0.0005)
+    return False
+
+
+def _time_on_cpu(process_id: int) -> int:
+    """Return the nanoseconds that the main thread of a process has run."""
+    return int(Path(f"/proc/{process_id}/task/{process_id}/schedstat").read_text().split()[0])
+
+
+def _is_polling(process_id: int) -> bool:
+    """Whether the main thread of a process waits for events, not for a lock."""
+    return Path(f"/proc/{process_id}/task/{process_id}/syscall").read_text().split()[0] in _POLL_CALLS
 
 
 def _free_port() -> int:
