@@ -47,11 +47,10 @@ class Deployed(nn.Module):
     def __init__(self, net: Eoam):
         super().__init__()
         net = copy.deepcopy(net).eval()
-        for name, module in list(net.named_modules()):
+        for module in net.modules():
             if isinstance(module, ConvBN):
-                fused = fuse_conv_bn_eval(module.conv, module.bn)
-                module.conv, module.bn = fused, nn.Identity()  # type: ignore[assignment]
-                del name
+                module.conv = fuse_conv_bn_eval(module.conv, module.bn)
+                module.bn = nn.Identity()  # type: ignore[assignment]
         net.classify = fuse_conv_bn_eval(net.classify, net.bn_e)
         net.bn_e = nn.Identity()  # type: ignore[assignment]
         # frame * 4 - 2 on [0, 1] is (byte - 127.5) * 4 / 255: the factor goes into the weights, the shift must stay, as
