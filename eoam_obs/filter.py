@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 from eoam_core.installation import check_installation
 from eoam_core.settings import Settings, Timing, View
 from eoam_obs import libobs
-from eoam_obs.gpu import Canvas, MaskTexture, MatteEffect, PictureRing, Shrinker
+from eoam_obs.gpu import Canvas, PictureRing, Shrinker
 from eoam_obs.libobs import LibObs
+from eoam_obs.matte_effect import MaskTexture, MatteEffect
 
 if TYPE_CHECKING:
     from eoam_core.pipeline import Matte

@@ -219,7 +219,7 @@ def photographed(rng: Generator, person: Person, size: tuple[int, int]) -> tuple
         centre = np.array([width * (0.5 + shift_x), height * (0.5 + shift_y)])
         offset = centre - linear @ np.array([w / 2, h / 2])
     matrix = np.column_stack([linear, offset]).astype(np.float32)
-    alpha = warp(person.alpha, matrix, size, border=cv2.BORDER_REPLICATE)
+    alpha = warp(person.target, matrix, size, border=cv2.BORDER_REPLICATE)
     return warp(person.bgr, matrix, size, border=cv2.BORDER_REPLICATE), alpha
 
 

@@ -28,10 +28,19 @@ class DataError(Exception):
 
 @dataclass(frozen=True)
 class Person:
-    """One picture with a person: `bgr` is `(h, w, 3)` uint8, `alpha` `(h, w)` uint8, 255 = person."""
+    """One picture with a person: `bgr` is `(h, w, 3)` uint8, `alpha` `(h, w)` uint8, 255 = person.
+
+    `soft`, if a teacher made one (teacher.py), is the mask to learn from where the picture is used as photographed.
+    """
 
     bgr: Image
     alpha: Image
+    soft: Image | None = None
+
+    @property
+    def target(self) -> Image:
+        """The mask to learn from, `(h, w)` uint8."""
+        return self.alpha if self.soft is None else self.soft
 
 
 def is_uncut(person: Person) -> bool:

@@ -27,25 +27,29 @@ class GraphSize:
 def measure_graph(path: Path, height: int = 224, width: int = 224) -> GraphSize:
     """Count weights and biases of all nodes and the multiply-adds of its layers at `height` x `width`.
 
-    Every float initialiser with more than one value counts as parameters, except the scales of a Resize. Operations are
-    those of convolutions and matrix products, as in the papers' tables. Inputs whose size is fixed keep it.
+    Every float initialiser with more than one value counts as parameters, except the scales of a Resize and our own
+    table of bilinear weights (`enlargement`). Operations are those of convolutions and matrix products, as in the
+    papers' tables, less what only makes weights of constants (onnxruntime does that once). Inputs whose size is fixed
+    keep it.
     """
     model = onnx.load(str(path))
     layers = [n for n in model.graph.node if n.op_type in ("Conv", "ConvTranspose", "MatMul", "Gemm")]
     weights = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     shapes = _run_for_shapes(model, {n for layer in layers for n in (*layer.input, *layer.output)}, height, width)
+    shapes |= {name: w.shape for name, w in weights.items()}
     multiply_adds = 0
     for layer in layers:
         given, made = shapes.get(layer.input[0], ()), shapes[layer.output[0]]
         if layer.op_type == "MatMul":
             multiply_adds += int(np.prod(made)) * given[-1]
         elif layer.op_type == "Gemm":
-            multiply_adds += int(weights[layer.input[1]].size) * made[0]
+            multiply_adds += int(np.prod(shapes[layer.input[1]])) * made[0]
         else:
             # A convolution does its kernel's work once per output place, a transposed one once per input place.
             _, channels, h, w = made if layer.op_type == "Conv" else given
-            multiply_adds += int(np.prod(weights[layer.input[1]].shape[1:])) * channels * h * w
+            multiply_adds += int(np.prod(shapes[layer.input[1]][1:])) * channels * h * w
     scales = {name for node in model.graph.node if node.op_type == "Resize" for name in node.input[1:]}
+    scales |= {name for name in weights if name.endswith("enlargement")}
     parameters = sum(w.size for name, w in weights.items() if w.dtype.kind == "f" and w.size > 1 and name not in scales)
     return GraphSize(parameters, multiply_adds)
 

@@ -32,6 +32,10 @@ class NetConfig:
     quarter_blocks: int = 2
     eighth_blocks: int = 1
     sixteenth_blocks: int = 2
+    # How often the residual blocks run, each time on a twice, three times... wider neighbourhood with the same weights:
+    # context for a few parameters. `eighth_rounds` is for the blocks at 1/8, the fusing one included.
+    eighth_rounds: int = 1
+    sixteenth_rounds: int = 1
     # How f_a meets f_e: "eoam" (gated by CM), "add" (ungated) or "none" (no skip); the last two are for comparison.
     fusion: str = "eoam"
 
@@ -58,18 +62,46 @@ class ConvBN(nn.Module):
         return F.relu(x, inplace=True) if self.relu else x
 
 
-class SeparableBlock(nn.Module):
-    """Depthwise then pointwise convolution, with a residual where the shape allows one."""
+class Round(nn.Module):
+    """What a further round of a block does not share: the statistics of both its BatchNorms and a scale, zero at first.
 
-    def __init__(self, c_in: int, c_out: int, *, kernel: int = 3, stride: int = 1):
+    With the scale at zero a round changes nothing, so a trained network can be given more of them and go on.
+    """
+
+    def __init__(self, channels: int, dilation: int):
+        super().__init__()
+        self.dilation = dilation
+        self.depthwise = nn.BatchNorm2d(channels, affine=False)
+        self.pointwise = nn.BatchNorm2d(channels, affine=False)
+        self.scale = nn.Parameter(torch.zeros(channels))
+
+
+class SeparableBlock(nn.Module):
+    """Depthwise then pointwise convolution, with a residual where the shape allows one; run `rounds` times."""
+
+    def __init__(self, c_in: int, c_out: int, *, kernel: int = 3, stride: int = 1, rounds: int = 1):
         super().__init__()
         self.depthwise = ConvBN(c_in, c_in, kernel, stride=stride, groups=c_in)
         self.residual = stride == 1 and c_in == c_out
         self.pointwise = ConvBN(c_in, c_out, 1, relu=False)
+        if rounds > 1 and not self.residual:
+            raise ValueError(f"rounds is {rounds}, but only a block that keeps its shape can run more than once")
+        self.rounds = nn.ModuleList(Round(c_in, dilation) for dilation in range(2, rounds + 1))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.pointwise(self.depthwise(x))
-        return F.relu(x + y if self.residual else y)
+        x = F.relu(x + y if self.residual else y)
+        for step in self.rounds:
+            x = F.relu(x + self.again(x, step))  # type: ignore[arg-type]
+        return x
+
+    def again(self, x: Tensor, step: Round) -> Tensor:
+        """Return what one more round adds, `(n, c, h, w)`."""
+        conv, bn = self.depthwise.conv, self.depthwise.bn
+        pad = conv.kernel_size[0] // 2 * step.dilation
+        y = F.conv2d(x, conv.weight, None, 1, pad, step.dilation, conv.groups)
+        y = F.relu(step.depthwise(y) * bn.weight[:, None, None] + bn.bias[:, None, None])
+        return step.pointwise(F.conv2d(y, self.pointwise.conv.weight)) * step.scale[:, None, None]
 
 
 class EdgeBranch(nn.Module):
@@ -106,31 +138,39 @@ class Eoam(nn.Module):
         )
         self.eighth = nn.Sequential(
             SeparableBlock(c.quarter, c.eighth, stride=2),
-            *(SeparableBlock(c.eighth, c.eighth) for _ in range(c.eighth_blocks)),
+            *(SeparableBlock(c.eighth, c.eighth, rounds=c.eighth_rounds) for _ in range(c.eighth_blocks)),
         )
         self.edge = EdgeBranch(c.eighth)
         self.sixteenth = nn.Sequential(
             SeparableBlock(c.eighth, c.sixteenth, stride=2),
-            *(SeparableBlock(c.sixteenth, c.sixteenth, kernel=5) for _ in range(c.sixteenth_blocks)),
+            *(
+                SeparableBlock(c.sixteenth, c.sixteenth, kernel=5, rounds=c.sixteenth_rounds)
+                for _ in range(c.sixteenth_blocks)
+            ),
         )
         self.lateral = ConvBN(c.sixteenth, c.eighth, 1, relu=False)
-        self.fuse = SeparableBlock(c.eighth, c.eighth)
+        self.fuse = SeparableBlock(c.eighth, c.eighth, rounds=c.eighth_rounds)
         self.classify = nn.Conv2d(c.eighth, CLASSES, 1, bias=False)  # BN follows
         self.bn_e = nn.BatchNorm2d(CLASSES)
         if c.fusion != "none":
             self.project_a = ConvBN(c.quarter, CLASSES, 1)
         self.bn_f = nn.BatchNorm2d(CLASSES)
-        self.head = nn.Conv2d(CLASSES, 1, 3, padding=1)
+        self.head = nn.Conv2d(CLASSES, 1, 3)
+        self.register_buffer("enlargement", fourfold_taps(), persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         # An affine centre instead of per-channel statistics: it costs nothing (exported into the first convolution's
         # input scaling) and keeps the input's zero, which the padding also is, at mid grey.
         x = self.stem(frame * 4 - 2)  # (n, stem, h/2, w/2)
-        f_e8, f_e, logits = self.decode(x)
+        f_e8, f_e, cells = self.decode(x)
+        logits = F.pixel_shuffle(cells, 4)
         return (logits, f_e8, f_e) if self.training else logits
 
     def decode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Lead the stem's output `(n, stem, h/2, w/2)` on to (f_e at 1/8, f_e at 1/4, mask logits)."""
+        """Lead the stem's output `(n, stem, h/2, w/2)` on to (f_e at 1/8, f_e at 1/4, mask logits).
+
+        The mask's logits come as `(n, 16, h/4, w/4)`, one channel per pixel of a 4x4 cell, row by row.
+        """
         f_a = self.quarter(x)  # (n, quarter, h/4, w/4)
         x8 = self.eighth(f_a)  # (n, eighth, h/8, w/8)
         x16 = self.lateral(self.sixteenth(x8))  # (n, eighth, h/16, w/16)
@@ -145,17 +185,41 @@ class Eoam(nn.Module):
         if self.config.fusion != "none":
             detail = self.project_a(f_a)  # (n, 3, h/4, w/4)
             f = (detail * confidence_map(f_e) if self.config.fusion == "eoam" else detail) + f_e
-        return f_e8, f_e, self.head(up2(up2(self.bn_f(f))))  # logits (n, 1, h, w)
+        return f_e8, f_e, self.enlarge(self.bn_f(f))
+
+    def enlarge(self, f: Tensor) -> Tensor:
+        """Return `head(up2(up2(f)))` with its borders repeated, as 16 channels at f's size: one per pixel of a 4x4 cell.
+
+        Enlarging twice and convolving is linear and the same in every cell, so it is one 3x3 convolution at 1/4; at full
+        size and with 3 channels it took more than half of the network's time.
+        """
+        weight = torch.einsum("ict,pst->pcs", self.head.weight.flatten(2), self.enlargement).unflatten(2, (3, 3))
+        bias = self.head.bias
+        assert bias is not None
+        return F.conv2d(F.pad(f, (1, 1, 1, 1), mode="replicate"), weight, bias.expand(16))
 
 
 def confidence_map(f_e: Tensor) -> Tensor:
     """Return `CM = 1 - max_k softmax(f_e)`, `(n, 1, h, w)`: high where the coarse prediction is unsure."""
-    return 1 - torch.softmax(f_e, dim=1).amax(dim=1, keepdim=True)
+    # max_k softmax = 1 / sum exp(f - max f): onnxruntime takes its softmax over channels apart into slow transposes.
+    highest = f_e.amax(dim=1, keepdim=True)
+    return 1 - 1 / torch.exp(f_e - highest).sum(dim=1, keepdim=True)
 
 
 def up2(x: Tensor) -> Tensor:
     """Enlarge `(n, c, h, w)` to `(n, c, 2h, 2w)` bilinearly, half-pixel centres."""
     return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def fourfold_taps() -> Tensor:
+    """Return `(16, 9, 9)`: the weight of each of the 3x3 cells (second index) around a cell in the value that each of
+    the 3x3 taps (third) of a convolution at four times the size sees at each of the cell's 4x4 pixels (first).
+    """
+    cells = torch.eye(9).reshape(9, 1, 3, 3)
+    # 12x12 pixels; the centre cell's, and one around them, are far enough from the border to be as in the middle.
+    pixels = up2(up2(F.pad(cells, (1, 1, 1, 1))))[..., 4:-4, 4:-4]
+    patches = F.unfold(pixels[..., 3:9, 3:9], 3)  # (9 cells, 9 taps, 16 pixels)
+    return patches.permute(2, 0, 1).contiguous()
 
 
 def count_parameters(net: nn.Module) -> int:

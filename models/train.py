@@ -37,13 +37,15 @@ from .losses import total_loss
 from .metrics import foreground_iou
 from .net import FUSIONS, Eoam, NetConfig, count_parameters
 from .sheet import save_sheet, tile
+from .teacher import open_teacher, teach
 
 RUNS = Path(__file__).parent / "runs"
 # Sizes of the family; "plus" is for people with CPU to spare.
 VARIANTS = {
-    "eoam": NetConfig(),
+    "eoam": NetConfig(eighth_rounds=2, sixteenth_rounds=3),
     "plus": NetConfig(
-        stem=16, quarter=48, eighth=64, sixteenth=96, quarter_blocks=3, eighth_blocks=2, sixteenth_blocks=3
+        stem=16, quarter=48, eighth=64, sixteenth=96, quarter_blocks=3, eighth_blocks=2, sixteenth_blocks=3,
+        eighth_rounds=2, sixteenth_rounds=2
     ),
 }
 # (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
@@ -62,6 +64,7 @@ class TrainConfig:
     decay: float = 0.01  # AdamW, on dense convolutions only: depthwise kernels and affines must keep their scale
     average: float = 0.999  # moving average of the weights; what is evaluated and exported
     small_share: float = 0.5  # share of the run on SMALL_SIZES
+    teacher: float = 0.0  # weight of the teacher's mask in a photograph's target
     seed: int = 1
 
     @property
@@ -152,6 +155,19 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
         names = [n for n in keys if n.startswith(prefix + ".")]
         net.load_state_dict({n[len(prefix) + 1 :]: file.get_tensor(n) for n in names})
     return net.eval()
+
+
+def start_from(net: Eoam, path: Path) -> None:
+    """Give `net` a checkpoint's weights; rounds that the checkpoint lacks stay as they are made: without effect."""
+    weights = load_weights(path).state_dict()
+    lacking = [n for n in net.state_dict() if n not in weights and ".rounds." not in n]
+    strange = [n for n, w in weights.items() if n not in net.state_dict() or net.state_dict()[n].shape != w.shape]
+    if lacking or strange:
+        raise DataError(
+            f"{path} is of another network (it differs in {(lacking + strange)[0]}): start without --init, or name the "
+            "--variant it was made with."
+        )
+    net.load_state_dict(weights, strict=False)
 
 
 def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
@@ -253,8 +269,15 @@ def train(args: argparse.Namespace) -> Path:
     """Run or resume a training; return the last checkpoint's path. Raises DataError."""
     last = RUNS / args.run / "last.safetensors"
     config = TrainConfig(
-        samples=args.samples, batch=args.batch, rate=args.rate, seed=args.seed, small_share=args.small_share
+        samples=args.samples,
+        batch=args.batch,
+        rate=args.rate,
+        seed=args.seed,
+        small_share=args.small_share,
+        teacher=args.teacher,
     )
+    if not 0 <= config.teacher <= 1:
+        raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
     net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig(), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
@@ -276,11 +299,16 @@ def train(args: argparse.Namespace) -> Path:
     cv2.setNumThreads(0)
     torch.manual_seed(config.seed)
     data = read_training_set(args.data)
+    teacher_sha256 = None
+    if config.teacher:
+        teacher = open_teacher(args.peers)
+        teacher_sha256 = teacher.sha256
+        data = teach(data, teacher, config.teacher)
     validation = Validation(args.data)
     net = Eoam(net_config).to(device, memory_format=torch.channels_last)
     average = Eoam(net_config).to(device, memory_format=torch.channels_last)
     if args.init and not args.resume:
-        net.load_state_dict(load_weights(args.init).state_dict())
+        start_from(net, args.init)
     average.load_state_dict(net.state_dict())
     optimiser = make_optimiser(net, config)
     if args.resume:
@@ -304,6 +332,7 @@ def train(args: argparse.Namespace) -> Path:
         "remixed_at_step": remixed,
         "train": asdict(config),
         "data_sha256": data.sha256,
+        "teacher_sha256": teacher_sha256,
     }
     print(
         f"{count_parameters(net)} parameters, step {start} of {config.steps}, {device}, data {data.sha256[:12]}",
@@ -377,6 +406,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch", type=int, default=TrainConfig.batch)
     parser.add_argument("--rate", type=float, default=TrainConfig.rate)
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
+    parser.add_argument("--teacher", type=float, default=TrainConfig.teacher, help="its weight in a target, 0 to 1")
+    parser.add_argument("--peers", type=Path, default=Path(__file__).parents[2] / "shared" / "peers")
     parser.add_argument("--small-share", type=float, default=TrainConfig.small_share)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")
