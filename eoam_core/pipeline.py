@@ -63,6 +63,7 @@ class Pipeline:
         self._smoother = MaskSmoother(self._settings.smoothing)
         self._clock = clock
         self._closed = False
+        self._last: tuple[Matte, Settings] | None = None  # what an equal frame with equal settings gives again
         # OpenCV would start a pool of threads for masks that take it 0.01 ms, and leave it in OBS's process.
         cv2.setNumThreads(1)
 
@@ -80,8 +81,10 @@ class Pipeline:
     def settings(self, settings: Settings) -> None:
         self._settings = settings  # one reference is swapped; process() reads it once per frame
 
-    def process(self, frame: NDArray[np.uint8], sequence: int = 0) -> Matte:
+    def process(self, frame: NDArray[np.uint8], sequence: int = 0, *, repeated: bool = False) -> Matte:
         """Return the matte of one frame, (height, width, 4) uint8 BGRA of the segmenter's size.
+
+        With `repeated` the caller says that the frame equals the last one, byte by byte: its mask is returned again.
 
         Raises:
             ValueError: the frame's type or shape is another.
@@ -94,6 +97,10 @@ class Pipeline:
         if frame.dtype != np.uint8 or frame.shape != (*need, 4):
             raise ValueError(f"got a frame of {frame.dtype} {frame.shape}, need uint8 {(*need, 4)}")
         settings = self._settings
+        if repeated and self._last is not None and self._last[1] is settings:
+            last = self._last[0]
+            return Matte(mask=last.mask, sequence=sequence, timings=last.timings)
+        self._last = None
         started = self._clock()
         mask = self._segmenter.segment(frame)
         if mask.dtype != np.uint8 or mask.shape != need:
@@ -111,11 +118,14 @@ class Pipeline:
             smoothing_ms=(ended - cleaned) * 1e3,
             total_ms=(ended - started) * 1e3,
         )
-        return Matte(mask=mask, sequence=sequence, timings=timings)
+        matte = Matte(mask=mask, sequence=sequence, timings=timings)
+        self._last = matte, settings
+        return matte
 
     def reset(self) -> None:
         """Forget the past frames: the source shows something else now."""
         self._smoother.reset()
+        self._last = None
 
     def close(self) -> None:
         """Close the segmenter; may be called more than once."""

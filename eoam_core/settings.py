@@ -30,6 +30,7 @@ class Timing(str, Enum):
 
     ALIGNED = "aligned"
     LOW_LATENCY = "low_latency"
+    SAME_FRAME = "same_frame"
 
 
 def _level(
@@ -99,9 +100,14 @@ class Settings:
         default=Timing.ALIGNED,
         metadata=_choice(
             "Timing",
-            "Aligned holds each picture back until its own mask is ready, normally two frames, so that the edge "
-            "follows fast movement. Low latency shows the newest picture with the newest mask.",
-            {Timing.ALIGNED: "Aligned (recommended)", Timing.LOW_LATENCY: "Low latency"},
+            "Aligned holds each picture back until its own mask is ready, normally one frame, so that the edge "
+            "follows fast movement. Low latency shows the newest picture with the newest mask. Same frame makes OBS "
+            "wait for the mask of every picture: no delay and no edge behind, for a few milliseconds of OBS's time.",
+            {
+                Timing.ALIGNED: "Aligned (recommended)",
+                Timing.LOW_LATENCY: "Low latency",
+                Timing.SAME_FRAME: "Same frame",
+            },
             live_only=True,
         ),
     )

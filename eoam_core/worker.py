@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,19 @@ from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.settings import Settings
 
 _LOG: Final = logging.getLogger("eoam")
+
+
+class Fetched(NamedTuple):
+    """A frame, (h, w, 4) uint8 BGRA, its number, and whether it equals the frame before it byte by byte."""
+
+    frame: NDArray[np.uint8]
+    sequence: int
+    repeated: bool = False
+
+
+# Brings the worker its next frame; None if there is none any more. The array stays its owner's, who does not touch it
+# before the next call.
+Fetch = Callable[[], "Fetched | None"]
 
 
 class Worker:
@@ -27,7 +42,7 @@ class Worker:
         self._pipeline = pipeline
         # The lock is held for a few assignments only, never while a frame is processed.
         self._changed = threading.Condition()
-        self._pending: tuple[NDArray[np.uint8], int] | None = None
+        self._pending: tuple[Fetch, float] | None = None  # and when to call it, by time.monotonic()
         self._generation = 0  # counts resets; what was begun in an older generation is thrown away
         self._latest: Matte | None = None
         self._error: BaseException | None = None
@@ -43,12 +58,20 @@ class Worker:
 
         Nothing is copied: the caller must not write to the array again. After `close()` the frame is ignored.
         """
+        self.submit_later(lambda: Fetched(frame, sequence), 0.0)
+
+    def submit_later(self, fetch: Fetch, due_s: float) -> None:
+        """Have the worker fetch its next frame itself, not before `time.monotonic()` reaches `due_s`.
+
+        Replaces what has not been begun. `fetch` is called on the worker's thread; what it raises counts as a frame
+        that failed.
+        """
         with self._changed:
             if self._closing:
                 return
             if self._pending is not None:
                 self._dropped += 1
-            self._pending = (frame, sequence)
+            self._pending = (fetch, due_s)
             self._changed.notify_all()
 
     def latest(self) -> Matte | None:
@@ -110,6 +133,11 @@ class Worker:
         return self._frames
 
     @property
+    def finished(self) -> int:
+        """The highest number of a frame that has been processed, with or without success; -1 if there is none."""
+        return self._finished
+
+    @property
     def dropped(self) -> int:
         """How many frames were replaced by a newer one before they were begun."""
         return self._dropped
@@ -144,24 +172,31 @@ class Worker:
         generation = 0
         while True:
             with self._changed:
-                while self._pending is None and not self._closing:
-                    self._changed.wait()
+                while not self._closing:
+                    wait = None if self._pending is None else self._pending[1] - time.monotonic()
+                    if wait is not None and wait <= 0:
+                        break
+                    self._changed.wait(wait)
                 if self._closing or self._pending is None:
                     return
-                (frame, sequence), self._pending = self._pending, None
+                (fetch, _), self._pending = self._pending, None
                 is_new_source = generation != self._generation
                 generation = self._generation
             if is_new_source:
                 self._pipeline.reset()
-            matte, error = self._process(frame, sequence)
-            del frame  # up to now it could not be reused by its owner
-            self._publish(matte, error, sequence, generation)
+            self._process(fetch, generation)
 
-    def _process(self, frame: NDArray[np.uint8], sequence: int) -> tuple[Matte | None, Exception | None]:
+    def _process(self, fetch: Fetch, generation: int) -> None:
+        sequence = self._finished
         try:
-            return self._pipeline.process(frame, sequence), None
+            fetched = fetch()
+            if fetched is None:
+                return
+            sequence = fetched.sequence
+            matte = self._pipeline.process(fetched.frame, sequence, repeated=fetched.repeated)
+            self._publish(matte, None, sequence, generation)
         except Exception as error:
-            return None, error
+            self._publish(None, error, sequence, generation)
 
     def _publish(self, matte: Matte | None, error: Exception | None, sequence: int, generation: int) -> None:
         with self._changed:

@@ -1,8 +1,10 @@
 """One filter on one source: what happens on OBS's graphics thread, once per video tick.
 
-The tick: take the newest mask; hand the small picture staged a tick ago to the worker; draw the source into a texture
-and start shrinking it; draw a picture through a mask. However often OBS draws the source within a tick (program,
-preview, projector, screenshot), only the last step is repeated.
+The tick: take the newest mask; draw the source into a texture and start shrinking it; draw a picture through a mask.
+However often OBS draws the source within a tick (program, preview, projector, screenshot), only the last step is
+repeated. The worker reads the small picture itself, in the pause between two ticks, when the GPU has long finished it:
+its mask is there at the next tick, and nothing on this thread ever waits (but in the timing mode "same frame", whose
+point that is).
 
 Fail closed: there is something to draw only while `_shown` holds a picture with a mask of its own, or, in low latency,
 with a mask that is recent. Everything that goes wrong clears it, and nothing in here draws the raw source.
@@ -10,7 +12,9 @@ with a mask that is recent. Everything that goes wrong clears it, and nothing in
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -29,12 +33,25 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger("eoam")
 _SECOND: Final = 1_000_000_000  # libobs counts nanoseconds
 _PAUSE_NS: Final = _SECOND // 2  # not drawn for so long: hidden, asleep; what was known is about another scene
-_STALE_NS: Final = {Timing.ALIGNED: 2 * _SECOND, Timing.LOW_LATENCY: _SECOND // 2}  # how old a mask may get
-_LOST_NS: Final = 2 * _SECOND  # a frame that takes longer is given up
+# How old a mask may get. A picture with its own mask is held (frozen) for two seconds; newer pictures are shown through
+# an older mask for half a second.
+_STALE_NS: Final = {
+    Timing.ALIGNED: 2 * _SECOND,
+    Timing.SAME_FRAME: 2 * _SECOND,
+    Timing.LOW_LATENCY: _SECOND // 2,
+}
+# The worker reads a picture so long after it was drawn, as a share of the time between two ticks: late enough for the
+# GPU to have finished it, early enough for the mask to be there at the next tick.
+_READ_AFTER: Final = 0.35
+_TICK_NS: Final = (_SECOND // 250, _SECOND // 20)  # what a tick can reasonably last
+_SAME_FRAME_TIMEOUT_S: Final = 0.025  # then the picture before is shown once more
 _RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
 # The one that is shown, the one the worker has, and the one being drawn.
 _PICTURES: Final = 3
+_DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
 _NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
+# What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
+_SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
 
 _reported_names: Final[set[str]] = set()
 
@@ -73,17 +90,18 @@ class Filter:
         self._problem = ""
         self._last_error = ""
         self._size = (0, 0)
+        self.space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
         self._frame_time = 0
         self._counts = _Counts()
         self._since = 0  # mattes of older pictures are not used any more
         self._retry_at = 0
-        self._in_flight: int | None = None
         self._matte: Matte | None = None
         self._shown: Canvas | None = None
         self._matting: Matting | None = None
         self._retired: list[Matting] = []
         self._shrinker: Shrinker | None = None
-        self._pictures = PictureRing(lambda: Canvas(obs, libobs.GS_RGBA), limit=_PICTURES)
+        self._uploaded: object = None  # the mask that is on the GPU
+        self._pictures = PictureRing(lambda: Canvas(obs), limit=_PICTURES)
         self._mask = MaskTexture(obs)
         self._effect = MatteEffect(obs)
         self.update(values)
@@ -157,35 +175,43 @@ class Filter:
                 self._counts.ticks += 1
                 self._counts.nanoseconds += 0 if paused else passed
                 if now >= self._retry_at:
-                    self._advance(now, paused=paused)
+                    self._advance(now, passed, paused=paused)
             self._draw()
         except Exception as error:
             self._fail(error, now)
 
-    def _advance(self, now: int, *, paused: bool) -> None:
+    def _advance(self, now: int, passed: int, *, paused: bool) -> None:
         obs = self._obs
         target, parent = obs.obs_filter_get_target(self._source), obs.obs_filter_get_parent(self._source)
         self._shown = None
         if not target or not parent:
             return
-        size = (obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target))
-        if size != self._size:
-            self._begin(*size, now)
+        width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
+        space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
+        if (width, height) != self._size or space != self.space:
+            self._begin(width, height, space, now)
         elif paused:
             self._forget(now)
         matting, shrinker = self._matting, self._shrinker
         if matting is None or shrinker is None:
             return
+        in_flight = matting.in_flight
         self._collect(matting, now)
-        self._hand_over(matting, shrinker, now)
-        newest = self._capture(shrinker, target, parent, now)
+        newest = self._capture(shrinker, target, parent, now, in_flight)
+        if self._settings.timing is Timing.SAME_FRAME:
+            matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
+            self._collect(matting, now)
+        else:
+            tick = min(max(passed, _TICK_NS[0]), _TICK_NS[1])
+            matting.read_later(time.monotonic() + _READ_AFTER * tick / _SECOND)
         self._shown = self._choose(newest, now)
 
-    def _begin(self, width: int, height: int, now: int) -> None:
-        """Start over with a source of another size; nothing of the old one is used again."""
+    def _begin(self, width: int, height: int, space: int, now: int) -> None:
+        """Start over with a source of another size or colour space; nothing of the old one is used again."""
         self._forget(now)
         self._pictures.destroy()
         self._size = (width, height)
+        self.space = space
         if not width or not height or self._problem:
             self._retire()
             return
@@ -202,8 +228,8 @@ class Filter:
             self._problem = _missing_libraries() or f"A library does not load: {error}"
             _LOG.error("filter_cannot_run problem=%r", self._problem)
             return
-        self._matting = Matting(network_height, network_width, self._settings)
         self._shrinker = Shrinker(self._obs, network_width, network_height)
+        self._matting = Matting(network_height, network_width, self._settings, self._shrinker)
         if self._suspended:  # on the UI thread, while this thread was busy here
             self._retire()
 
@@ -218,7 +244,7 @@ class Filter:
 
     def _forget(self, now: int) -> None:
         self._since = now
-        self._shown = self._matte = self._in_flight = None
+        self._shown = self._matte = None
         shrinker, matting = self._shrinker, self._matting
         if shrinker is not None:
             shrinker.staged = None
@@ -230,59 +256,39 @@ class Filter:
         matte = matting.latest()
         if matte is not None and matte.sequence < self._since:
             matte = None
-        if matte is not None and matte is not self._matte:
+        if matte is not None and matte.mask is not self._uploaded:
+            self._uploaded = None
             self._mask.upload(matte.mask.ctypes.data, matting.width, matting.height)
+            self._uploaded = matte.mask
             self._counts.masks += 1
             self._counts.mask_ms += matte.timings.total_ms
         self._matte = matte
-        sent = self._in_flight
-        if sent is not None and (matting.is_done_with(sent) or now - sent > _LOST_NS):
-            self._in_flight = None
         if matting.error:
             self._last_error = matting.error
 
-    def _hand_over(self, matting: Matting, shrinker: Shrinker, now: int) -> None:
-        """Give the worker the picture that was staged a tick ago, if it has nothing to do.
-
-        Newest wins by not asking: a picture that the worker has no time for is never mapped or copied, and its texture
-        is free again a tick later.
-        """
-        if self._in_flight is not None or shrinker.staged is None:
-            return
-        sequence = shrinker.staged
-        with shrinker.fetched() as (address, linesize):
-            matting.submit(address, linesize, sequence)
-        self._in_flight = sequence
-
-    def _capture(self, shrinker: Shrinker, target: int, parent: int, now: int) -> Canvas:
+    def _capture(self, shrinker: Shrinker, target: int, parent: int, now: int, in_flight: int | None) -> Canvas:
         """Draw the source into a texture and start shrinking it."""
         obs = self._obs
-        # What is still staged is not kept: the picture drawn here takes its place.
-        keep = {self._in_flight, self._matte.sequence if self._matte is not None else None}
-        picture = self._pictures.next(now, keep=frozenset(number for number in keep if number is not None))
+        # What waits for the worker is not kept: the picture drawn here takes its place.
+        picture = self._pictures.next(now, in_flight, self._matte.sequence if self._matte is not None else None)
         width, height = self._size
-        with picture.drawing(width, height):
-            # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
-            obs.gs_blend_state_push()
-            linear_before = obs.gs_set_linear_srgb(True)  # a screenshot must not see other colours than the programme
-            try:
-                obs.gs_blend_function_separate(
-                    libobs.GS_BLEND_SRCALPHA,
-                    libobs.GS_BLEND_INVSRCALPHA,
-                    libobs.GS_BLEND_ONE,
-                    libobs.GS_BLEND_INVSRCALPHA,
-                )
-                plain = not obs.obs_source_get_output_flags(parent) & (
-                    libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
-                )
-                if target == parent and plain:
-                    obs.obs_source_default_render(target)
-                else:
-                    obs.obs_source_video_render(target)
-            finally:
-                obs.gs_set_linear_srgb(linear_before)
-                obs.gs_blend_state_pop()
-        shrinker.stage(picture.texture, width, height, now)
+        picture.begin(width, height, self.space)
+        # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
+        obs.gs_blend_state_push()
+        linear_before = obs.gs_set_linear_srgb(True)  # a screenshot must not see other colours than the programme
+        try:
+            obs.gs_blend_function_separate(
+                libobs.GS_BLEND_SRCALPHA, libobs.GS_BLEND_INVSRCALPHA, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA
+            )
+            if target == parent and not obs.obs_source_get_output_flags(parent) & _DRAWS_ITSELF:
+                obs.obs_source_default_render(target)
+            else:
+                obs.obs_source_video_render(target)
+        finally:
+            obs.gs_set_linear_srgb(linear_before)
+            obs.gs_blend_state_pop()
+            picture.end()
+        shrinker.stage(picture.texture, width, height, now, encode=self.space != libobs.GS_CS_SRGB)
         return picture
 
     def _choose(self, newest: Canvas, now: int) -> Canvas | None:
@@ -313,7 +319,7 @@ class Filter:
         self._free()
 
     def _free(self) -> None:
-        self._shown = None
+        self._shown = self._uploaded = None
         shrinker, self._shrinker = self._shrinker, None
         for part in (self._pictures, self._mask, self._effect, shrinker):
             if part is not None:

@@ -1,7 +1,10 @@
-"""The GPU objects of one filter: textures to draw into, the shrunken copy that is read back.
+"""The GPU objects of one filter: textures to draw into, and the shrunken copy that is read back.
 
-Everything here is called with the graphics context held. Each object creates what it needs when it is first used and
-frees it in `destroy()`, which may be called more than once.
+Everything here is called with the graphics context held, unless it says otherwise. Each object creates what it needs
+when it is first used and frees it in `destroy()`, which may be called more than once.
+
+It runs with every frame, so it makes no objects: ctypes values are made once, and begin/end pairs stand where a context
+manager would make a generator.
 """
 
 from __future__ import annotations
@@ -46,40 +49,48 @@ def framebuffer_srgb(obs: LibObs, enabled: bool) -> Iterator[None]:
         obs.gs_enable_framebuffer_srgb(before)
 
 
-def draw_effect(obs: LibObs, effect: int, technique: str, texture: int, width: int, height: int) -> None:
+def draw_effect(obs: LibObs, effect: int, technique: str | bytes, texture: int, width: int, height: int) -> None:
     """Draw `texture` with every pass of a technique. An effect left open would break all drawing in OBS."""
     while obs.gs_effect_loop(effect, technique):
         obs.gs_draw_sprite(texture, 0, width, height)
 
 
 class Canvas:
-    """A texture one can draw into."""
+    """A texture one can draw into, in the colour space (`libobs.GS_CS_...`) that was asked for last."""
 
-    def __init__(self, obs: LibObs, color_format: int) -> None:
+    def __init__(self, obs: LibObs, color_format: int | None = None) -> None:
         self._obs = obs
-        self._color_format = color_format
+        self._color_format = color_format  # None: what the colour space needs
+        self._made_for = -1
         self._texrender = 0
         self._clear_color, self._clear_owner = libobs.aligned_zero_vec4()
+        self.space = libobs.GS_CS_SRGB
 
-    @contextmanager
-    def drawing(self, width: int, height: int) -> Iterator[None]:
-        """Draw into the texture, cleared to transparent and `width` x `height` pixels large, inside the block.
+    def begin(self, width: int, height: int, space: int = libobs.GS_CS_SRGB, *, clear: bool = True) -> None:
+        """Draw into the texture, `width` x `height` pixels large and transparent at first, until `end()`.
 
         Raises:
             GraphicsError: there is no memory for a texture of this size.
         """
         obs = self._obs
-        if not self._texrender:
-            self._texrender = obs.gs_texrender_create(self._color_format, libobs.GS_ZS_NONE) or 0
+        if not self._texrender or self._made_for != space:
+            self.destroy()
+            color_format = self._color_format
+            if color_format is None:
+                color_format = libobs.GS_RGBA if space == libobs.GS_CS_SRGB else libobs.GS_RGBA16F
+            self._texrender = obs.gs_texrender_create(color_format, libobs.GS_ZS_NONE) or 0
+            self._made_for = space
+        self.space = space
         obs.gs_texrender_reset(self._texrender)
-        if not obs.gs_texrender_begin(self._texrender, width, height):
+        if not obs.gs_texrender_begin_with_color_space(self._texrender, width, height, space):
             raise GraphicsError(f"The graphics driver gave no texture of {width}x{height} pixels.")
-        try:
+        if clear:
             obs.gs_clear(libobs.GS_CLEAR_COLOR, self._clear_color, 0.0, 0)
-            obs.gs_ortho(0.0, float(width), 0.0, float(height), -100.0, 100.0)
-            yield
-        finally:
-            obs.gs_texrender_end(self._texrender)
+        obs.gs_ortho(0.0, width, 0.0, height, -100.0, 100.0)
+
+    def end(self) -> None:
+        """Draw elsewhere again."""
+        self._obs.gs_texrender_end(self._texrender)
 
     @property
     def texture(self) -> int:
@@ -101,11 +112,14 @@ class PictureRing:
         self._limit = limit
         self._canvases: dict[int, Canvas] = {}
 
-    def next(self, sequence: int, *, keep: frozenset[int]) -> Canvas:
-        """Return the canvas to draw picture `sequence` into; those in `keep` are not taken."""
-        free = sorted(number for number in self._canvases if number not in keep)
-        if free:
-            canvas = self._canvases.pop(free[0])
+    def next(self, sequence: int, *keep: int | None) -> Canvas:
+        """Return the canvas to draw picture `sequence` into; those in `keep` are not taken, the oldest other is."""
+        oldest = -1
+        for number in self._canvases:
+            if number not in keep and (oldest < 0 or number < oldest):
+                oldest = number
+        if oldest >= 0:
+            canvas = self._canvases.pop(oldest)
         elif len(self._canvases) < self._limit:
             canvas = self._make_canvas()
         else:
@@ -124,75 +138,100 @@ class PictureRing:
 
 
 class Shrinker:
-    """Makes the network's input on the GPU and brings it to the CPU one tick later.
-
-    Two staging surfaces take turns: the one that is mapped was filled a tick ago, so nothing waits for the GPU.
-    """
+    """Makes the network's input on the GPU and has it ready for the CPU to read later."""
 
     def __init__(self, obs: LibObs, width: int, height: int) -> None:
         self._obs = obs
         self._width = width
         self._height = height
         self._canvas = Canvas(obs, libobs.GS_BGRA)
-        self._surfaces: list[int] = []
-        self._turn = 0
-        self.staged: int | None = None  # the number of the picture that can be fetched
+        self._surface = 0
+        self._address = c_void_p()
+        self._linesize = c_uint32()
+        self._address_reference = ctypes.byref(self._address)
+        self._linesize_reference = ctypes.byref(self._linesize)
+        self._lowres = self._area = 0
+        self._lowres_image = self._area_image = 0
+        self._area_parameters: tuple[int, int] = (0, 0)
+        self._base, self._base_inverse = libobs.Vec2(), libobs.Vec2()
+        self.staged: int | None = None  # the number of the picture that can be read
 
-    def stage(self, texture: int, width: int, height: int, sequence: int) -> None:
-        """Shrink a `width` x `height` texture and start its way to the CPU."""
+    def stage(self, texture: int, width: int, height: int, sequence: int, *, encode: bool = False) -> None:
+        """Shrink a `width` x `height` texture and start its way to the CPU; `encode` if it holds linear light."""
         obs = self._obs
-        if not self._surfaces:
-            for _ in range(2):
-                surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA)
-                if not surface:
-                    raise GraphicsError(f"The graphics driver gave no staging surface of {self._width}x{self._height}.")
-                self._surfaces.append(surface)
-        # Plain bytes, as training scaled its pictures: no conversion to linear light and back.
-        with framebuffer_srgb(obs, False), self._canvas.drawing(self._width, self._height):
-            obs.gs_blend_state_push()
-            try:
-                obs.gs_enable_blending(False)
-                effect = self._effect(width, height)
-                image = obs.gs_effect_get_param_by_name(effect, "image") or 0
-                obs.gs_effect_set_texture(image, texture)
-                draw_effect(obs, effect, "Draw", texture, self._width, self._height)
-            finally:
-                obs.gs_blend_state_pop()
-        self._turn ^= 1
-        obs.gs_stage_texture(self._surfaces[self._turn], self._canvas.texture)
+        if not self._surface:
+            self._begin()
+        # Plain bytes, as training scaled its pictures: no conversion to linear light and back. Nothing needs clearing:
+        # every pixel is written.
+        encoded_before = obs.gs_framebuffer_srgb_enabled()
+        obs.gs_enable_framebuffer_srgb(encode)
+        self._canvas.begin(self._width, self._height, clear=False)
+        obs.gs_blend_state_push()
+        obs.gs_enable_blending(False)
+        try:
+            if max(width / self._width, height / self._height) <= _LOWRES_LIMIT:
+                effect, image = self._lowres, self._lowres_image
+            else:
+                effect, image = self._area, self._area_image
+                base, inverse = self._base, self._base_inverse
+                base.x, base.y, inverse.x, inverse.y = width, height, 1 / width, 1 / height
+                obs.gs_effect_set_vec2(self._area_parameters[0], base)
+                obs.gs_effect_set_vec2(self._area_parameters[1], inverse)
+            obs.gs_effect_set_texture(image, texture)
+            draw_effect(obs, effect, b"Draw", texture, self._width, self._height)
+        finally:
+            obs.gs_blend_state_pop()
+            self._canvas.end()
+            obs.gs_enable_framebuffer_srgb(encoded_before)
+        obs.gs_stage_texture(self._surface, self._canvas.texture)
         self.staged = sequence
 
-    @contextmanager
-    def fetched(self) -> Iterator[tuple[int, int]]:
-        """Give the (address, bytes per row) of what was staged last, BGRA, valid inside the block only."""
-        surface = self._surfaces[self._turn]
-        address, linesize = c_void_p(), c_uint32()
-        if not self._obs.gs_stagesurface_map(surface, ctypes.byref(address), ctypes.byref(linesize)):
-            raise GraphicsError("The graphics driver did not hand out the staging surface.")
+    def read(self, take: Callable[[int, int, int], None]) -> bool:
+        """Have `take(address, bytes per row, sequence)` read what was staged last, BGRA; False if there is nothing new.
+
+        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile.
+
+        Raises:
+            GraphicsError: the driver did not hand the pixels out.
+        """
+        obs = self._obs
+        obs.obs_enter_graphics()
         try:
-            if not address.value:
-                raise GraphicsError("The graphics driver mapped the staging surface to nothing.")
-            yield address.value, linesize.value
-        finally:
-            self._obs.gs_stagesurface_unmap(surface)
+            sequence = self.staged
+            if sequence is None or not self._surface:
+                return False
             self.staged = None
+            if not obs.gs_stagesurface_map(self._surface, self._address_reference, self._linesize_reference):
+                raise GraphicsError("The graphics driver did not hand out the staging surface.")
+            try:
+                if not self._address.value:
+                    raise GraphicsError("The graphics driver mapped the staging surface to nothing.")
+                take(self._address.value, self._linesize.value, sequence)
+            finally:
+                obs.gs_stagesurface_unmap(self._surface)
+            return True
+        finally:
+            obs.obs_leave_graphics()
 
     def destroy(self) -> None:
         """Free the textures."""
         self.staged = None
         self._canvas.destroy()
-        while self._surfaces:
-            self._obs.gs_stagesurface_destroy(self._surfaces.pop())
+        surface, self._surface = self._surface, 0
+        if surface:
+            self._obs.gs_stagesurface_destroy(surface)
 
-    def _effect(self, width: int, height: int) -> int:
-        """Choose OBS's scaler: plain bilinear would skip pixels, and what it skips flickers in the mask."""
+    def _begin(self) -> None:
+        """Make the surface, and look OBS's scalers up: plain bilinear would skip pixels, and what it skips flickers."""
         obs = self._obs
-        if max(width / self._width, height / self._height) <= _LOWRES_LIMIT:
-            return obs.obs_get_base_effect(libobs.OBS_EFFECT_BILINEAR_LOWRES) or 0
-        effect = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or 0
-        for name, size in (
-            ("base_dimension", libobs.Vec2(width, height)),
-            ("base_dimension_i", libobs.Vec2(1 / width, 1 / height)),
-        ):
-            obs.gs_effect_set_vec2(obs.gs_effect_get_param_by_name(effect, name) or 0, ctypes.byref(size))
-        return effect
+        self._surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA) or 0
+        if not self._surface:
+            raise GraphicsError(f"The graphics driver gave no staging surface of {self._width}x{self._height}.")
+        self._lowres = obs.obs_get_base_effect(libobs.OBS_EFFECT_BILINEAR_LOWRES) or 0
+        self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or 0
+        self._lowres_image = obs.gs_effect_get_param_by_name(self._lowres, "image") or 0
+        self._area_image = obs.gs_effect_get_param_by_name(self._area, "image") or 0
+        self._area_parameters = (
+            obs.gs_effect_get_param_by_name(self._area, "base_dimension") or 0,
+            obs.gs_effect_get_param_by_name(self._area, "base_dimension_i") or 0,
+        )

@@ -22,6 +22,8 @@ from typing import Any, Final
 
 from eoam_core.errors import InstallationError
 
+NEWEST_MAJOR: Final = 32  # the newest OBS Studio that the tests have run in
+
 OBS_SOURCE_TYPE_FILTER: Final = 1
 OBS_SOURCE_VIDEO: Final = 1 << 0
 OBS_SOURCE_ASYNC: Final = 1 << 2
@@ -31,6 +33,11 @@ OBS_SOURCE_SRGB: Final = 1 << 15
 GS_R8: Final = 2
 GS_RGBA: Final = 3
 GS_BGRA: Final = 5
+GS_RGBA16F: Final = 9
+GS_CS_SRGB: Final = 0
+GS_CS_SRGB_16F: Final = 1
+GS_CS_709_EXTENDED: Final = 2
+GS_CS_709_SCRGB: Final = 3
 GS_ZS_NONE: Final = 0
 GS_DYNAMIC: Final = 1 << 1
 GS_CLEAR_COLOR: Final = 1 << 0
@@ -64,13 +71,50 @@ Update = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 Notify = ctypes.CFUNCTYPE(None, c_void_p)
 VideoTick = ctypes.CFUNCTYPE(None, c_void_p, c_float)
 VideoRender = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+GetColorSpace = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t, c_void_p)
 ButtonClicked = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_void_p)
 
 
+_UNUSED_CALLBACKS: Final = (
+    "filter_video",
+    "filter_audio",
+    "enum_active_sources",
+    "save",
+    "load",
+    "mouse_click",
+    "mouse_move",
+    "mouse_wheel",
+    "focus",
+    "key_click",
+    "filter_remove",
+    "type_data",
+    "free_type_data",
+    "audio_render",
+    "enum_all_sources",
+    "transition_start",
+    "transition_stop",
+    "get_defaults2",
+    "get_properties2",
+    "audio_mix",
+)
+_UNUSED_MEDIA_CALLBACKS: Final = (
+    "media_play_pause",
+    "media_restart",
+    "media_stop",
+    "media_next",
+    "media_previous",
+    "media_get_duration",
+    "media_get_time",
+    "media_set_time",
+    "media_get_state",
+)
+
+
 class SourceInfo(ctypes.Structure):
-    """The part of `struct obs_source_info` that this project fills: the fields up to `video_render`.
+    """`struct obs_source_info` up to what OBS 28 knows, `video_get_color_space`.
 
     The struct has grown with OBS and libobs refuses one that is larger than its own, so only this prefix is declared.
+    What this project leaves empty is declared as a plain pointer.
     """
 
     _fields_ = (
@@ -91,10 +135,17 @@ class SourceInfo(ctypes.Structure):
         ("hide", Notify),
         ("video_tick", VideoTick),
         ("video_render", VideoRender),
+        *((name, c_void_p) for name in _UNUSED_CALLBACKS),
+        ("icon_type", c_int),
+        *((name, c_void_p) for name in _UNUSED_MEDIA_CALLBACKS),
+        ("version", c_uint32),
+        ("unversioned_id", c_void_p),
+        ("missing_files", c_void_p),
+        ("video_get_color_space", GetColorSpace),
     )
 
 
-_SOURCE_INFO_ROOM: Final = 4096  # libobs reads info->version, far behind the prefix, whatever size it was told
+_SOURCE_INFO_ROOM: Final = 4096  # libobs reads some fields whatever size it was told
 
 
 class Vec2(ctypes.Structure):
@@ -131,6 +182,7 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_source_get_name": (c_char_p, (c_void_p,)),
     "obs_source_get_base_width": (c_uint32, (c_void_p,)),
     "obs_source_get_base_height": (c_uint32, (c_void_p,)),
+    "obs_source_get_color_space": (c_int, (c_void_p, c_size_t, c_void_p)),
     "obs_source_default_render": (None, (c_void_p,)),
     "obs_source_video_render": (None, (c_void_p,)),
     "obs_enter_graphics": (None, ()),
@@ -168,7 +220,7 @@ _BLOCKING: Final[_Prototypes] = {
     "gs_stage_texture": (None, (c_void_p, c_void_p)),
     "gs_texrender_create": (c_void_p, (c_int, c_int)),
     "gs_texrender_destroy": (None, (c_void_p,)),
-    "gs_texrender_begin": (c_bool, (c_void_p, c_uint32, c_uint32)),
+    "gs_texrender_begin_with_color_space": (c_bool, (c_void_p, c_uint32, c_uint32, c_int)),
     "gs_texrender_end": (None, (c_void_p,)),
     "gs_clear": (None, (c_uint32, c_void_p, c_float, ctypes.c_uint8)),
 }
@@ -218,6 +270,7 @@ class LibObs:
     obs_source_get_name: Callable[[int], bytes | None]
     obs_source_get_base_width: Callable[[int], int]
     obs_source_get_base_height: Callable[[int], int]
+    obs_source_get_color_space: Callable[[int, int, Any], int]
     obs_source_default_render: _Do
     obs_source_video_render: _Do
     obs_enter_graphics: _Nothing
@@ -243,7 +296,7 @@ class LibObs:
     obs_property_text_set_info_type: Callable[[int, int], None]
     gs_effect_create_from_file: Callable[[str, Any], int | None]
     gs_effect_destroy: _Do
-    gs_effect_loop: Callable[[int, str], bool]
+    gs_effect_loop: Callable[[int, str | bytes], bool]
     gs_draw_sprite: Callable[[int, int, int, int], None]
     gs_texture_create: Callable[[int, int, int, int, int | None, int], int | None]
     gs_texture_destroy: _Do
@@ -255,7 +308,7 @@ class LibObs:
     gs_stage_texture: Callable[[int, int], None]
     gs_texrender_create: Callable[[int, int], int | None]
     gs_texrender_destroy: _Do
-    gs_texrender_begin: Callable[[int, int, int], bool]
+    gs_texrender_begin_with_color_space: Callable[[int, int, int, int], bool]
     gs_texrender_end: _Do
     gs_clear: Callable[[int, int, float, int], None]
     obs_get_video_frame_time: Callable[[], int]
@@ -293,6 +346,17 @@ class LibObs:
                 function.restype = result
                 function.argtypes = arguments
                 setattr(self, symbol, function)
+
+    @property
+    def version(self) -> str:
+        """OBS Studio's version, such as "32.2.2"."""
+        return (self.obs_get_version_string() or b"unknown").decode(errors="replace")
+
+    @property
+    def major(self) -> int:
+        """The version's first number, 0 if it has none."""
+        digits = self.version.split(".")[0]
+        return int(digits) if digits.isdigit() else 0
 
 
 def _library_name() -> str | None:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
+from eoam_core.errors import InstallationError
 from eoam_obs import libobs, log
 
 FILTER_ID: Final = "eoam_background_removal"
@@ -38,6 +39,8 @@ class VideoFilter(Protocol):
 
     def update(self, values: Mapping[str, object]) -> None:
         """Take the stored settings of the source."""
+
+    space: int  # the colour space (`libobs.GS_CS_...`) that `render` draws in
 
     def render(self) -> None:
         """Draw, on the graphics thread with the graphics context held."""
@@ -252,6 +255,15 @@ def _video_render(handle: int, _effect: int) -> None:
     instance.video_filter.render()
 
 
+@_callback(libobs.GetColorSpace, failed=libobs.GS_CS_SRGB)
+def _video_get_color_space(handle: int, _count: int, _preferred: int) -> int:
+    # What `render` draws in, whatever is preferred: where they differ libobs converts. Asked several times a frame.
+    instance = _instances.get(handle)
+    if instance is None or instance.video_filter is None:
+        return libobs.GS_CS_SRGB
+    return instance.video_filter.space
+
+
 def _register(obs: libobs.LibObs) -> None:
     if obs.obs_source_get_display_name(FILTER_ID) is not None:
         _LOG.error("register_refused id=%s reason=another_copy_of_this_script_is_loaded", FILTER_ID)
@@ -267,6 +279,16 @@ def _register(obs: libobs.LibObs) -> None:
     info.get_properties = _get_properties
     info.update = _update
     info.video_render = _video_render
+    info.video_get_color_space = _video_get_color_space
     obs.obs_register_source_s(ctypes.addressof(info), ctypes.sizeof(info))
     _permanent.extend((info, owner))
-    _LOG.info("filter_registered id=%s", FILTER_ID)
+    if obs.obs_source_get_display_name(FILTER_ID) is None:
+        raise InstallationError(
+            f"OBS {obs.version} did not take the filter (its log says why): this version of EOAM does not know its "
+            "libobs. Update EOAM, or use OBS Studio 28 to 32."
+        )
+    _LOG.info("filter_registered id=%s obs=%s", FILTER_ID, obs.version)
+    if obs.major > libobs.NEWEST_MAJOR:
+        _LOG.warning(
+            "obs_is_newer obs=%s tested_up_to=%d: it should work; if not, update EOAM", obs.version, libobs.NEWEST_MAJOR
+        )
