@@ -275,12 +275,17 @@ class Filter:
         picture.begin(width, height, self.space)
         # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
         obs.gs_blend_state_push()
-        linear_before = obs.gs_set_linear_srgb(True)  # a screenshot must not see other colours than the programme
+        # A camera's frames are copied byte by byte: the shader that draws them decodes the sRGB, and linear light in
+        # between would cost a software renderer half of the frame. Layers (scenes, other filters) are blended in linear
+        # light. Either is set, not taken over: a screenshot must not see other colours than the programme.
+        flags = obs.obs_source_get_output_flags(parent)
+        is_camera = target == parent and flags & libobs.OBS_SOURCE_ASYNC
+        linear_before = obs.gs_set_linear_srgb(not is_camera)
         try:
             obs.gs_blend_function_separate(
                 libobs.GS_BLEND_SRCALPHA, libobs.GS_BLEND_INVSRCALPHA, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA
             )
-            if target == parent and not obs.obs_source_get_output_flags(parent) & _DRAWS_ITSELF:
+            if target == parent and not flags & _DRAWS_ITSELF:
                 obs.obs_source_default_render(target)
             else:
                 obs.obs_source_video_render(target)

@@ -74,7 +74,8 @@ def virtual_display() -> Iterator[str]:
     """Run Xvfb on a free display and give its name."""
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL)
+    # A session of its own: Ctrl+C in the terminal would end it before OBS, which crashes without its display.
+    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL, start_new_session=True)
     os.close(writing)
     try:
         with os.fdopen(reading) as pipe:
@@ -188,6 +189,7 @@ class ObsSession:
     environment: Mapping[str, str] = field(default_factory=dict)
     software_rendering: bool = True
     preview: bool = False
+    profile: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # more sections of basic.ini
     start_timeout_s: float = 90.0
 
     _process: subprocess.Popen[bytes] | None = None
@@ -420,7 +422,9 @@ class ObsSession:
                 "FPSType": "1",
                 "FPSInt": str(self.fps),
                 "FPSCommon": str(self.fps),
+                **self.profile.get("Video", {}),
             },
+            **{section: values for section, values in self.profile.items() if section != "Video"},
         )
         server = {"server_enabled": True, "auth_required": False, "server_port": port, "server_password": ""}
         (websocket / "config.json").write_text(json.dumps({**server, "first_load": False, "alerts_enabled": False}))

@@ -60,6 +60,8 @@ class Starter:
         scripts: Mapping[str, Sequence[tuple[Path, Json]]] | None = None,
         environment: Mapping[str, str] | None = None,
         canvas: tuple[int, int] = (640, 360),
+        fps: int = 30,
+        profile: Mapping[str, Mapping[str, str]] | None = None,
     ) -> ObsSession:
         folder = self._factory.mktemp("obs")
         everywhere = [(SCRIPT, {}), (PROBE, {})]
@@ -69,6 +71,8 @@ class Starter:
             self._display,
             {name: Collection(sources, given.get(name, everywhere)) for name, sources in collections.items()},
             canvas=canvas,
+            fps=fps,
+            profile=profile or {},
             environment={"EOAM_PROBE": str(folder), **(environment or {})},
         )
         return self._stack.enter_context(session)
