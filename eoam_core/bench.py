@@ -1,12 +1,14 @@
-"""Measure what one frame costs, stage by stage, on one CPU thread."""
+"""Measure what one frame costs, stage by stage, per input size, on one CPU thread and on two."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import platform
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,23 +19,27 @@ from numpy.typing import NDArray
 
 from eoam_core.compose import cut_out
 from eoam_core.picture import fit_network
-from eoam_core.pipeline import Pipeline
+from eoam_core.pipeline import Pipeline, Timings
 from eoam_core.segmenter import OnnxSegmenter
 from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
 
-SIZES: Final = ((256, 144), (224, 224))  # (width, height): a camera's 16:9 and the paper's square
+# (width, height): a camera's 16:9, one of 4:3, the paper's square, a telephone held upright
+SIZES: Final = ((256, 144), (240, 176), (224, 224), (144, 256))
+THREADS: Final = (1, 2)
+_STAGES: Final = {field.name: field.name.removesuffix("_ms") for field in dataclasses.fields(Timings)}
 _WARM_UP: Final = 20
 _PICTURE_ROWS: Final = 720  # full-size rows for the stages that only the command line has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageTime:
-    """One stage at one size, in milliseconds: the median and the 95th percentile."""
+    """One stage at one size on so many threads, in milliseconds: the median and the 95th percentile."""
 
     width: int
     height: int
+    threads: int
     stage: str
     median_ms: float
     p95_ms: float
@@ -72,10 +78,11 @@ def measure(
     clock: Callable[[], float] = time.perf_counter,
     on_frame: Callable[[], None] = lambda: None,
 ) -> tuple[StageTime, ...]:
-    """Time every stage for `frames` frames at each of SIZES, interleaved, so that a disturbance hits all alike.
+    """Time every stage for `frames` frames at each of SIZES on each of THREADS.
 
-    The stages inference, cleanup and smoothing are the pipeline's own, as inside OBS; `pipeline` is their sum. `shrink`
-    and `compose` work on a full-size picture, 720 rows high: OBS does these on the GPU, the command line pays them.
+    All are interleaved, so that a disturbance hits all alike. The stages are the fields of the pipeline's `Timings`,
+    as inside OBS; `total` is the worker's whole work, from bytes to the mask that is shown. `shrink` and `compose` work
+    on a full-size picture, 720 rows high: OBS does these on the GPU, the command line pays them.
 
     Raises:
         ModelError, InstallationError: see OnnxSegmenter.
@@ -83,13 +90,15 @@ def measure(
     """
     if frames < 1:
         raise ValueError(f"frames is {frames}, need at least 1")
-    times: dict[tuple[int, int, str], list[float]] = {}
-    persons = [_DrawnPerson(OnnxSegmenter(model, height=height, width=width)) for width, height in SIZES]
-    pipelines = [Pipeline(person, settings, clock=clock) for person in persons]
-    pictures = [_enlarged(person.frames[0]) for person in persons]
-    try:
+    times: dict[tuple[int, int, int, str], list[float]] = {}
+    with ExitStack() as stack:
+        candidates = []
+        for (width, height), threads in itertools.product(SIZES, THREADS):
+            person = _DrawnPerson(OnnxSegmenter(model, height=height, width=width, threads=threads))
+            pipeline = stack.enter_context(Pipeline(person, settings, clock=clock))
+            candidates.append((threads, person, pipeline, _enlarged(person.frames[0])))
         for number in range(_WARM_UP + frames):
-            for person, pipeline, picture in zip(persons, pipelines, pictures, strict=True):
+            for threads, person, pipeline, picture in candidates:
                 frame = person.frames[(number + 1) % len(person.frames)]
                 matte = pipeline.process(frame, number)
                 started = clock()
@@ -99,37 +108,42 @@ def measure(
                 composed = clock()
                 if number < _WARM_UP:
                     continue
-                stages = {
-                    "inference": matte.timings.inference_ms,
-                    "cleanup": matte.timings.cleanup_ms,
-                    "smoothing": matte.timings.smoothing_ms,
-                    "pipeline": matte.timings.total_ms,
-                    "shrink": (shrunk - started) * 1e3,
-                    "compose": (composed - shrunk) * 1e3,
-                }
+                stages = {stage: getattr(matte.timings, name) for name, stage in _STAGES.items()}
+                stages |= {"shrink": (shrunk - started) * 1e3, "compose": (composed - shrunk) * 1e3}
                 for stage, milliseconds in stages.items():
-                    times.setdefault((person.width, person.height, stage), []).append(milliseconds)
+                    times.setdefault((person.width, person.height, threads, stage), []).append(milliseconds)
             on_frame()
-    finally:
-        for pipeline in pipelines:
-            pipeline.close()
     return tuple(
         StageTime(
             width=width,
             height=height,
+            threads=threads,
             stage=stage,
             median_ms=float(np.median(values)),
             p95_ms=float(np.percentile(values, 95)),
         )
-        for (width, height, stage), values in times.items()
+        for (width, height, threads, stage), values in times.items()
     )
 
 
 def as_table(results: tuple[StageTime, ...]) -> str:
-    """Return the results as a Markdown table, one row per size and stage."""
-    rows = ["| input | stage | median, ms | p95, ms |", "| --- | --- | ---: | ---: |"]
-    rows += [f"| {r.width}x{r.height} | {r.stage} | {r.median_ms:.3f} | {r.p95_ms:.3f} |" for r in results]
-    return "\n".join(rows) + "\n"
+    """Return the results as a Markdown table: a row per size and threads, a column per stage, "median (p95)".
+
+    The last column but those of the command line says what the worker's whole work takes, counted in inferences.
+    """
+    rows: dict[tuple[int, int, int], dict[str, StageTime]] = {}
+    for result in results:
+        rows.setdefault((result.width, result.height, result.threads), {})[result.stage] = result
+    stages = list(dict.fromkeys(result.stage for result in results))
+    ratio = stages.index("total") + 1
+    titles = [f"{stage}, ms" for stage in stages]
+    titles.insert(ratio, "total / inference")
+    lines = [f"| input | threads | {' | '.join(titles)} |", "| --- |" + " ---: |" * (len(titles) + 1)]
+    for (width, height, threads), row in rows.items():
+        cells = [f"{row[stage].median_ms:.3f} ({row[stage].p95_ms:.3f})" for stage in stages]
+        cells.insert(ratio, f"{row['total'].median_ms / max(row['inference'].median_ms, 1e-9):.2f}")
+        lines.append(f"| {width}x{height} | {threads} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def as_mapping(results: tuple[StageTime, ...]) -> list[dict[str, object]]:

@@ -87,17 +87,24 @@ def _video(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     _require_libraries()
-    from eoam_core.bench import as_mapping, as_table, cpu_name, measure
+    from eoam_core.bench import THREADS, as_mapping, as_table, cpu_name, measure
 
     with _progress(options.progress, unit="round") as on_frame:
         results = measure(
             options.model, frames=options.frames, settings=_settings(options), on_frame=lambda: on_frame(None)
         )
     if options.json:
-        document = {"cpu": cpu_name(), "threads": 1, "frames": options.frames, "stages": as_mapping(results)}
+        document = {
+            "cpu": cpu_name(),
+            "threads": list(THREADS),
+            "frames": options.frames,
+            "stages": as_mapping(results),
+        }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        sys.stdout.write(f"{cpu_name()}, 1 thread, {options.frames} frames of each size, interleaved\n\n")
+        sys.stdout.write(
+            f"{cpu_name()}; {options.frames} frames of each size, interleaved; medians (95th percentiles)\n\n"
+        )
         sys.stdout.write(as_table(results))
     return 0
 
@@ -215,7 +222,7 @@ def _video_text() -> str:
 
 
 def _bench_text() -> str:
-    return "Time every stage on one thread at 256x144 and 224x224; medians and 95th percentiles, in milliseconds."
+    return "Time every stage per input size, on one thread and on two; medians and 95th percentiles, in milliseconds."
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:

@@ -167,6 +167,7 @@ def _open_session(content: bytes, path: Path, *, threads: int, size: tuple[int, 
     except Exception as error:
         remedy = next(part.remedy for part in check_installation() if part.name == "onnxruntime")
         raise InstallationError(f"onnxruntime does not load ({_first_line(error)}); install it: {remedy}") from error
+    onnxruntime.disable_telemetry_events()  # newer ones keep a data base in the user's home otherwise
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

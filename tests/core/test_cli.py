@@ -183,11 +183,11 @@ def test_a_missing_library_names_the_command(
 
 def test_bench_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--frames", "2"]) == 0
-    assert "| 256x144 | inference |" in capsys.readouterr().out
+    assert "| 256x144 | 2 |" in capsys.readouterr().out
     assert main(["bench", "--frames", "2", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["threads"] == 1
-    assert {row["stage"] for row in document["stages"]} >= {"inference", "cleanup", "smoothing", "pipeline"}
+    assert document["threads"] == [1, 2]
+    assert {row["stage"] for row in document["stages"]} >= {"inference", "cleanup", "smoothing", "total"}
 
 
 def test_info_prints_text_json_or_the_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,39 @@ class Starter:
         return self._stack.enter_context(session)
 
 
+class Recording:
+    """One recording of what OBS puts out; needs the profile `lossless()`. One per session: starting OBS 29's output
+    again at once after it stopped is now and then ignored.
+    """
+
+    def __init__(self, obs: ObsSession) -> None:
+        self._obs = obs
+        obs.request("StartRecord")
+        obs.wait(lambda: obs.request("GetRecordStatus")["outputActive"], "the start of the recording")
+
+    def moment(self) -> int:
+        """Return the number of the frame that is being recorded, a few frames more or less."""
+        return round(float(self._obs.request("GetRecordStatus")["outputDuration"]) / 1000 * self._obs.fps)
+
+    def stop(self) -> list[Picture]:
+        """Return all frames, (h, w, 3) uint8 RGB."""
+        import av
+
+        file = self._obs.request("StopRecord")["outputPath"]
+        self._obs.wait(lambda: "Recording Stop" in self._obs.log, "the end of the recording")
+        with av.open(file) as container:
+            return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+
+
+def lossless(folder: Path, **video: str) -> dict[str, dict[str, str]]:
+    """Return the profile for recordings in `folder` that keep every pixel; `video` is more of its section Video."""
+    return {
+        "Output": {"Mode": "Simple"},
+        "SimpleOutput": {"FilePath": str(folder), "RecQuality": "Lossless"},
+        "Video": video,
+    }
+
+
 def crash_report(ended: Ended, obs: ObsSession) -> str:
     """Say how OBS ended, with the Python stacks if it crashed: they tell whose crash it is."""
     stacks = obs.folder / "crash.txt"

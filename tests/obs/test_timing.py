@@ -11,18 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import av
 import clips
 import numpy as np
 import pytest
 from clips import Picture
-from obs_helpers import PLAIN, Starter, crash_report
+from obs_helpers import PLAIN, Recording, Starter, crash_report, lossless
 from obs_session import CAMERA, FILTER_ID, SCENE, ObsSession, colour_entry, video_entry
 
 WIDTH, HEIGHT = 640, 360
 BITS = 8
 FRAMES = 240  # the numbers of the clip
-SECONDS = 3.0
 
 
 class Seen(NamedTuple):
@@ -59,7 +57,6 @@ def read_numbers(frame: Picture) -> Seen:
     def number(bits: list[bool]) -> int:
         return sum(1 << bit for bit, is_set in enumerate(bits) if is_set)
 
-    # The ground behind is green: where red is missing, either the room or the ground is seen, and both mean a dark mask.
     return Seen(
         raw=number([middle(raw, bit, 250)[0] > 128 for bit in range(BITS)]),
         picture=number([middle(cut, bit, 90)[0] > 200 for bit in range(BITS)]),
@@ -81,7 +78,7 @@ def obs(start_obs: Starter, brightness_model: Path, tmp_path_factory: pytest.Tem
         {"Test": [colour_entry(0xFF00FF00, 2 * WIDTH, HEIGHT), video_entry(clip)]},
         environment={"EOAM_MODEL": str(brightness_model)},
         canvas=(2 * WIDTH, HEIGHT),
-        profile={"Output": {"Mode": "Simple"}, "SimpleOutput": {"FilePath": str(folder), "RecQuality": "Lossless"}},
+        profile=lossless(folder),
     )
     # The filter sits on a scene that holds the camera, so that the camera itself stays without one.
     session.request("CreateScene", sceneName="inner")
@@ -96,18 +93,21 @@ def obs(start_obs: Starter, brightness_model: Path, tmp_path_factory: pytest.Tem
     return session
 
 
-def record(obs: ObsSession, timing: str) -> list[Seen]:
-    """Record with a timing mode and return what every frame shows, those before the first mask left out."""
-    settings = {**PLAIN, "timing": timing, "threshold": 0.45, "softness": 0.0}
-    obs.request("SetSourceFilterSettings", sourceName="inner", filterName="EOAM", filterSettings=settings)
-    obs.wait_frames(15)
-    obs.request("StartRecord")
-    obs.wait_frames(round(SECONDS * 30))
-    file = obs.request("StopRecord")["outputPath"]
-    obs.wait(lambda: not obs.request("GetRecordStatus")["outputActive"], "the end of the recording")
-    with av.open(file) as container:
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    return [read_numbers(frame) for frame in frames]
+@pytest.fixture(scope="module")
+def seen(obs: ObsSession) -> dict[str, list[Seen]]:
+    """Record every timing mode in turn and return what each frame shows, those around the changes left out."""
+    recording = Recording(obs)
+    parts = {}
+    for timing in ("aligned", "same_frame", "low_latency"):
+        settings = {**PLAIN, "timing": timing, "threshold": 0.45, "softness": 0.0}
+        obs.request("SetSourceFilterSettings", sourceName="inner", filterName="EOAM", filterSettings=settings)
+        obs.wait_frames(20)
+        first = recording.moment()
+        obs.wait_frames(75)
+        parts[timing] = slice(first, recording.moment() - 5)
+        obs.wait_frames(10)
+    frames = recording.stop()
+    return {timing: [read_numbers(frame) for frame in frames[part]] for timing, part in parts.items()}
 
 
 def late(seen: Seen) -> int:
@@ -115,25 +115,28 @@ def late(seen: Seen) -> int:
     return (seen.raw - seen.picture) % FRAMES
 
 
-def test_aligned_puts_every_picture_with_its_own_mask_one_frame_late(obs: ObsSession) -> None:
-    found = record(obs, "aligned")
-    assert len({seen.picture for seen in found}) > 30, "the clip does not move"
-    assert [seen for seen in found if seen.picture != seen.mask] == []
-    assert np.median([late(seen) for seen in found]) == 1, found
+def test_aligned_puts_every_picture_with_its_own_mask_one_frame_late(seen: dict[str, list[Seen]]) -> None:
+    found = seen["aligned"]
+    assert len({each.picture for each in found}) > 10, "the clip does not move"
+    assert [each for each in found if each.picture != each.mask] == []
+    delays = [late(each) for each in found]
+    # One frame, unless the machine is too busy to make every mask in time: then more, and never a mixed pair.
+    assert min(delays) == 1, delays
+    assert np.median(delays) <= 2, delays
 
 
-def test_same_frame_puts_every_picture_with_its_own_mask_at_once(obs: ObsSession) -> None:
-    found = record(obs, "same_frame")
-    assert len({seen.picture for seen in found}) > 30
-    assert [seen for seen in found if seen.picture != seen.mask] == []
-    assert np.median([late(seen) for seen in found]) == 0, found
+def test_same_frame_puts_every_picture_with_its_own_mask_at_once(seen: dict[str, list[Seen]]) -> None:
+    found = seen["same_frame"]
+    assert len({each.picture for each in found}) > 10
+    assert [each for each in found if each.picture != each.mask] == []
+    assert np.median([late(each) for each in found]) == 0, found
 
 
-def test_low_latency_shows_the_newest_picture_with_the_mask_before(obs: ObsSession) -> None:
-    found = record(obs, "low_latency")
-    assert [seen for seen in found if late(seen) != 0] == []
-    behind = [(seen.picture - seen.mask) % FRAMES for seen in found]
-    assert 1 <= np.median(behind) <= 2, behind  # this is what the other two avoid, and it shows that they could fail
+def test_low_latency_shows_the_newest_picture_with_the_mask_before(seen: dict[str, list[Seen]]) -> None:
+    found = seen["low_latency"]
+    assert [each for each in found if late(each) != 0] == []
+    behind = [(each.picture - each.mask) % FRAMES for each in found]
+    assert 1 <= np.median(behind) <= 3, behind  # this is what the other two avoid, and it shows that they could fail
 
 
 def test_obs_ends_cleanly(obs: ObsSession) -> None:
