@@ -8,6 +8,8 @@ normalisation and scaling are inside, so one call goes from bytes to bytes.
 from __future__ import annotations
 
 import hashlib
+import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ __all__ = ["ModelInfo", "NullSegmenter", "OnnxSegmenter", "Segmenter", "default_
 
 Bytes = NDArray[np.uint8]
 
+# Sessions that somebody uses.
+_sessions: Final[weakref.WeakValueDictionary[tuple[bytes, int, tuple[int, int]], Any]] = weakref.WeakValueDictionary()
+_sessions_lock: Final = threading.Lock()
 _EXPECTED: Final = (
     "expected input 'frame' uint8 (1, height, width, 4) and output 'mask' uint8 (1, height, width) "
     "with free dimensions named 'height' and 'width'"
@@ -105,8 +110,7 @@ class OnnxSegmenter:
         self.width = width
         self._path = Path(path)
         content = _read(self._path)
-        self._session: Any = _open_session(content, self._path, threads=threads, size=(height, width))
-        _check_contract(self._session, self._path, size=(height, width))
+        self._session: Any = _shared_session(content, self._path, threads=threads, size=(height, width))
         self.info = _describe(self._session, self._path, content)
         self.name = f"{self.info.name} {self.info.version}".strip()
         # A graph can be declared well and still fail or lie when it runs; better here than on the first live frame.
@@ -159,6 +163,22 @@ def _read(path: Path) -> bytes:
     if not content:
         raise ModelError(f"The model file {path} is empty; put the project's eoam.onnx there.")
     return content
+
+
+def _shared_session(content: bytes, path: Path, *, threads: int, size: tuple[int, int]) -> Any:
+    """Return the session of this content at this size; a second filter gets the first one's.
+
+    onnxruntime allows several threads in one session. The content, not the path, tells networks apart: a file that was
+    replaced is another network, and one that was copied is the same.
+    """
+    key = (hashlib.sha256(content).digest(), threads, size)
+    with _sessions_lock:
+        session = _sessions.get(key)
+        if session is None:
+            session = _open_session(content, path, threads=threads, size=size)
+            _check_contract(session, path, size=size)
+            _sessions[key] = session
+    return session
 
 
 def _open_session(content: bytes, path: Path, *, threads: int, size: tuple[int, int] | None) -> Any:

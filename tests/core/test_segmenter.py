@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto
 
+import eoam_core.segmenter as segmenter_module
 from eoam_core.errors import InstallationError, ModelError
 from eoam_core.segmenter import NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
 
@@ -39,6 +41,33 @@ def test_masks_of_different_frames_do_not_share_memory(network: Path) -> None:
     kept = first.copy()
     segmenter.segment(np.zeros((HEIGHT, WIDTH, 4), np.uint8))
     np.testing.assert_array_equal(first, kept)
+
+
+def test_filters_with_one_network_share_it_and_leave_nothing_behind(network: Path) -> None:
+    frames = [frame_with_person(), np.zeros((HEIGHT, WIDTH, 4), np.uint8)]
+    segmenters = [OnnxSegmenter(network, height=HEIGHT, width=WIDTH) for _ in frames]
+    assert segmenters[0]._session is segmenters[1]._session
+    other = OnnxSegmenter(network, height=2 * HEIGHT, width=WIDTH)
+    assert other._session is not segmenters[0]._session
+
+    def work(number: int) -> list[np.ndarray]:
+        return [segmenters[number].segment(frames[number]) for _ in range(200)]
+
+    with ThreadPoolExecutor(2) as pool:
+        for number, masks in enumerate(pool.map(work, (0, 1))):
+            assert all((mask == frames[number][..., 2]).all() for mask in masks)
+    for segmenter in (*segmenters, other):
+        segmenter.close()
+    assert not segmenter_module._sessions
+
+
+def test_a_replaced_file_is_another_network(network: Path, tmp_path: Path) -> None:
+    file = tmp_path / "network.onnx"
+    file.write_bytes(network.read_bytes())
+    first = OnnxSegmenter(file, height=HEIGHT, width=WIDTH)
+    assert first._session is OnnxSegmenter(network, height=HEIGHT, width=WIDTH)._session
+    save_network(file, metadata={"name": "another"})
+    assert OnnxSegmenter(file, height=HEIGHT, width=WIDTH)._session is not first._session
 
 
 def test_the_file_describes_itself(network: Path) -> None:
