@@ -1,10 +1,11 @@
 """Turn a small mask into alpha at the picture's size and put the picture together.
 
     lo = threshold - softness / 2, hi = threshold + softness / 2, hi - lo at least 1/255
-    alpha = smoothstep(lo, hi, mask / 255)
+    alpha = smoothstep(lo, hi, level)
 
-The shader in eoam_obs computes the same on the GPU. Where alpha is 0 the colour is 0 as well: transparency hides
-nothing from whoever removes the alpha channel later.
+The level is the mask's, enlarged; where there is a picture, refined by it and moved (refine.py). The shader in eoam_obs
+computes the same on the GPU. Where alpha is 0 the colour is 0 as well: transparency hides nothing from whoever removes
+the alpha channel later.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.refine import Refiner, picture_alpha
 from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
@@ -26,7 +28,8 @@ _FINE: Final = 257  # 255 * 257 = 65535: the mask is enlarged in 16 bit, or a so
 def alpha_from_mask(mask: Bytes, settings: Settings, *, height: int | None = None, width: int | None = None) -> Bytes:
     """Return alpha, (height, width) uint8 with 255 = opaque, of `mask` (h, w) uint8, enlarged bilinearly.
 
-    Without a height and width alpha has the mask's size.
+    That is the mask alone, by threshold and softness: refinement and edge shift need the picture. Without a height and
+    width alpha has the mask's size.
 
     Raises:
         ValueError: mask is not (h, w) uint8, or a size is below 1.
@@ -54,7 +57,7 @@ def cut_out(frame: Bytes, mask: Bytes, settings: Settings, *, premultiplied: boo
         ValueError: frame is not (h, w, 4) uint8, or mask not (h, w) uint8.
     """
     _check_frame(frame)
-    alpha = _own_alpha(frame, alpha_from_mask(mask, settings, height=frame.shape[0], width=frame.shape[1]))
+    alpha = _alpha(frame, mask, settings)
     rgba: Bytes = cv2.cvtColor(frame, cv2.COLOR_BGRA2RGBA)  # type: ignore[assignment]
     if premultiplied:
         rgba[..., :3] = cv2.multiply(rgba[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
@@ -79,7 +82,7 @@ def place_over(frame: Bytes, mask: Bytes, settings: Settings, background: Bytes)
     if background.dtype != np.uint8 or background.shape != (*frame.shape[:2], 3):
         need = (*frame.shape[:2], 3)
         raise ValueError(f"background is {background.dtype} {background.shape}, need uint8 {need}")
-    alpha = _own_alpha(frame, alpha_from_mask(mask, settings, height=frame.shape[0], width=frame.shape[1]))
+    alpha = _alpha(frame, mask, settings)
     share = alpha.astype(np.float32) / np.float32(255)
     person = np.ascontiguousarray(frame[..., :3])
     return cv2.blendLinear(person, background, share, 1 - share)  # type: ignore[return-value]
@@ -92,7 +95,7 @@ def draw_mask(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
         ValueError: as `cut_out`.
     """
     _check_frame(frame)
-    alpha = _own_alpha(frame, alpha_from_mask(mask, settings, height=frame.shape[0], width=frame.shape[1]))
+    alpha = _alpha(frame, mask, settings)
     return cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
 
 
@@ -104,6 +107,28 @@ def _alpha_table(threshold: float, softness: float) -> Bytes:
     t = np.clip((level - (threshold - half)) / (2 * half), 0.0, 1.0)
     table: Bytes = np.rint(t * t * (3 - 2 * t) * 255).astype(np.uint8)
     return table
+
+
+def _alpha(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
+    height, width = frame.shape[:2]
+    if not settings.refinement and not settings.edge_shift:
+        return _own_alpha(frame, alpha_from_mask(mask, settings, height=height, width=width))
+    if mask.dtype != np.uint8 or mask.ndim != 2:
+        raise ValueError(f"mask is {mask.dtype} {mask.shape}, need uint8 (h, w)")
+    picture, coefficients = _premultiplied(frame), None
+    if settings.refinement:
+        small = cv2.resize(picture, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_AREA)
+        coefficients = Refiner().coefficients(mask, np.asarray(small, np.uint8))
+    return _own_alpha(frame, picture_alpha(picture, mask, settings, coefficients))
+
+
+def _premultiplied(frame: Bytes) -> Bytes:
+    own = frame[..., 3]
+    if own.min() == 255:
+        return frame
+    result: Bytes = cv2.multiply(frame, cv2.merge([own, own, own, own]), scale=1 / 255)  # type: ignore[assignment]
+    result[..., 3] = own
+    return result
 
 
 def _own_alpha(frame: Bytes, alpha: Bytes) -> Bytes:

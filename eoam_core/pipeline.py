@@ -1,10 +1,10 @@
-"""Lead a frame through the whole chain: network, contour clean-up, smoothing over time."""
+"""Lead a frame through the whole chain: network, contour clean-up, smoothing over time, edge refinement."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import cv2
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eoam_core.cleanup import fill_largest_region
 from eoam_core.errors import ModelError
+from eoam_core.refine import Refiner, fine_levels
 from eoam_core.segmenter import Segmenter
 from eoam_core.settings import Settings
 from eoam_core.temporal import MaskSmoother
@@ -25,6 +26,7 @@ class Timings:
     inference_ms: float
     cleanup_ms: float
     smoothing_ms: float
+    refinement_ms: float
     total_ms: float
 
 
@@ -32,10 +34,14 @@ class Timings:
 class Matte:
     """The mask of one frame, (h, w) uint8, 255 = person, with the number that came in with the frame.
 
-    The mask is not written to again, so it may be read from any thread for as long as it is held.
+    `levels` is the mask with 16 bits per level, `coefficients` what the edge refinement needs (see refine.py), or None
+    if that is off. The arrays are not written to again, so they may be read from any thread for as long as they are
+    held.
     """
 
     mask: NDArray[np.uint8]
+    levels: NDArray[np.uint16]
+    coefficients: NDArray[np.uint16] | None
     sequence: int
     timings: Timings
 
@@ -47,7 +53,8 @@ class Pipeline:
 
     Args:
         segmenter: what finds the person; fixes the size of the frames.
-        settings: see `Settings`; threshold, contour_fill and smoothing matter here, the others where it is drawn.
+        settings: see `Settings`; threshold, contour_fill, smoothing and whether the edge is refined matter here, the
+            others where it is drawn.
         clock: seconds, for the timings.
     """
 
@@ -61,6 +68,7 @@ class Pipeline:
         self._segmenter = segmenter
         self._settings = settings if settings is not None else Settings()
         self._smoother = MaskSmoother(self._settings.smoothing)
+        self._refiner = Refiner()
         self._clock = clock
         self._closed = False
         self._last: tuple[Matte, Settings] | None = None  # what an equal frame with equal settings gives again
@@ -98,8 +106,7 @@ class Pipeline:
             raise ValueError(f"got a frame of {frame.dtype} {frame.shape}, need uint8 {(*need, 4)}")
         settings = self._settings
         if repeated and self._last is not None and self._last[1] is settings:
-            last = self._last[0]
-            return Matte(mask=last.mask, sequence=sequence, timings=last.timings)
+            return replace(self._last[0], sequence=sequence)
         self._last = None
         started = self._clock()
         mask = self._segmenter.segment(frame)
@@ -111,14 +118,18 @@ class Pipeline:
         cleaned = self._clock()
         self._smoother.strength = settings.smoothing
         mask = self._smoother.smooth(mask, frame)
+        smoothed = self._clock()
+        levels = fine_levels(mask)
+        coefficients = self._refiner.coefficients(mask, frame) if settings.refinement else None
         ended = self._clock()
         timings = Timings(
             inference_ms=(segmented - started) * 1e3,
             cleanup_ms=(cleaned - segmented) * 1e3,
-            smoothing_ms=(ended - cleaned) * 1e3,
+            smoothing_ms=(smoothed - cleaned) * 1e3,
+            refinement_ms=(ended - smoothed) * 1e3,
             total_ms=(ended - started) * 1e3,
         )
-        matte = Matte(mask=mask, sequence=sequence, timings=timings)
+        matte = Matte(mask=mask, levels=levels, coefficients=coefficients, sequence=sequence, timings=timings)
         self._last = matte, settings
         return matte
 

@@ -10,12 +10,15 @@ wall behind a plain shirt, a pattern that has nothing to do with the outline) th
 mask is enlarged as it is; so it is wherever the mask is the same all round: nothing inside a person or out in the room
 changes by a bit.
 
-    level = m + refinement * (a * luma + c * chroma + b - w * m)      a, c, b are stored times their weight w
+    level = m + refinement * (a * luma + c * chroma + b - w * m)      a, c, b have been multiplied by their weight w
 
 The luma and chroma are those of the square roots of linear light: what the shader can have cheaply, since it sees the
 picture through an sRGB view. They stay close to what the eye and the bytes call luma and chroma.
 
-`Refiner` is the worker's part. `refined_alpha` is the shader's, on the CPU: the command line draws with it, and a test
+The edge can be moved as well, by `edge_shift` pixels of the picture: a pixel then takes the level that lies so far from
+it across the outline, inwards to grow and outwards to shrink.
+
+`Refiner` is the worker's part. `picture_alpha` is the shader's, on the CPU: the command line draws with it, and a test
 holds effects/eoam.effect against it.
 """
 
@@ -32,29 +35,46 @@ from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Halves = NDArray[np.float16]
+Coefficients = NDArray[np.uint16]
 
 # A wider window finds edges that the mask missed by more, and puts more holes where colours mislead it. Half the
 # mask's size costs a quarter and reaches twice as far: measured on composites it is better as well as cheaper.
 _CELL: Final = 2  # mask pixels per cell of the grid
 _WINDOW: Final = (5, 5)  # cells that one explanation is made from
 _AVERAGE: Final = (3, 3)  # cells whose explanations are averaged
-_NOISE: Final = 1e-3  # variance of the guide that explains nothing: 3 % of full scale, a webcam's noise at night
+# Variance of the guide below which it explains little, (4.5 % of full scale) squared. Half as much fits edges better
+# by a hair and lets a fifth more of the camera's noise into them.
+_NOISE: Final = 2e-3
 _NO_EDGE: Final = 1e-4  # variance of the mask below which there is no edge to explain
 _SURE: Final = 1.5  # an explained share of 1 / 1.5 of the mask's variance gets the full weight
-_LUMA: Final = np.array([0.114, 0.587, 0.299], np.float32)  # of blue, green, red
+_LUMA: Final = (0.114, 0.587, 0.299)  # of blue, green, red
+# Least squares with such a term keep the factors below 0.5 / (2 * sqrt(_NOISE)) = 5.6, so the offset stays below
+# 1 + 2 * 5.6: -16 to 16 is enough for all.
+_ZERO: Final = 32768
+_STEPS: Final = 2048  # per 1
+# Differences of mask levels, 0 to 1, across the reach: below the first there is no outline to move, from the second on
+# it is moved all the way; in between by a part, or two neighbours would take their levels from far apart.
+_FLAT: Final = 0.02
+_STEEP: Final = 0.10
+_STRIP: Final = 32  # rows that are worked on at a time, so that they stay in the cache
 _NEARBY: Final = 1.5  # mask pixels at which the outline's direction is looked for
 
 _LINEAR: Final = np.array(
     [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in np.arange(256) / 255],
     np.float32,
 )
-_ROOT: Final = np.rint(255 * np.sqrt(_LINEAR)).astype(np.uint8)
+_ROOTS: Final = np.sqrt(_LINEAR)
+_ROOT_BYTES: Final = np.rint(255 * _ROOTS).astype(np.uint8)
 
 # Planes of the statistics: the means of luma, chroma and mask, then the means of their products.
 _Y, _C, _P = range(3)
 _PRODUCTS: Final = ((_Y, _Y), (_Y, _C), (_C, _C), (_Y, _P), (_C, _P), (_P, _P))
 _YY, _YC, _CC, _YP, _CP, _PP = range(3, 9)
+
+
+def fine_levels(mask: Bytes) -> NDArray[np.uint16]:
+    """Return `mask`, uint8, with 16 bits per level: a software renderer samples 8-bit textures in steps of 1/255."""
+    return mask.astype(np.uint16) * np.uint16(257)
 
 
 class Refiner:
@@ -63,11 +83,12 @@ class Refiner:
     def __init__(self) -> None:
         self._set_size((0, 0))
 
-    def coefficients(self, mask: Bytes, frame: Bytes) -> Halves:
+    def coefficients(self, mask: Bytes, frame: Bytes) -> Coefficients:
         """Return what explains `mask`, (h, w) uint8, by the colours of `frame`, (h, w, 4) uint8 BGRA, premultiplied.
 
-        The result is a new array, ((h + 1) // 2, (w + 1) // 2, 4) float16: luma's factor a, chroma's factor c, the
-        offset b and the weight w, 0 to 1; the first three are multiplied by the last already.
+        The result is a new array, ((h + 1) // 2, (w + 1) // 2, 4) uint16: luma's factor a, chroma's factor c, the
+        offset b and the weight w, 0 to 1; the first three are multiplied by the last already. What is stored is
+        32768 + 2048 times each, which a texture of 16-bit channels holds and filters on every GPU.
 
         Raises:
             ValueError: a type or a shape is another, or there is not a single pixel.
@@ -83,8 +104,10 @@ class Refiner:
         self._explain()
         for plane in self._answers:
             cv2.blur(plane, _AVERAGE, dst=plane, borderType=cv2.BORDER_REPLICATE)
-        result: Halves = np.empty((*size, 4), np.float16)
-        result[...] = cv2.merge(list(self._answers), dst=self._merged)
+        merged = cv2.merge(list(self._answers), dst=self._merged)
+        result: Coefficients = cv2.addWeighted(  # type: ignore[assignment]
+            merged, _STEPS, merged, 0.0, _ZERO, dtype=cv2.CV_16U
+        )
         return result
 
     def _set_size(self, size: tuple[int, int]) -> None:
@@ -103,7 +126,7 @@ class Refiner:
         height, width = self._size
         cv2.resize(frame, (width, height), dst=self._frame, interpolation=cv2.INTER_AREA)
         cv2.resize(mask, (width, height), dst=self._mask, interpolation=cv2.INTER_AREA)
-        roots = cv2.LUT(self._frame, _ROOT, dst=self._frame)
+        roots = cv2.LUT(self._frame, _ROOT_BYTES, dst=self._frame)
         blue, _, red, _ = cv2.split(roots)
         share = np.float32(1 / 255)
         np.multiply(cv2.cvtColor(roots, cv2.COLOR_BGRA2GRAY), share, out=values[_Y], dtype=np.float32)
@@ -119,7 +142,7 @@ class Refiner:
             means[number] -= scratch
 
     def _explain(self) -> None:
-        """Fill `_answers`: two factors, the offset and the weight, of least squares with two unknowns in closed form."""
+        """Fill `_answers` with the factors, the offset and the weight: least squares with two unknowns, solved."""
         means, (luma, chroma, offset, weight), (one, two, three) = self._means, self._answers, self._scratch
         means[_YY] += _NOISE
         means[_CC] += _NOISE
@@ -151,16 +174,151 @@ class Refiner:
 def reach_pixels(edge_shift: float, *, picture: tuple[int, int], mask: tuple[int, int]) -> int:
     """Return how far from a pixel the outline's direction is looked for, in picture pixels.
 
-    Far enough to see the outline from where it is to go, and at least so far that one sees more than one pixel of the
-    mask. `picture` and `mask` are (height, width). The shader gets this number too.
+    Far enough to see the outline from where it is to go, and far enough to see more than one pixel of the mask.
+    `picture` and `mask` are (height, width). The shader gets this number too.
     """
     scale = max(picture[0] / mask[0], picture[1] / mask[1])
     return math.ceil(max(abs(edge_shift), _NEARBY * scale, 1.0))
 
 
-def alpha_levels(level: Floats, settings: Settings) -> Bytes:
-    """Return alpha, uint8 of `level`'s shape: rises from 0 to 255 round the threshold, as wide as the softness."""
+def picture_alpha(picture: Bytes, mask: Bytes, settings: Settings, coefficients: Coefficients | None = None) -> Bytes:
+    """Return alpha, (H, W) uint8 with 255 = opaque: `mask` at the picture's size, refined, moved, and made an edge.
+
+    Args:
+        picture: (H, W, 4) uint8 BGRA, premultiplied.
+        mask: (h, w) uint8, 255 = person.
+        settings: refinement, edge_shift, threshold and softness matter.
+        coefficients: what `Refiner` made of this mask; without them nothing is refined.
+
+    Raises:
+        ValueError: a type or a shape is another, or something has not a single pixel.
+    """
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 4 or not picture.size:
+        raise ValueError(f"picture is {picture.dtype} {picture.shape}, need uint8 (h, w, 4) with at least one pixel")
+    if mask.dtype != np.uint8 or mask.ndim != 2 or not mask.size:
+        raise ValueError(f"mask is {mask.dtype} {mask.shape}, need uint8 (h, w) with at least one pixel")
+    if coefficients is not None and (
+        coefficients.dtype != np.uint16 or coefficients.ndim != 3 or coefficients.shape[2] != 4 or not coefficients.size
+    ):
+        raise ValueError(f"coefficients are {coefficients.dtype} {coefficients.shape}, need uint16 (h, w, 4)")
+    height, width = picture.shape[:2]
+    planes = None if coefficients is None or not settings.refinement else _decoded(coefficients, settings.refinement)
+    levels = mask.astype(np.float32) * np.float32(1 / 255)
+    alpha: Bytes = np.empty((height, width), np.uint8)
+    for top in range(0, height, _STRIP):
+        rows = np.arange(top, min(top + _STRIP, height))
+        level = _enlarged_rows(levels, rows, height, width)
+        if planes is not None:
+            _refine_rows(level, picture, planes, rows)
+        alpha[top : top + _STRIP] = edge_alpha(level, settings)
+    if settings.edge_shift:
+        level = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        reach = reach_pixels(settings.edge_shift, picture=(height, width), mask=(mask.shape[0], mask.shape[1]))
+        down, across, y, x = _places_across(level, settings.edge_shift, reach)
+        alpha[down, across] = edge_alpha(_levels_at(picture, levels, planes, y, x), settings)
+    return alpha
+
+
+def edge_alpha(level: Floats, settings: Settings) -> Bytes:
+    """Return alpha, uint8 of the shape of `level`: it rises from 0 to 255 round the threshold, over the softness."""
     half = max(settings.softness, 1 / 255) / 2
     t = np.clip((level - np.float32(settings.threshold - half)) * np.float32(0.5 / half), 0, 1)
     alpha: Bytes = np.rint(t * t * (3 - 2 * t) * 255).astype(np.uint8)
     return alpha
+
+
+def _decoded(coefficients: Coefficients, strength: float) -> Floats:
+    planes = coefficients.astype(np.float32)
+    planes -= _ZERO
+    planes *= np.float32(strength / _STEPS)
+    return planes
+
+
+def _enlarged_rows(plane: Floats, rows: NDArray[np.intp], height: int, width: int) -> Floats:
+    """Return some rows of what `plane`, (h, w) or (h, w, c), is when enlarged to `height` x `width` bilinearly."""
+    last = plane.shape[0] - 1
+    y = np.clip((rows + 0.5) * (plane.shape[0] / height) - 0.5, 0, last).astype(np.float32)
+    top = y.astype(np.intp)
+    share = (y - top).reshape(-1, *[1] * (plane.ndim - 1))
+    mixed = plane[top] * (1 - share) + plane[np.minimum(top + 1, last)] * share
+    result: Floats = cv2.resize(mixed, (width, len(rows)), interpolation=cv2.INTER_LINEAR)
+    return result
+
+
+def _refine_rows(level: Floats, picture: Bytes, planes: Floats, rows: NDArray[np.intp]) -> None:
+    """Refine the levels of some rows of the picture in place."""
+    height, width = picture.shape[:2]
+    factors = _enlarged_rows(planes, rows, height, width)
+    used = np.flatnonzero(factors[..., 3].any(axis=0))
+    if not used.size:
+        return
+    columns = slice(int(used[0]), int(used[-1]) + 1)
+    roots: Floats = cv2.LUT(picture[rows[0] : rows[-1] + 1, columns], _ROOTS)  # type: ignore[assignment]
+    level[:, columns] = _explained(level[:, columns], roots, factors[:, columns])
+
+
+def _explained(level: Floats, roots: Floats, factors: Floats) -> Floats:
+    """Return level + a * luma + c * chroma + b - w * level.
+
+    `roots`, (..., 3) or (..., 4), are BGR and `factors` (..., 4) a, c, b, w; both belong to `level`, (...).
+    """
+    blue, green, red = roots[..., 0], roots[..., 1], roots[..., 2]
+    luma = blue * np.float32(_LUMA[0])
+    luma += green * np.float32(_LUMA[1])
+    luma += red * np.float32(_LUMA[2])
+    luma *= factors[..., 0]
+    chroma = red - blue
+    chroma *= factors[..., 1]
+    result: Floats = level - level * factors[..., 3]
+    result += factors[..., 2]
+    result += luma
+    result += chroma
+    return result
+
+
+def _places_across(
+    level: Floats, edge_shift: float, reach: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
+    """Return the rows and columns of the pixels near the outline, and the row and column each takes its level from."""
+    padded = np.pad(level, reach, mode="edge")
+    inner = slice(reach, -reach)
+    right = padded[inner, 2 * reach :] - padded[inner, : -2 * reach]
+    down = padded[2 * reach :, inner] - padded[: -2 * reach, inner]
+    length: Floats = cv2.magnitude(right, down)  # type: ignore[assignment]
+    rows, columns = np.nonzero(length > _FLAT)
+    steepness = length[rows, columns]
+    share = np.float32(edge_shift) * np.clip((steepness - _FLAT) / (_STEEP - _FLAT), 0, 1) / steepness
+    y, x = rows + down[rows, columns] * share, columns + right[rows, columns] * share
+    return rows, columns, y.astype(np.float32), x.astype(np.float32)
+
+
+def _levels_at(picture: Bytes, levels: Floats, planes: Floats | None, rows: Floats, columns: Floats) -> Floats:
+    """Return the refined levels at places between the picture's pixels, as a GPU samples them."""
+    height, width = picture.shape[:2]
+    v, u = (rows + np.float32(0.5)) / height, (columns + np.float32(0.5)) / width
+    level = _sampled(levels[..., None], v, u)[..., 0]
+    if planes is None:
+        return level
+    # The GPU decodes sRGB first, then samples.
+    linear = _sampled(picture[..., :3], v, u, _LINEAR)
+    return _explained(level, np.sqrt(linear), _sampled(planes, v, u))
+
+
+def _sampled(texture: NDArray[np.generic], v: Floats, u: Floats, table: Floats | None = None) -> Floats:
+    """Sample `texture`, (h, w, channels), bilinearly at (n,) coordinates from 0 to 1; (n, channels) float32."""
+    # Not cv2.remap: it knows 32 places between two pixels only.
+    height, width = texture.shape[:2]
+    y = np.clip(v * height - np.float32(0.5), 0, height - 1)
+    x = np.clip(u * width - np.float32(0.5), 0, width - 1)
+    top, left = y.astype(np.intp), x.astype(np.intp)
+    down, right = np.minimum(top + 1, height - 1), np.minimum(left + 1, width - 1)
+    share_y, share_x = (y - top)[:, None], (x - left)[:, None]
+
+    def texel(row: NDArray[np.intp], column: NDArray[np.intp]) -> Floats:
+        values = texture[row, column]
+        return values.astype(np.float32) if table is None else table[values]
+
+    above = texel(top, left) * (1 - share_x) + texel(top, right) * share_x
+    below = texel(down, left) * (1 - share_x) + texel(down, right) * share_x
+    result: Floats = (above * (1 - share_y) + below * share_y).astype(np.float32)
+    return result

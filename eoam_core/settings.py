@@ -76,6 +76,30 @@ class Settings:
             step=0.01,
         ),
     )
+    refinement: float = field(
+        default=1.0,
+        metadata=_level(
+            "Edge refinement",
+            "How far the edge follows the colours of the full-size picture instead of the network's coarse mask. "
+            "Lower it if patterns on clothes or walls show in the edge; 0 switches it off.",
+            minimum=0.0,
+            maximum=1.0,
+            step=0.05,
+            unit="share",
+        ),
+    )
+    edge_shift: float = field(
+        default=0.0,
+        metadata=_level(
+            "Edge shift",
+            "Moves the edge by so many pixels of the source. Negative values shrink the person, which removes a rim of "
+            "room; positive values show more round it.",
+            minimum=-10.0,
+            maximum=10.0,
+            step=0.5,
+            unit="pixels",
+        ),
+    )
     contour_fill: bool = field(
         default=True,
         metadata={

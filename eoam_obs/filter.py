@@ -258,13 +258,19 @@ class Filter:
             matte = None
         if matte is not None and matte.mask is not self._uploaded:
             self._uploaded = None
-            self._mask.upload(matte.mask.ctypes.data, matting.width, matting.height)
+            self._upload(matte, matting)
             self._uploaded = matte.mask
             self._counts.masks += 1
             self._counts.mask_ms += matte.timings.total_ms
         self._matte = matte
         if matting.error:
             self._last_error = matting.error
+
+    def _upload(self, matte: Matte, matting: Matting) -> None:
+        factors = matte.coefficients
+        address, rows, columns = (0, 0, 0) if factors is None else (factors.ctypes.data, *factors.shape[:2])
+        levels = matte.levels.ctypes.data
+        self._mask.upload(levels, matting.width, matting.height, address, columns, rows, fine=True)
 
     def _capture(self, shrinker: Shrinker, target: int, parent: int, now: int, in_flight: int | None) -> Canvas:
         """Draw the source into a texture and start shrinking it."""
@@ -309,7 +315,20 @@ class Filter:
             return
         half = max(settings.softness, _NARROWEST) / 2
         low, high = settings.threshold - half, settings.threshold + half
-        self._effect.draw(picture.texture, self._mask.texture, low, high, show_mask=settings.view is View.MASK)
+        width, height = self._size
+        self._effect.draw(
+            picture.texture,
+            self._mask.texture,
+            low,
+            high,
+            show_mask=settings.view is View.MASK,
+            coefficients=self._mask.coefficients,
+            refinement=settings.refinement,
+            edge_shift=settings.edge_shift,
+            width=width,
+            height=height,
+            mask_size=self._mask.size,
+        )
 
     def _fail(self, error: Exception, now: int) -> None:
         """Draw nothing for a while and start over, with new GPU objects."""

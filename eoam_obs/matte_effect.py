@@ -12,45 +12,100 @@ from pathlib import Path
 from typing import Final
 
 from eoam_obs import libobs
-from eoam_obs.gpu import GraphicsError, blending, draw_effect, framebuffer_srgb
+from eoam_obs.gpu import GraphicsError, draw_effect
 from eoam_obs.libobs import LibObs
 
 _EFFECT_FILE: Final = Path(__file__).resolve().parent / "effects" / "eoam.effect"
+_PARAMETERS: Final = ("image", "mask", "coefficients", "edge", "refinement", "reach", "move")
+_GS_RGBA16: Final = 7  # four channels of 16 bits, 0 to 1
+_GS_R16: Final = 8
 
 
 class MaskTexture:
-    """Takes every new mask. Two small textures in turn: the one being written is not the one the GPU still reads."""
+    """Takes every new mask, and what `eoam_core.refine.Refiner` made of it."""
 
     def __init__(self, obs: LibObs) -> None:
-        self._obs = obs
-        self._size = (0, 0)
-        self._textures: list[int] = []
+        self._bytes = _Uploads(obs, libobs.GS_R8, 1)
+        self._fine = _Uploads(obs, _GS_R16, 2)
+        self._mask = self._bytes
+        self._coefficients = _Uploads(obs, _GS_RGBA16, 8)
 
     @property
     def texture(self) -> int:
         """The newest mask, or 0."""
-        return self._textures[0] if self._textures else 0
+        return self._mask.texture
 
-    def upload(self, address: int, width: int, height: int) -> None:
-        """Copy a mask of `width` x `height` bytes, rows without padding.
+    @property
+    def coefficients(self) -> int:
+        """The newest mask's coefficients, or 0 if it came without."""
+        return self._coefficients.texture
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The newest mask's (width, height) in pixels."""
+        return self._mask.size
+
+    def upload(
+        self,
+        address: int,
+        width: int,
+        height: int,
+        coefficients: int = 0,
+        columns: int = 0,
+        rows: int = 0,
+        *,
+        fine: bool = False,
+    ) -> None:
+        """Copy a mask of `width` x `height` bytes, and `columns` x `rows` coefficients (four uint16 each) if there are.
+
+        `address` and `coefficients` are where they lie, rows without padding. With `fine` the mask has 16 bits per
+        pixel (`eoam_core.refine.fine_levels`).
 
         Raises:
             GraphicsError: there is no memory for the textures.
         """
-        if self._size != (width, height):
-            self.destroy()
-            for _ in range(2):
-                texture = self._obs.gs_texture_create(width, height, libobs.GS_R8, 1, None, libobs.GS_DYNAMIC)
-                if not texture:
-                    raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
-                self._textures.append(texture)
-            self._size = (width, height)
-        self._textures.reverse()
-        self._obs.gs_texture_set_image(self._textures[0], address, width, False)
+        self._mask = self._fine if fine else self._bytes
+        self._mask.upload(address, width, height)
+        if coefficients:
+            self._coefficients.upload(coefficients, columns, rows)
+        else:
+            self._coefficients.destroy()
 
     def destroy(self) -> None:
         """Free the textures."""
-        self._size = (0, 0)
+        self._bytes.destroy()
+        self._fine.destroy()
+        self._coefficients.destroy()
+
+
+class _Uploads:
+    """Two textures in turn: the one being written is not the one the GPU still reads."""
+
+    def __init__(self, obs: LibObs, color_format: int, bytes_per_pixel: int) -> None:
+        self._obs = obs
+        self._color_format = color_format
+        self._bytes_per_pixel = bytes_per_pixel
+        self._textures: list[int] = []
+        self.size = (0, 0)
+
+    @property
+    def texture(self) -> int:
+        return self._textures[0] if self._textures else 0
+
+    def upload(self, address: int, width: int, height: int) -> None:
+        if self.size != (width, height):
+            self.destroy()
+            for _ in range(2):
+                texture = self._obs.gs_texture_create(width, height, self._color_format, 1, None, libobs.GS_DYNAMIC)
+                if not texture:
+                    raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
+                self._textures.append(texture)
+            self.size = (width, height)
+        self._textures.reverse()
+        self._obs.gs_texture_set_image(self._textures[0], address, width * self._bytes_per_pixel, False)
+
+    def destroy(self) -> None:
+        self.size = (0, 0)
         while self._textures:
             self._obs.gs_texture_destroy(self._textures.pop())
 
@@ -61,10 +116,40 @@ class MatteEffect:
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
         self._effect = 0
-        self._parameters: dict[str, int] = {}
+        self._image = self._mask = self._coefficients = 0
+        self._edge = self._refinement = self._reach = self._move = 0
+        self._edge_value, self._reach_value, self._move_value = libobs.Vec2(), libobs.Vec2(), libobs.Vec2()
+        self._moved_for: tuple[float, int, int, tuple[int, int]] | None = None
 
-    def draw(self, picture: int, mask: int, low: float, high: float, *, show_mask: bool) -> None:
-        """Draw `picture` at its own size through `mask`; alpha rises from 0 to 1 between the levels low and high.
+    def draw(
+        self,
+        picture: int,
+        mask: int,
+        low: float,
+        high: float,
+        *,
+        show_mask: bool,
+        coefficients: int = 0,
+        refinement: float = 0.0,
+        edge_shift: float = 0.0,
+        width: int = 0,
+        height: int = 0,
+        mask_size: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Draw the texture `picture` at its own size through the texture `mask`.
+
+        Args:
+            picture: premultiplied.
+            mask: one channel.
+            low: the level up to which alpha is 0.
+            high: the level from which it is 1.
+            show_mask: draw alpha in grey, opaque, instead of the picture.
+            coefficients: the texture that belongs to the mask, or 0: then nothing is refined.
+            refinement: how much of the refinement is used, 0 to 1.
+            edge_shift: how far the edge is moved outwards, in pixels of the picture.
+            width: the picture's, needed for `edge_shift` only, as the next two.
+            height: the picture's.
+            mask_size: the mask's width and height.
 
         Raises:
             GraphicsError: the shader does not compile here.
@@ -72,24 +157,53 @@ class MatteEffect:
         obs = self._obs
         if not self._effect:
             self._load()
-        parameters = self._parameters
-        obs.gs_effect_set_texture_srgb(parameters["image"], picture)
-        obs.gs_effect_set_texture(parameters["mask"], mask)
-        obs.gs_effect_set_float(parameters["low"], low)
-        obs.gs_effect_set_float(parameters["high"], high)
+        edge = self._edge_value
+        edge.x, edge.y = low, 1.0 / (high - low)
+        obs.gs_effect_set_texture_srgb(self._image, picture)
+        obs.gs_effect_set_texture(self._mask, mask)
+        obs.gs_effect_set_vec2(self._edge, edge)
+        if coefficients and refinement:
+            obs.gs_effect_set_texture(self._coefficients, coefficients)
+            obs.gs_effect_set_float(self._refinement, refinement)
+            technique = b"RefinedMask" if show_mask else b"Refined"
+        else:
+            technique = b"PlainMask" if show_mask else b"Plain"
+        if edge_shift and width and height:
+            if not (coefficients and refinement):  # the same technique does without, but a sampler needs a texture
+                obs.gs_effect_set_texture(self._coefficients, mask)
+                obs.gs_effect_set_float(self._refinement, 0.0)
+            self._set_move(edge_shift, width, height, mask_size)
+            technique = b"MovedMask" if show_mask else b"Moved"
         # The picture passes through linear light, which blending needs and which gives back the very same bytes where
         # it is opaque. The mask's levels are to be seen as they are.
-        with (
-            framebuffer_srgb(obs, not show_mask),
-            blending(obs, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA),
-        ):
-            draw_effect(obs, self._effect, "DrawMask" if show_mask else "Draw", picture, 0, 0)
+        encoded_before = obs.gs_framebuffer_srgb_enabled()
+        obs.gs_enable_framebuffer_srgb(not show_mask)
+        obs.gs_blend_state_push()
+        try:
+            obs.gs_enable_blending(True)
+            obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
+            draw_effect(obs, self._effect, technique, picture, 0, 0)
+        finally:
+            obs.gs_blend_state_pop()
+            obs.gs_enable_framebuffer_srgb(encoded_before)
 
     def destroy(self) -> None:
         """Free the shader."""
         effect, self._effect = self._effect, 0
         if effect:
             self._obs.gs_effect_destroy(effect)
+
+    def _set_move(self, edge_shift: float, width: int, height: int, mask_size: tuple[int, int]) -> None:
+        key = (edge_shift, width, height, mask_size)
+        if key != self._moved_for:
+            from eoam_core.refine import reach_pixels  # numpy is there by now: it made the mask
+
+            pixels = reach_pixels(edge_shift, picture=(height, width), mask=(mask_size[1], mask_size[0]))
+            self._reach_value.x, self._reach_value.y = pixels / width, pixels / height
+            self._move_value.x, self._move_value.y = edge_shift / width, edge_shift / height
+            self._moved_for = key
+        self._obs.gs_effect_set_vec2(self._reach, self._reach_value)
+        self._obs.gs_effect_set_vec2(self._move, self._move_value)
 
     def _load(self) -> None:
         obs, problem = self._obs, c_void_p()
@@ -101,6 +215,5 @@ class MatteEffect:
         if not effect:
             raise GraphicsError(f"The shader {_EFFECT_FILE} does not compile: {text}")
         self._effect = effect
-        self._parameters = {
-            name: obs.gs_effect_get_param_by_name(effect, name) or 0 for name in ("image", "mask", "low", "high")
-        }
+        for name in _PARAMETERS:
+            setattr(self, f"_{name}", obs.gs_effect_get_param_by_name(effect, name) or 0)

@@ -26,8 +26,39 @@ def test_stages_are_timed_with_the_clock_that_was_given() -> None:
     ticks = count()
     matte = Pipeline(RedSegmenter(), clock=lambda: next(ticks) * 0.001).process(frame_with_person())
     timings = matte.timings
-    assert [timings.inference_ms, timings.cleanup_ms, timings.smoothing_ms] == pytest.approx([1, 1, 1])
-    assert timings.total_ms == pytest.approx(3)
+    stages = [timings.inference_ms, timings.cleanup_ms, timings.smoothing_ms, timings.refinement_ms]
+    assert stages == pytest.approx([1, 1, 1, 1])
+    assert timings.total_ms == pytest.approx(4)
+
+
+def test_a_repeated_frame_gets_the_same_mask_unless_something_changed() -> None:
+    segmenter, frame = CountingSegmenter(), frame_with_person()
+    pipeline = Pipeline(segmenter)
+    first = pipeline.process(frame, 1)
+    again = pipeline.process(frame, 2, repeated=True)
+    assert (again.sequence, again.mask is first.mask, again.coefficients is first.coefficients) == (2, True, True)
+    assert segmenter.asked == 1
+    pipeline.settings = pipeline.settings.replace(threshold=0.6)
+    pipeline.process(frame, 3, repeated=True)
+    pipeline.reset()
+    pipeline.process(frame, 4, repeated=True)
+    assert segmenter.asked == 3
+
+
+def test_without_refinement_nothing_is_made_for_it() -> None:
+    frame = frame_with_person()
+    assert Pipeline(RedSegmenter()).process(frame).coefficients is not None
+    assert Pipeline(RedSegmenter(), Settings(refinement=0.0)).process(frame).coefficients is None
+
+
+class CountingSegmenter(RedSegmenter):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def segment(self, frame: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        return super().segment(frame)
 
 
 def test_contour_fill_is_a_setting_that_acts_from_the_next_frame_on() -> None:

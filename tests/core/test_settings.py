@@ -30,7 +30,7 @@ def test_every_setting_has_a_label_and_a_help_text() -> None:
 
 def test_choices_are_the_enums_values() -> None:
     choices = {info.name: [value for value, _ in info.choices] for info in describe_settings() if info.kind == "enum"}
-    assert choices == {"timing": ["aligned", "low_latency"], "view": ["result", "mask"]}
+    assert choices == {"timing": ["aligned", "low_latency", "same_frame"], "view": ["result", "mask"]}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from obs_session import REPOSITORY, Collection, Ended, Json, ObsSession
 SCRIPT = REPOSITORY / "obs_eoam.py"
 PROBE = Path(__file__).parent / "probe_script.py"
 # The toy model's mask is exact, so nothing may touch it up where a test computes what must come out.
-PLAIN = {"contour_fill": False, "smoothing": 0.0}
+PLAIN = {"contour_fill": False, "smoothing": 0.0, "refinement": 0.0}
 
 
 class Probe:

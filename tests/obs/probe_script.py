@@ -101,6 +101,12 @@ def _type_panel():
         obs.obs_properties_destroy(properties)
 
 
+def _draw_matte(folder, cases):
+    import matte_drawing
+
+    matte_drawing.draw_all(folder, cases)
+
+
 def _items(properties):
     # obspython cannot walk the list: obs_property_next takes a pointer to a pointer.
     libobs = ctypes.CDLL(None)
@@ -128,4 +134,5 @@ _COMMANDS = {
     "script_panel": _script_panel,
     "filter_panel": _filter_panel,
     "type_panel": _type_panel,
+    "draw_matte": _draw_matte,
 }

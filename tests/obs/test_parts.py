@@ -360,7 +360,10 @@ class ByHand:
         if self.in_flight is not None:
             mask = np.zeros((self.height, self.width), np.uint8)
             timings = SimpleNamespace(total_ms=1.0)
-            self.matte = SimpleNamespace(mask=mask, sequence=self.in_flight, timings=timings)
+            levels = mask.astype(np.uint16)
+            self.matte = SimpleNamespace(
+                mask=mask, levels=levels, coefficients=None, sequence=self.in_flight, timings=timings
+            )
             self.in_flight = None
             self.frames += 1
 
@@ -466,7 +469,7 @@ def test_low_latency_shows_the_newest_picture(stage: Stage) -> None:
 
 def test_an_equal_mask_is_not_uploaded_again(stage: Stage) -> None:
     uploads = []
-    stage.filter._mask.upload = lambda *arguments: uploads.append(arguments)  # type: ignore[method-assign]
+    stage.filter._mask.upload = lambda *arguments, **_: uploads.append(arguments)  # type: ignore[method-assign]
     stage.tick(3, finish=True)
     before = len(uploads)
     assert before == 2

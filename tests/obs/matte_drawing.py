@@ -1,0 +1,75 @@
+"""Has the product's shader draw a given mask on a given picture inside OBS, and reads back what came out.
+
+probe_script.py imports this inside OBS.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eoam_core.refine import fine_levels
+from eoam_obs import libobs
+from eoam_obs.gpu import Canvas
+from eoam_obs.libobs import LibObs
+from eoam_obs.matte_effect import MaskTexture, MatteEffect
+
+
+def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
+    """Draw picture.npy through mask.npy and coefficients.npy of `folder` once per case, into `<number>.npy`.
+
+    picture is (H, W, 4) uint8 BGRA premultiplied, mask (h, w) uint8, coefficients as `Refiner` makes them, the results
+    (H, W, 4) uint8 BGRA. A case holds keyword arguments of `MatteEffect.draw`.
+    """
+    place = Path(folder)
+    picture, mask, coefficients = (np.load(place / f"{name}.npy") for name in ("picture", "mask", "coefficients"))
+    height, width = picture.shape[:2]
+    levels = fine_levels(mask)
+    obs = LibObs()
+    obs.obs_enter_graphics()
+    canvas, textures, effect = Canvas(obs, libobs.GS_RGBA), MaskTexture(obs), MatteEffect(obs)
+    texture = obs.gs_texture_create(width, height, libobs.GS_BGRA, 1, None, libobs.GS_DYNAMIC)
+    surface = obs.gs_stagesurface_create(width, height, libobs.GS_RGBA)
+    try:
+        assert texture
+        assert surface
+        obs.gs_texture_set_image(texture, picture.ctypes.data, width * 4, False)
+        textures.upload(
+            levels.ctypes.data, mask.shape[1], mask.shape[0],
+            coefficients.ctypes.data, coefficients.shape[1], coefficients.shape[0], fine=True,
+        )  # fmt: skip
+        for number, case in enumerate(cases):
+            canvas.begin(width, height)
+            try:
+                effect.draw(
+                    texture, textures.texture, case["low"], case["high"], show_mask=bool(case["show_mask"]),
+                    coefficients=textures.coefficients, refinement=case["refinement"], edge_shift=case["edge_shift"],
+                    width=width, height=height, mask_size=textures.size,
+                )  # fmt: skip
+            finally:
+                canvas.end()
+            obs.gs_stage_texture(surface, canvas.texture)
+            np.save(place / f"{number}.npy", _read(obs, surface, width, height))
+    finally:
+        if surface:
+            obs.gs_stagesurface_destroy(surface)
+        if texture:
+            obs.gs_texture_destroy(texture)
+        for part in (canvas, textures, effect):
+            part.destroy()
+        obs.obs_leave_graphics()
+
+
+def _read(obs: LibObs, surface: int, width: int, height: int) -> NDArray[np.uint8]:
+    address, linesize = ctypes.c_void_p(), ctypes.c_uint32()
+    assert obs.gs_stagesurface_map(surface, ctypes.byref(address), ctypes.byref(linesize))
+    try:
+        assert address.value
+        memory = (ctypes.c_uint8 * (height * linesize.value)).from_address(address.value)
+        rows = np.frombuffer(memory, np.uint8).reshape(height, linesize.value)
+        return rows[:, : width * 4].reshape(height, width, 4)[..., [2, 1, 0, 3]].copy()
+    finally:
+        obs.gs_stagesurface_unmap(surface)
