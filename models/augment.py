@@ -48,7 +48,7 @@ class MixConfig:
         """Return the five shares, normalised, in the order portrait, street, mixed, composite, empty."""
         names = ("portrait", "street", "mixed", "composite", "empty")
         values = np.array([getattr(self, ("wide_" if wide else "") + name) for name in names])
-        return values / values.sum()
+        return np.asarray(values / values.sum())
 
 
 class SampleMaker:
@@ -113,15 +113,15 @@ class SampleMaker:
             frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
         if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
             sigma = rng.uniform(0.5, 3.0)
-            frame = cv2.GaussianBlur(frame, (0, 0), sigma)
+            frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), np.uint8)
         return tone(rng, frame, 0.25)
 
     def plain_wall(self, rng: Generator, size: tuple[int, int]) -> Image:
         """Return a wall of one colour, unevenly lit, with a few coloured things on it."""
         height, width = size
         corners = rng.uniform(0, 255, 3) + rng.normal(0, 25, (2, 2, 3))
-        frame = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
-        frame = np.clip(frame, 0, 255).astype(np.uint8)
+        colours = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+        frame: Image = np.clip(colours, 0, 255).astype(np.uint8)
         for _ in range(int(rng.integers(0, 6))):
             frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
         return frame
@@ -160,21 +160,21 @@ class SampleMaker:
         cover = warp(person.alpha, matrix, (height, width), border=cv2.BORDER_CONSTANT)
         if not whole_body:
             # Hard masks carry a rim of the old background: cut it off and soften, or the rim is what would be learnt.
-            cover = cv2.erode(cover, np.ones((3, 3), np.uint8))
-            cover = cv2.GaussianBlur(cover, (3, 3), 0)
+            cover = np.asarray(cv2.erode(cover, np.ones((3, 3), np.uint8)), np.uint8)
+            cover = np.asarray(cv2.GaussianBlur(cover, (3, 3), 0), np.uint8)
         weight = (cover.astype(np.float32) / 255)[..., None]
         mixed = cv2.convertScaleAbs(frame + (bgr.astype(np.float32) - frame) * weight)
-        return mixed, np.maximum(alpha, cover)
+        return np.asarray(mixed, np.uint8), np.maximum(alpha, cover)
 
     def degrade(self, rng: Generator, frame: Image) -> Image:
         """Do to the picture what cameras, rooms and drivers do: tone, blur, noise, compression, light from behind."""
         height, width = frame.shape[:2]
         frame = tone(rng, frame, 0.30)
         if rng.random() < 0.15:
-            frame = cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.4, 1.4))
+            frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), rng.uniform(0.4, 1.4)), np.uint8)
         elif rng.random() < 0.15:
             small = cv2.resize(frame, None, fx=(f := rng.uniform(0.4, 0.8)), fy=f, interpolation=cv2.INTER_AREA)
-            frame = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+            frame = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
         if rng.random() < 0.12:  # a lamp or a window: a bright or dark gradient over the picture
             direction = rng.uniform(-1, 1, 2)
             ramp = np.linspace(-1, 1, width)[None] * direction[0] + np.linspace(-1, 1, height)[:, None] * direction[1]
@@ -228,7 +228,8 @@ def warp(picture: Image, matrix: np.ndarray, size: tuple[int, int], *, border: i
     shrink = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     while shrink < 0.6:
         h, w = picture.shape[:2]
-        picture = cv2.resize(picture, (max(w // 2, 1), max(h // 2, 1)), interpolation=cv2.INTER_AREA)
+        halved = cv2.resize(picture, (max(w // 2, 1), max(h // 2, 1)), interpolation=cv2.INTER_AREA)
+        picture = np.asarray(halved, np.uint8)
         factor = np.array([w / picture.shape[1], h / picture.shape[0]], np.float32)
         matrix = matrix.copy()
         matrix[:, :2] *= factor

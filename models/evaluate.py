@@ -4,8 +4,8 @@
 
 Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a
 green screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in
-them) and `speed` (one thread, all networks interleaved). With `--pipeline` the default clean-up and smoothing of
-eoam_core follow the network on the `rooms` set, as in the filter.
+them) and `speed` (one thread, all networks interleaved, SINet also at 224x224). With `--pipeline` the default clean-up
+and smoothing of eoam_core follow the network on the `rooms` set, as in the filter.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
-from tqdm import tqdm
+import onnx
+import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+from onnx import numpy_helper
+from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from .data import DataError, Image, list_pictures, read_cutouts, read_pairs, read_rooms
 from .graph import measure_graph
@@ -35,6 +37,8 @@ CANVAS = (360, 640)  # height, width of the `rooms` set
 ROOM_COUNT = 12
 STILL_LEVELS = 4  # a pixel stands still if no channel moves by more grey levels than this
 SPEED_ROUNDS = 80
+LANDSCAPE = "MediaPipe landscape"  # the network that everyone uses: what the others' times are compared with
+SINET = "SINet_Softmax_simple.onnx"
 
 
 @dataclass(frozen=True)
@@ -48,12 +52,14 @@ class Network:
     sizes: dict[str, tuple[int, int]]  # input (h, w) by shape of the picture: "square" and "wide"
 
 
-def session(path: Path) -> onnxruntime.InferenceSession:
-    """Open a network for one thread."""
+def session(model: bytes, size: tuple[int, int] | None = None) -> onnxruntime.InferenceSession:
+    """Open a network for one thread; `size` fixes a free height and width, as the filter does."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    for name, length in zip(("height", "width"), size or (), strict=False):
+        options.add_free_dimension_override_by_name(name, length)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def shrink(bgr: Image, size: tuple[int, int]) -> Image:
@@ -64,7 +70,8 @@ def shrink(bgr: Image, size: tuple[int, int]) -> Image:
 def enlarge(mask: np.ndarray, like: Image) -> Image:
     """Bring a mask in [0, 1] to a picture's size and to bytes."""
     h, w = like.shape[:2]
-    return np.clip(cv2.resize(mask, (w, h), interpolation=cv2.INTER_LINEAR) * 255 + 0.5, 0, 255).astype(np.uint8)
+    matte = np.asarray(cv2.resize(mask, (w, h), interpolation=cv2.INTER_LINEAR))
+    return np.asarray(np.clip(matte * 255 + 0.5, 0, 255), np.uint8)
 
 
 def network(
@@ -72,10 +79,15 @@ def network(
     path: Path,
     prepare: Callable[[Image], np.ndarray],
     read: Callable[[np.ndarray], np.ndarray],
+    model: bytes | None = None,
     **sizes: tuple[int, int],
 ) -> Network:
-    """Wrap an ONNX file; `prepare` makes its input of a small BGR picture, `read` `(h, w)` in [0, 1] of its output."""
-    runner = session(path)
+    """Wrap an ONNX file; `prepare` makes its input of a small BGR picture, `read` `(h, w)` in [0, 1] of its output.
+
+    `model` is run instead of the file's content, if given.
+    """
+    content = path.read_bytes() if model is None else model
+    runner = session(content)
     key = runner.get_inputs()[0].name
 
     def run(bgr: Image, size: tuple[int, int]) -> Image:
@@ -83,7 +95,8 @@ def network(
 
     def infer(size: tuple[int, int]) -> Callable[[], object]:
         feed = {key: prepare(np.full((*size, 3), 127, np.uint8))}
-        return lambda: runner.run(None, feed)
+        alone = session(content, size)
+        return lambda: alone.run(None, feed)
 
     return Network(name, path, run, infer, sizes)
 
@@ -106,17 +119,18 @@ def sinet_input(picture: Image) -> np.ndarray:
 
 def softmax_second(logits: np.ndarray) -> np.ndarray:
     """Return the second of two classes' probability from `(1, h, w, 2)` logits."""
-    return 1 / (1 + np.exp(logits[0, ..., 0] - logits[0, ..., 1]))
+    return np.asarray(1 / (1 + np.exp(logits[0, ..., 0] - logits[0, ..., 1])))
 
 
-def peer_networks(folder: Path) -> list[Network]:
-    """Open the peers of `folder` (its README says what each takes)."""
+def peer_networks(folder: Path, only: tuple[str, ...] | None = None) -> list[Network]:
+    """Open the peers of `folder` (its README says what each takes), or `only` those files of them. Raises DataError."""
     square, wide = (256, 256), (144, 256)
     files = {
-        "MediaPipe landscape": ("mediapipe.onnx", rgb01, softmax_second, wide),
+        LANDSCAPE: ("mediapipe.onnx", rgb01, softmax_second, wide),
         "MediaPipe square": ("selfie_segmentation.onnx", rgb01, lambda y: y[0, ..., 0], square),
-        "SINet 320": ("SINet_Softmax_simple.onnx", sinet_input, lambda y: y[0, 1], (320, 320)),
+        "SINet 320": (SINET, sinet_input, lambda y: y[0, 1], (320, 320)),
     }
+    files = {name: entry for name, entry in files.items() if only is None or entry[0] in only}
     missing = [str(folder / f[0]) for f in files.values() if not (folder / f[0]).is_file()]
     if missing:
         raise DataError(f"{', '.join(missing)} missing: --peers names a folder that holds the peers' ONNX files.")
@@ -124,6 +138,42 @@ def peer_networks(folder: Path) -> list[Network]:
         network(name, folder / file, prepare, read, square=size, wide=size)
         for name, (file, prepare, read, size) in files.items()
     ]
+
+
+def sinet_at(path: Path, side: int) -> bytes:
+    """Return the SINet file for an input of `side` x `side`, a multiple of 32, with every size in it changed.
+
+    For timing at the paper's 224: the file's own 320 is written into its reshapes and its global poolings. The weights
+    were made for 320, so the masks at another size say nothing about SINet.
+    """
+    model = onnx.load(str(path))
+    given = model.graph.input[0].type.tensor_type.shape.dim[2].dim_value
+    if side < 32 or side % 32 or given % 32:
+        raise DataError(f"{path} is for {given}, asked for {side}: both must be multiples of 32.")
+    # 1/4 and 1/8 of the side are the sizes that occur; no channel count of SINet is one of them (40 and 80 for 320).
+    resized = {given // step: side // step for step in (1, 2, 4, 8)}
+    shapes = {n.input[1] for n in model.graph.node if n.op_type in ("Reshape", "Expand")}
+    for tensor in model.graph.initializer:
+        if tensor.name in shapes:
+            values = [resized.get(int(v), int(v)) for v in numpy_helper.to_array(tensor)]
+            tensor.CopyFrom(numpy_helper.from_array(np.array(values, np.int64), tensor.name))
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "AveragePool" and attribute.name in ("kernel_shape", "strides"):
+                attribute.ints[:] = [resized.get(v, v) for v in attribute.ints]
+    for value in (*model.graph.input[:1], *model.graph.output):
+        for dimension in value.type.tensor_type.shape.dim:
+            dimension.dim_value = resized.get(dimension.dim_value, dimension.dim_value)
+    del model.graph.value_info[:]  # written for the old size
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def sinet_224(folder: Path) -> Network:
+    """Open SINet at the size that it, the EOAM paper and this project are compared at; to be timed, not judged."""
+    path, size = folder / SINET, (224, 224)
+    model = sinet_at(path, size[0])
+    return network("SINet 224", path, sinet_input, lambda y: y[0, 1], model=model, square=size, wide=size)
 
 
 def composites(data: Path) -> Iterator[tuple[int, Image, Image]]:
@@ -283,22 +333,32 @@ def _save(worst: Worst, sheets: Path | None, network: Network, name: str) -> Non
 
 
 def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
-    """Milliseconds of the network alone, one thread, interleaved: median, 95th percentile, ratio to the first."""
-    calls = {(n.name, shape): n.infer(size) for n in networks for shape, size in n.sizes.items()}
-    times: dict[tuple[str, str], list[float]] = {key: [] for key in calls}
+    """Milliseconds of the network alone, one thread, interleaved: median, 95th percentile, ratio to the first.
+
+    "x landscape" is how many times the time of MediaPipe landscape a network takes, if that is among them.
+    """
+    # One session for each size, and another order in every round: a network that runs twice in a row finds its buffers
+    # in the cache, and is a third faster than it will ever be between two frames of a video.
+    calls = {(n.name, size): n.infer(size) for n in networks for size in dict.fromkeys(n.sizes.values())}
+    times: dict[tuple[str, tuple[int, int]], list[float]] = {key: [] for key in calls}
+    keys, rng = list(calls), np.random.default_rng(0)
     for round_number in range(SPEED_ROUNDS + 5):
-        for key, call in calls.items():
+        for index in rng.permutation(len(keys)):
+            key = keys[index]
             began = time.perf_counter()
-            call()
+            calls[key]()
             if round_number >= 5:
                 times[key].append((time.perf_counter() - began) * 1000)
-    rows = {}
+    landscape = next((statistics.median(times[n.name, n.sizes["wide"]]) for n in networks if n.name == LANDSCAPE), None)
+    rows, first = {}, networks[0].sizes
     for n in networks:
         row: dict[str, float] = {}
         for shape, (h, w) in n.sizes.items():
-            row[f"{shape} ms"] = statistics.median(times[n.name, shape])
-            row[f"{shape} p95"] = float(np.percentile(times[n.name, shape], 95))
-            row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, shape])
+            row[f"{shape} ms"] = statistics.median(times[n.name, (h, w)])
+            row[f"{shape} p95"] = float(np.percentile(times[n.name, (h, w)], 95))
+            row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, first[shape]])
+            if landscape is not None:
+                row[f"{shape} x landscape"] = row[f"{shape} ms"] / landscape
             row[f"{shape} input"] = float(f"{w}.{h}")
         rows[n.name] = row
     return rows
@@ -361,7 +421,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
         results["empty"] = judge_empty(networks, args.data, args.sheets)
         show("held-out rooms without people, share called person, per cent", results["empty"])
     if "speed" in args.sets:
-        results["speed"] = judge_speed(networks)
+        results["speed"] = judge_speed([*networks, sinet_224(args.peers)] if args.peers else networks)
         show("one thread, network alone; EOAM square 224x224, wide 256x144; peers at their own size", results["speed"])
     if args.table:
         args.table.write_text(posters_table(networks, results))

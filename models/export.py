@@ -20,13 +20,15 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .data import DataError
 from .graph import measure_graph
 from .net import ConvBN, Eoam, Round, SeparableBlock
 from .train import load_weights, read_header
@@ -34,6 +36,7 @@ from .train import load_weights, read_header
 OPSET = 17
 VERSION = "1.1"
 ZERO = 128  # the grey level that becomes the network's zero
+LOGIT_ERROR = 1e-3  # relative; folding rounds, and rounding alone makes about 1e-6
 LICENCE_NOTE = (
     "Weights trained by the EOAM for OBS project, MIT like the code. The training pictures are research data sets, "
     "some without a stated licence; see MODEL_CARD.md before any use that depends on it."
@@ -44,6 +47,23 @@ class ExportError(Exception):
     """The exported graph is not the trained network; the message says by how much."""
 
 
+def mean(bn: nn.BatchNorm2d) -> Tensor:
+    """Return a BatchNorm's running mean; a network of this project always tracks one."""
+    assert bn.running_mean is not None
+    return bn.running_mean
+
+
+def variance(bn: nn.BatchNorm2d) -> Tensor:
+    """Return a BatchNorm's running variance."""
+    assert bn.running_var is not None
+    return bn.running_var
+
+
+def deviation(bn: nn.BatchNorm2d) -> Tensor:
+    """Return what a BatchNorm divides by."""
+    return torch.sqrt(variance(bn) + bn.eps)
+
+
 class FoldedRound(nn.Module):
     """A `Round` with its statistics folded: per channel a factor on the block's folded weights, and a bias."""
 
@@ -51,16 +71,21 @@ class FoldedRound(nn.Module):
         super().__init__()
         self.dilation = step.dilation
         first = block.depthwise.bn
-        deviation = torch.sqrt(step.depthwise.running_var + step.depthwise.eps)  # type: ignore[operator]
-        depthwise = first.weight / deviation
-        self.depthwise_bias = nn.Parameter(first.bias - step.depthwise.running_mean * depthwise)  # type: ignore[operator]
-        deviation = torch.sqrt(step.pointwise.running_var + step.pointwise.eps)  # type: ignore[operator]
-        pointwise = step.scale / deviation
-        self.pointwise_bias = nn.Parameter(-step.pointwise.running_mean * pointwise)  # type: ignore[operator]
+        depthwise = first.weight / deviation(step.depthwise)
+        self.depthwise_bias = nn.Parameter(first.bias - mean(step.depthwise) * depthwise)
+        pointwise = step.scale / deviation(step.pointwise)
+        self.pointwise_bias = nn.Parameter(-mean(step.pointwise) * pointwise)
         # The block's weights get the first round's factors folded in; what is kept is the quotient, so that the file
         # holds the weights once, as they were trained, and onnxruntime multiplies them out when it loads the file.
         self.depthwise_factor = nn.Parameter((depthwise / scales[0])[:, None, None, None])
         self.pointwise_factor = nn.Parameter((pointwise / scales[1])[:, None, None, None])
+
+    def run(self, x: Tensor, depthwise: nn.Conv2d, pointwise: nn.Conv2d) -> Tensor:
+        """Return what this round of the block adds, `(n, c, h, w)`."""
+        pad = depthwise.kernel_size[0] // 2 * self.dilation
+        weight = depthwise.weight * self.depthwise_factor
+        y = F.conv2d(x, weight, self.depthwise_bias, 1, pad, self.dilation, depthwise.groups)
+        return F.conv2d(torch.relu(y), pointwise.weight * self.pointwise_factor, self.pointwise_bias)
 
 
 class FoldedBlock(nn.Module):
@@ -68,32 +93,27 @@ class FoldedBlock(nn.Module):
 
     def __init__(self, block: SeparableBlock):
         super().__init__()
-        scales = tuple(
-            layer.bn.weight / torch.sqrt(layer.bn.running_var + layer.bn.eps)  # type: ignore[operator]
-            for layer in (block.depthwise, block.pointwise)
-        )
-        if any(bool((scale.abs() < 1e-12).any()) for scale in scales):
+        first, second = (layer.bn.weight / deviation(layer.bn) for layer in (block.depthwise, block.pointwise))
+        if any(bool((scale.abs() < 1e-12).any()) for scale in (first, second)):
             raise ExportError("A channel of a block that runs several times is switched off: its weights are lost.")
-        self.rounds = nn.ModuleList(FoldedRound(block, step, scales) for step in block.rounds)  # type: ignore[arg-type]
+        steps = [step for step in block.rounds if isinstance(step, Round)]
+        self.rounds = nn.ModuleList(FoldedRound(block, step, (first, second)) for step in steps)
         self.depthwise = fuse_conv_bn_eval(block.depthwise.conv, block.depthwise.bn)
         self.pointwise = fuse_conv_bn_eval(block.pointwise.conv, block.pointwise.bn)
 
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(x + self.pointwise(torch.relu(self.depthwise(x))))
         for step in self.rounds:
-            pad = self.depthwise.kernel_size[0] // 2 * step.dilation
-            weight = self.depthwise.weight * step.depthwise_factor
-            y = F.conv2d(x, weight, step.depthwise_bias, 1, pad, step.dilation, self.depthwise.groups)
-            y = F.conv2d(torch.relu(y), self.pointwise.weight * step.pointwise_factor, step.pointwise_bias)
-            x = torch.relu(x + y)
+            assert isinstance(step, FoldedRound)
+            x = torch.relu(x + step.run(x, self.depthwise, self.pointwise))
         return x
 
 
 class Deployed(nn.Module):
     """The network as it is run: BatchNorm folded, channel order and scaling inside; `quantise` adds the bytes.
 
-    Input `(1, 4, h, w)` float BGRA, bytes less `ZERO`; output `(1, 16, h/4, w/4)`: the mask in [0, 1], one channel per
-    pixel of a 4x4 cell.
+    Input `(1, 3, h, w)` float BGR, bytes less `ZERO`; output `(1, h/4, w/4, 16)`: the mask in [0, 1], the 16
+    pixels of a 4x4 cell row by row.
     """
 
     def __init__(self, net: Eoam):
@@ -109,41 +129,65 @@ class Deployed(nn.Module):
                 module.bn = nn.Identity()  # type: ignore[assignment]
         net.classify = fuse_conv_bn_eval(net.classify, net.bn_e)
         net.bn_e = nn.Identity()  # type: ignore[assignment]
+        # The head's convolution sees repeated borders, not zeros, so the affine before it folds in exactly.
+        factor = net.bn_f.weight / deviation(net.bn_f)
+        shift = net.bn_f.bias - mean(net.bn_f) * factor
+        assert net.head.bias is not None
+        net.head.bias.data = net.head.bias + (net.head.weight * shift[:, None, None]).sum()
+        net.head.weight.data = net.head.weight * factor[:, None, None]
+        net.bn_f = nn.Identity()  # type: ignore[assignment]
         # frame * 4 - 2 on [0, 1] is (byte - 127.5) * 4 / 255: the factor goes into the weights, half a grey level into
-        # the bias; the rest of the shift must stay, as the zero that the convolution pads with is mid grey. BGRA order
-        # goes into the weights too; alpha's are zero, which is cheaper than a slice.
+        # the bias; the rest of the shift must stay, as the zero that the convolution pads with is mid grey. The order
+        # of the channels goes into the weights too.
         weight = net.stem.conv.weight.data * (4 / 255)  # (stem, 3, 3, 3) RGB
-        stem = nn.Conv2d(4, weight.shape[0], 3, 2, 1)
-        stem.weight.data = torch.cat([weight.flip(1), torch.zeros_like(weight[:, :1])], 1)
-        stem.bias.data = net.stem.conv.bias.data + (ZERO - 127.5) * weight.sum((1, 2, 3))  # type: ignore[union-attr]
+        stem = nn.Conv2d(3, weight.shape[0], 3, 2, 1)
+        stem.weight.data = weight.flip(1)
+        assert stem.bias is not None
+        assert net.stem.conv.bias is not None
+        stem.bias.data = net.stem.conv.bias.data + (ZERO - 127.5) * weight.sum((1, 2, 3))
         net.stem.conv = stem
         self.net = net
 
     def forward(self, frame: Tensor) -> Tensor:
-        return torch.sigmoid(self.net.decode(self.net.stem(frame))[2])
+        # Channels last costs nothing here, it is how onnxruntime computes; the bytes then move four at a time.
+        return torch.sigmoid(self.logits(frame)).permute(0, 2, 3, 1)
+
+    def logits(self, frame: Tensor) -> Tensor:
+        """Return the mask's logits, `(1, 16, h/4, w/4)`."""
+        return self.net.decode(self.net.stem(frame))[2]
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Put the bytes round a graph of `Deployed`: `frame` in, `mask` out, each by one operator without a copy to spare."""
+    """Put the bytes round a graph of `Deployed`: `frame` in, `mask` out.
+
+    Only operators that the oldest onnxruntime the project allows has for bytes: its DepthToSpace is for floats alone.
+    """
     graph = model.graph
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "one": np.array(1, np.float32),
         "zero": np.array(ZERO, np.uint8),
+        "first": np.array([0], np.int64),
+        "alpha": np.array([3], np.int64),
+        "channels": np.array([1], np.int64),
         "level": np.array(1 / 255, np.float32),
         "nothing": np.array(0, np.uint8),
-        "channel": np.array([1], np.int64),
+        "cell": np.array([0, 0, 0, 4, 4], np.int64),  # in a Reshape 0 keeps the dimension
     }
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     source, result = graph.input[0].name, graph.output[0].name
     before = [
-        # Transposed as bytes: a quarter of the memory that floats would move.
+        # Transposed and sliced as bytes: a quarter of the memory that floats would move. Sliced after, when what is
+        # kept lies in one piece; a fourth channel of zero weights would cost the first convolution a third more.
         helper.make_node("Transpose", ["frame"], ["planes"], "planes", perm=[0, 3, 1, 2]),
-        helper.make_node("DequantizeLinear", ["planes", "one", "zero"], [source], "centre"),
+        helper.make_node("Slice", ["planes", "first", "alpha", "channels"], ["bgr"], "colours"),
+        helper.make_node("DequantizeLinear", ["bgr", "one", "zero"], [source], "centre"),
     ]
     after = [
-        helper.make_node("QuantizeLinear", [result, "level", "nothing"], ["cells"], "bytes"),
-        helper.make_node("DepthToSpace", ["cells"], ["plane"], "unfold", blocksize=4, mode="CRD"),
-        helper.make_node("Squeeze", ["plane", "channel"], ["mask"], "squeeze"),
+        helper.make_node("QuantizeLinear", [result, "level", "nothing"], ["bytes"], "bytes"),
+        helper.make_node("Reshape", ["bytes", "cell"], ["cells"], "cells"),  # (1, h/4, w/4, 4, 4)
+        helper.make_node("Transpose", ["cells"], ["rows"], "rows", perm=[0, 1, 3, 2, 4]),
+        helper.make_node("Shape", ["frame"], ["size"], "size", end=3),
+        helper.make_node("Reshape", ["rows", "size"], ["mask"], "mask"),
     ]
     nodes = [*before, *graph.node, *after]
     del graph.node[:], graph.input[:], graph.output[:]
@@ -155,9 +199,12 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def export(checkpoint: Path, target: Path, *, name: str = "eoam") -> None:
     """Export a checkpoint's averaged weights. Raises ExportError and leaves `target` as it was if the graph differs."""
+    if not target.parent.is_dir():
+        raise ExportError(f"{target.parent} is not a folder: make it first, or name another file to write.")
     header = read_header(checkpoint)
     net = load_weights(checkpoint)
     deployed = Deployed(net).eval()
+    check_folding(net, deployed)
     handle, partial_name = tempfile.mkstemp(suffix=".onnx", dir=target.parent)
     os.close(handle)
     partial = Path(partial_name)
@@ -166,7 +213,7 @@ def export(checkpoint: Path, target: Path, *, name: str = "eoam") -> None:
             warnings.simplefilter("ignore")  # the TorchScript exporter announces its own retirement
             torch.onnx.export(
                 deployed,
-                (torch.zeros(1, 4, 224, 224),),
+                (torch.zeros(1, 3, 224, 224),),
                 str(partial),
                 input_names=["planes_centred"],
                 output_names=["cells_01"],
@@ -185,6 +232,20 @@ def export(checkpoint: Path, target: Path, *, name: str = "eoam") -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_folding(net: Eoam, deployed: Deployed) -> None:
+    """Raise ExportError if the folded network's logits are not the trained one's.
+
+    On noise a trained network's mask is nearly all background, where bytes hide a wrong statistic and logits do not.
+    """
+    frame = torch.randint(0, 256, (1, 3, 96, 160), generator=torch.Generator().manual_seed(0)).float()  # BGR
+    with torch.no_grad():
+        expected = net(frame.flip(1) / 255)
+        found = F.pixel_shuffle(deployed.logits(frame - ZERO), 4)
+    worst, most = float((found - expected).abs().max()), LOGIT_ERROR * float(expected.abs().max() + 1)
+    if not worst <= most:  # also if it is not a number
+        raise ExportError(f"Folding changes the logits by {worst:.2g} (at most {most:.2g} is allowed): not exported.")
 
 
 def samples_seen(header: dict[str, Any]) -> int:
@@ -235,7 +296,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         export(args.checkpoint, args.target, name=args.name)
-    except (ExportError, OSError) as error:
+    except (DataError, ExportError, OSError) as error:
         print(f"models.export: {error}", file=sys.stderr)
         return 2
     size = measure_graph(args.target)

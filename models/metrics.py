@@ -33,7 +33,7 @@ def _rim(mask: Mask, width: int) -> Mask:
     # The picture's border is not an outline of the person: pad with the mask's own values, not with background.
     binary = mask.astype(np.uint8)
     eroded = cv2.erode(binary, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_REPLICATE)
-    return mask & (eroded == 0)
+    return np.asarray(mask & (np.asarray(eroded) == 0))
 
 
 def mean_absolute_difference(predicted: Matte, truth: Matte) -> float:

@@ -101,7 +101,8 @@ class SeparableBlock(nn.Module):
         pad = conv.kernel_size[0] // 2 * step.dilation
         y = F.conv2d(x, conv.weight, None, 1, pad, step.dilation, conv.groups)
         y = F.relu(step.depthwise(y) * bn.weight[:, None, None] + bn.bias[:, None, None])
-        return step.pointwise(F.conv2d(y, self.pointwise.conv.weight)) * step.scale[:, None, None]
+        added: Tensor = step.pointwise(F.conv2d(y, self.pointwise.conv.weight)) * step.scale[:, None, None]
+        return added
 
 
 class EdgeBranch(nn.Module):
@@ -117,7 +118,8 @@ class EdgeBranch(nn.Module):
         self.project = ConvBN(channels, channels, 1, relu=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.project(x * torch.sigmoid(self.gate(x)))
+        y: Tensor = self.project(x * torch.sigmoid(self.gate(x)))
+        return y
 
 
 class Eoam(nn.Module):
@@ -188,12 +190,13 @@ class Eoam(nn.Module):
         return f_e8, f_e, self.enlarge(self.bn_f(f))
 
     def enlarge(self, f: Tensor) -> Tensor:
-        """Return `head(up2(up2(f)))` with its borders repeated, as 16 channels at f's size: one per pixel of a 4x4 cell.
+        """Return `head(up2(up2(f)))`, borders repeated, as 16 channels at f's size: one per pixel of a 4x4 cell.
 
-        Enlarging twice and convolving is linear and the same in every cell, so it is one 3x3 convolution at 1/4; at full
-        size and with 3 channels it took more than half of the network's time.
+        Enlarging twice and convolving is linear and the same in every cell, so it is one 3x3 convolution at 1/4; at
+        full size and with 3 channels it took more than half of the network's time.
         """
-        weight = torch.einsum("ict,pst->pcs", self.head.weight.flatten(2), self.enlargement).unflatten(2, (3, 3))
+        weight = torch.einsum("ict,pst->pcs", self.head.weight.flatten(2), self.enlargement)
+        weight = weight.unflatten(2, (3, 3))  # type: ignore[no-untyped-call]
         bias = self.head.bias
         assert bias is not None
         return F.conv2d(F.pad(f, (1, 1, 1, 1), mode="replicate"), weight, bias.expand(16))

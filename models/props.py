@@ -109,7 +109,7 @@ def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
             layer, _fixed(centre, upper + corner), _fixed(corner, corner), 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT
         )
     colour = _dark(rng) if rng.random() < 0.7 else tuple(rng.uniform(40, 220, 3))
-    return _paint(frame, np.minimum(layer, 255 - alpha), colour)  # type: ignore[arg-type]
+    return _paint(frame, np.minimum(layer, 255 - alpha), colour)
 
 
 def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
@@ -146,4 +146,4 @@ def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
     shade = 1 + rng.uniform(0, 0.4) * np.sin(grid_x * (6.28 / fold) + grid_y * (rng.uniform(-3, 3) / fold))
     weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255
     filled = np.clip(fill * shade[..., None], 0, 255)
-    return (room + (filled - room) * weight + 0.5).astype(np.uint8)
+    return np.asarray(room + (filled - room) * weight + 0.5).astype(np.uint8)

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from .data import Image, Person, is_uncut, read_cutouts, read_pairs, read_rooms, validation_ids
 from .props import add_chair, add_headphones, add_microphone
@@ -86,7 +87,7 @@ def place(rng: Generator, room: Image, person: Person, name: str, *, right: bool
 
 def degrade(rng: Generator, frame: Image, alpha: Image, name: str) -> Image:
     """Do to a frame what the scenario says; others are returned as they are."""
-    values = frame.astype(np.float32)
+    values: NDArray[np.floating] = frame.astype(np.float32)
     if name == "dark":
         values = 255 * (values / 255) ** 1.6 * rng.uniform(0.15, 0.3) + rng.normal(0, 3, frame.shape)
     elif name == "noisy":
@@ -98,7 +99,9 @@ def degrade(rng: Generator, frame: Image, alpha: Image, name: str) -> Image:
     elif name == "compressed":
         small = cv2.resize(frame, (320, 180), interpolation=cv2.INTER_AREA)
         _, coded = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 18])
-        values = cv2.resize(cv2.imdecode(coded, cv2.IMREAD_COLOR), CANVAS[::-1]).astype(np.float32)
+        decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
+        assert decoded is not None  # it was encoded a line above
+        values = cv2.resize(decoded, CANVAS[::-1]).astype(np.float32)
     elif name == "blurred":
         values = cv2.GaussianBlur(frame, (0, 0), rng.uniform(2.5, 4.5)).astype(np.float32)
-    return np.clip(values, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values, 0, 255), np.uint8)

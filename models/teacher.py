@@ -1,8 +1,8 @@
 """Soft masks of the training photographs from MediaPipe's selfie models, to learn from beside the hand-drawn ones.
 
 A hand-drawn mask is 0 or 1 and a pixel or two off; a good network's says where it is unsure. The two MediaPipe models
-(Apache-2.0) see every photograph once before the training starts, plain and mirrored; the target of a photograph is then
-a mean of both, at no cost per sample. What is composited keeps its own mask, which is exact there.
+(Apache-2.0) see every photograph once before the training starts, plain and mirrored; the target of a photograph is
+then a mean of both, at no cost per sample. What is composited keeps its own mask, which is exact there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from .data import DataError, Image, Person, TrainingSet
 from .metrics import foreground_iou
@@ -38,7 +38,7 @@ def open_teacher(folder: Path) -> Teacher:
     missing = [str(folder / name) for name in FILES if not (folder / name).is_file()]
     if missing:
         raise DataError(f"{' and '.join(missing)} missing: the teacher's files (--peers DIR, or --teacher 0 for none).")
-    networks: list[Network] = [n for n in peer_networks(folder) if n.path.name in FILES]
+    networks: list[Network] = peer_networks(folder, FILES)
     digest = hashlib.sha256()
     for name in FILES:
         digest.update((folder / name).read_bytes())

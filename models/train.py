@@ -25,11 +25,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
-from tqdm import tqdm
+from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from .augment import MixConfig, SampleMaker
 from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms, read_training_set, validation_ids
@@ -44,8 +44,15 @@ RUNS = Path(__file__).parent / "runs"
 VARIANTS = {
     "eoam": NetConfig(eighth_rounds=2, sixteenth_rounds=3),
     "plus": NetConfig(
-        stem=16, quarter=48, eighth=64, sixteenth=96, quarter_blocks=3, eighth_blocks=2, sixteenth_blocks=3,
-        eighth_rounds=2, sixteenth_rounds=2
+        stem=16,
+        quarter=48,
+        eighth=64,
+        sixteenth=96,
+        quarter_blocks=3,
+        eighth_blocks=2,
+        sixteenth_blocks=3,
+        eighth_rounds=2,
+        sixteenth_rounds=2,
     ),
 }
 # (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
@@ -139,9 +146,12 @@ def save_checkpoint(
 
 
 def read_header(path: Path) -> dict[str, object]:
-    """Return a checkpoint's JSON header."""
-    with safe_open(path, "pt") as file:
-        header: dict[str, object] = json.loads((file.metadata() or {}).get("eoam", "{}"))
+    """Return a checkpoint's JSON header. Raises DataError if the file is missing or no checkpoint."""
+    try:
+        with safe_open(path, "pt") as file:
+            header: dict[str, object] = json.loads((file.metadata() or {}).get("eoam", "{}"))
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read as a checkpoint ({error}): name a .safetensors file.") from error
     if "net" not in header:
         raise DataError(f"{path} is not a checkpoint of this project (its header has no network configuration).")
     return header
@@ -267,7 +277,7 @@ def score(net: Eoam, person: Person, size: tuple[int, int], device: torch.device
 # --------------------------------------------------------------------------------------------------------- training
 def train(args: argparse.Namespace) -> Path:
     """Run or resume a training; return the last checkpoint's path. Raises DataError."""
-    last = RUNS / args.run / "last.safetensors"
+    last: Path = RUNS / args.run / "last.safetensors"
     config = TrainConfig(
         samples=args.samples,
         batch=args.batch,
@@ -303,10 +313,15 @@ def train(args: argparse.Namespace) -> Path:
     if config.teacher:
         teacher = open_teacher(args.peers)
         teacher_sha256 = teacher.sha256
+        if args.resume and header.get("teacher_sha256") != teacher_sha256:
+            raise DataError(
+                f"The teacher in {args.peers} is not the one that run {args.run} learned from (its files' hash "
+                "differs): give the same files with --peers, or start a new run."
+            )
         data = teach(data, teacher, config.teacher)
     validation = Validation(args.data)
-    net = Eoam(net_config).to(device, memory_format=torch.channels_last)
-    average = Eoam(net_config).to(device, memory_format=torch.channels_last)
+    net = Eoam(net_config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = Eoam(net_config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if args.init and not args.resume:
         start_from(net, args.init)
     average.load_state_dict(net.state_dict())
@@ -359,7 +374,7 @@ def train(args: argparse.Namespace) -> Path:
         if not torch.isfinite(loss):
             raise DataError(f"The loss is {loss.item()} at step {step}: lower --rate (now {config.rate}).")
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
         keep = min(config.average, (1 + step) / (10 + step))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -25,3 +27,37 @@ def shared() -> Path:
 def exported() -> Path:
     """The network that ships."""
     return ROOT / "models" / "eoam.onnx"
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of drawn discs on noise, laid out as docs/training.md says."""
+    root = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    for name in ("eg1800_train", "eg1800_test", "ccp_upper", "mixed_people"):
+        (root / name / "images").mkdir(parents=True)
+        (root / name / "masks").mkdir()
+        for i in range(6):
+            mask = np.zeros((64, 48), np.uint8)
+            cv2.circle(mask, (24, 40), 18 + i, 255, -1)
+            picture = rng.integers(0, 90, (64, 48, 3), np.uint8)
+            picture[mask > 0] += 150
+            cv2.imwrite(str(root / name / "images" / f"{i:03}.png"), picture)
+            cv2.imwrite(str(root / name / "masks" / f"{i:03}.png"), mask)
+    for folder in ("cutouts", "backgrounds"):
+        (root / folder).mkdir()
+    for i in range(12):
+        picture = rng.integers(0, 90, (60, 80, 4), np.uint8)
+        cv2.imwrite(str(root / "backgrounds" / f"{i:03}.png"), picture[..., :3])
+        cv2.imwrite(str(root / "cutouts" / f"{i:03}.png"), picture)
+    (root / "eg1800_val.txt").write_text("004\n005\n")
+    return root
+
+
+@pytest.fixture
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that runs are written to, empty."""
+    from models import train as train_module
+
+    monkeypatch.setattr(train_module, "RUNS", tmp_path)
+    return tmp_path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
+import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 
 GOLDEN = Path(__file__).parent / "golden_astronaut.png"
 MODEL = Path(__file__).parents[2] / "models" / "eoam.onnx"
@@ -23,7 +23,7 @@ def astronaut_mask() -> np.ndarray:
     """Run the shipped network on the upper part of scikit-image's astronaut, 256x144; returns (144, 256) uint8."""
     from skimage import data
 
-    picture = np.asarray(data.astronaut())[:288]  # (288, 512, 3) RGB
+    picture = np.asarray(data.astronaut())[:288]  # type: ignore[no-untyped-call]  # (288, 512, 3) RGB
     small = cv2.resize(picture, (256, 144), interpolation=cv2.INTER_AREA)
     frame = cv2.cvtColor(small, cv2.COLOR_RGB2BGRA)[None]
     session = onnxruntime.InferenceSession(str(MODEL), providers=["CPUExecutionProvider"])
