@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from eoam_core.errors import InstallationError
 
+OLDEST_MAJOR: Final = 28
 NEWEST_MAJOR: Final = 32  # the newest OBS Studio that the tests have run in
 
 OBS_SOURCE_TYPE_FILTER: Final = 1
@@ -182,6 +183,7 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_source_get_name": (c_char_p, (c_void_p,)),
     "obs_source_get_base_width": (c_uint32, (c_void_p,)),
     "obs_source_get_base_height": (c_uint32, (c_void_p,)),
+    "obs_source_filter_remove": (None, (c_void_p, c_void_p)),
     "obs_source_get_color_space": (c_int, (c_void_p, c_size_t, c_void_p)),
     "obs_source_default_render": (None, (c_void_p,)),
     "obs_source_video_render": (None, (c_void_p,)),
@@ -270,6 +272,7 @@ class LibObs:
     obs_source_get_name: Callable[[int], bytes | None]
     obs_source_get_base_width: Callable[[int], int]
     obs_source_get_base_height: Callable[[int], int]
+    obs_source_filter_remove: Callable[[int, int], None]
     obs_source_get_color_space: Callable[[int, int, Any], int]
     obs_source_default_render: _Do
     obs_source_video_render: _Do
@@ -341,7 +344,8 @@ class LibObs:
                     function = library[symbol]
                 except AttributeError:
                     raise InstallationError(
-                        f"libobs has no function {symbol}; OBS Studio 28 or newer is needed"
+                        f"OBS {_version_of(library)} has no function {symbol}, which this version of EOAM needs. "
+                        f"Use OBS Studio {OLDEST_MAJOR} to {NEWEST_MAJOR}, or update EOAM."
                     ) from None
                 function.restype = result
                 function.argtypes = arguments
@@ -357,6 +361,17 @@ class LibObs:
         """The version's first number, 0 if it has none."""
         digits = self.version.split(".")[0]
         return int(digits) if digits.isdigit() else 0
+
+
+def _version_of(library: ctypes.CDLL) -> str:
+    """Ask a libobs that may lack anything for its version."""
+    unknown = "(of unknown version)"
+    try:
+        function = library["obs_get_version_string"]
+    except AttributeError:
+        return unknown
+    function.restype = c_char_p
+    return (function() or unknown.encode()).decode(errors="replace")
 
 
 def _library_name() -> str | None:

@@ -12,12 +12,14 @@ the room.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import functools
 import itertools
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
@@ -32,6 +34,7 @@ _LOG: Final = logging.getLogger("eoam")
 # What `create` returns if all else fails. It must not be NULL: libobs takes a filter without data out of the chain
 # and shows the raw source.
 _DEAD_HANDLE: Final = 0xE0A3
+_LET_GO_TIMEOUT_S: Final = 2.0
 
 
 class VideoFilter(Protocol):
@@ -264,10 +267,29 @@ def _video_get_color_space(handle: int, _count: int, _preferred: int) -> int:
     return instance.video_filter.space
 
 
+def _let_go() -> None:
+    """Remove what filters are left when Python ends.
+
+    OBS destroys all filters before; but a source that somebody (another script, a websocket client) still holds is
+    destroyed after Python has gone, and calling a thunk then would crash OBS.
+    """
+    obs = _obs
+    if obs is None:
+        return
+    for instance in list(_instances.values()):
+        parent = obs.obs_filter_get_parent(instance.source)
+        if parent:
+            obs.obs_source_filter_remove(parent, instance.source)
+    ends = time.monotonic() + _LET_GO_TIMEOUT_S
+    while _instances and time.monotonic() < ends:
+        time.sleep(0.01)  # libobs destroys on a thread of its own, which needs the GIL for that
+
+
 def _register(obs: libobs.LibObs) -> None:
     if obs.obs_source_get_display_name(FILTER_ID) is not None:
         _LOG.error("register_refused id=%s reason=another_copy_of_this_script_is_loaded", FILTER_ID)
         return
+    atexit.register(_let_go)
     info, owner = libobs.source_info_buffer()
     info.id = FILTER_ID.encode()
     info.type = libobs.OBS_SOURCE_TYPE_FILTER

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from obs_helpers import Starter
-from obs_session import missing_programs, virtual_display
+from obs_helpers import Starter, crash_report
+from obs_session import ObsSession, missing_programs, virtual_display
 from toy_model import write_brightness_model
 
 
@@ -39,7 +40,25 @@ def brightness_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+class _RememberingStarter(Starter):
+    """Keeps the sessions, to see how they end."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.sessions: list[ObsSession] = []
+
+    def __call__(self, *arguments: Any, **options: Any) -> ObsSession:
+        session = super().__call__(*arguments, **options)
+        self.sessions.append(session)
+        return session
+
+
 @pytest.fixture(scope="module")
 def start_obs(display: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starter]:
+    """Start OBS; each one that was started must end with exit code 0 and no leak, whatever it was started for."""
     with ExitStack() as stack:
-        yield Starter(display, tmp_path_factory, stack)
+        starter = _RememberingStarter(display, tmp_path_factory, stack)
+        yield starter
+    for session in starter.sessions:
+        ended = session.end()  # says again how it ended
+        assert ended.is_clean, crash_report(ended, session)

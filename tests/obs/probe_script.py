@@ -101,6 +101,11 @@ def _type_panel():
         obs.obs_properties_destroy(properties)
 
 
+def _keep(source):
+    """Take a reference to a source and never give it back."""
+    return bool(obs.obs_get_source_by_name(source))
+
+
 def _draw_matte(folder, cases):
     import matte_drawing
 
@@ -135,4 +140,5 @@ _COMMANDS = {
     "filter_panel": _filter_panel,
     "type_panel": _type_panel,
     "draw_matte": _draw_matte,
+    "keep": _keep,
 }

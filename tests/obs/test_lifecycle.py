@@ -8,6 +8,7 @@ import pytest
 from obs_helpers import (
     PLAIN,
     PROBE,
+    SCRIPT,
     Probe,
     Starter,
     brightest_hidden,
@@ -17,7 +18,7 @@ from obs_helpers import (
     is_empty,
     save_picture,
 )
-from obs_session import CAMERA, FILTER, FILTER_ID, Json, ObsSession, filter_entry, image_entry
+from obs_session import CAMERA, FILTER, FILTER_ID, Collection, Json, ObsSession, filter_entry, image_entry
 
 from eoam_core.settings import Settings, describe_settings
 
@@ -149,3 +150,18 @@ def test_obs_ends_cleanly_while_frames_are_in_flight(
     obs.wait_for_picture(is_drawn, "the person")
     ended = obs.end()
     assert ended.is_clean, crash_report(ended, obs)
+
+
+def test_obs_does_not_crash_if_somebody_keeps_a_source_to_the_end(
+    display: str, brightness_model: Path, sources: list[Json], tmp_path: Path
+) -> None:
+    # libobs then destroys the source, and our filter on it, after Python has ended.
+    scripts = [(SCRIPT, {}), (PROBE, {})]
+    environment = {"EOAM_MODEL": str(brightness_model), "EOAM_PROBE": str(tmp_path)}
+    collections = {"Test": Collection(sources, scripts)}
+    with ObsSession(tmp_path, display, collections, canvas=(640, 360), environment=environment) as obs:
+        obs.wait_for_picture(is_drawn, "the person")
+        assert Probe(obs, tmp_path)("keep", source=CAMERA)
+        ended = obs.end()
+        assert "Not all sources were cleared" in ended.output or "sources were not freed" in ended.output or ended.leaks
+        assert ended.exit_code == 0, crash_report(ended, obs)
