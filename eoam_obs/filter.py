@@ -50,6 +50,8 @@ _RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty
 _PICTURES: Final = 3
 _DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
 _NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
+# How often the source is asked for its colour space; until then libobs converts what it draws to the old one.
+_SPACE_TICKS: Final = 16
 # What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
 _SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
 
@@ -187,7 +189,9 @@ class Filter:
         if not target or not parent:
             return
         width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
-        space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
+        space = self.space
+        if self._counts.ticks % _SPACE_TICKS == 1 or (width, height) != self._size:
+            space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
         if (width, height) != self._size or space != self.space:
             self._begin(width, height, space, now)
         elif paused:

@@ -4,8 +4,8 @@ Two ways of calling, and the choice matters (libobs has locks, Python has one to
 
 * `ctypes.CDLL` drops the GIL during the call. Everything that may lock, block, draw or call back goes this way: while
   the UI thread waits for the graphics lock inside libobs, the graphics thread must be able to take the GIL.
-* `ctypes.PyDLL` keeps the GIL, which saves handing it over and back. Only setters and getters that take no lock and
-  call nobody.
+* `ctypes.PyDLL` keeps the GIL, which saves handing it over and back. Only setters and getters that take no lock, call
+  nobody and are over at once; what makes the graphics driver do something drops the GIL.
 
 Handles are plain integers (0 is NULL). Text goes in as `str`, so that code written for `obspython`, whose functions
 have the same names and arguments, works with this object too.
@@ -210,7 +210,6 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_property_text_set_info_type": (None, (c_void_p, c_int)),
     "gs_effect_create_from_file": (c_void_p, (Text, POINTER(c_void_p))),
     "gs_effect_destroy": (None, (c_void_p,)),
-    "gs_effect_loop": (c_bool, (c_void_p, Text)),
     "gs_draw_sprite": (None, (c_void_p, c_uint32, c_uint32, c_uint32)),
     "gs_texture_create": (c_void_p, (c_uint32, c_uint32, c_int, c_uint32, c_void_p, c_uint32)),
     "gs_texture_destroy": (None, (c_void_p,)),
@@ -222,6 +221,7 @@ _BLOCKING: Final[_Prototypes] = {
     "gs_stage_texture": (None, (c_void_p, c_void_p)),
     "gs_texrender_create": (c_void_p, (c_int, c_int)),
     "gs_texrender_destroy": (None, (c_void_p,)),
+    "gs_effect_loop": (c_bool, (c_void_p, Text)),
     "gs_texrender_begin_with_color_space": (c_bool, (c_void_p, c_uint32, c_uint32, c_int)),
     "gs_texrender_end": (None, (c_void_p,)),
     "gs_clear": (None, (c_uint32, c_void_p, c_float, ctypes.c_uint8)),

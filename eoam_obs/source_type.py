@@ -19,6 +19,7 @@ import itertools
 import json
 import logging
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ _LOG: Final = logging.getLogger("eoam")
 # and shows the raw source.
 _DEAD_HANDLE: Final = 0xE0A3
 _LET_GO_TIMEOUT_S: Final = 2.0
+_DRAWS_IN_A_ROW: Final = 20
 
 
 class VideoFilter(Protocol):
@@ -250,8 +252,31 @@ def _update(handle: int, settings: int) -> None:
         instance.video_filter.update(instance.values)
 
 
+_drawing_thread: int = 0
+_drawn: int = 0
+
+
+def _keep_thread_state() -> None:
+    """Let the thread that draws keep its Python thread state from one callback to the next.
+
+    A thread that Python did not start gets a new state, with a stack of its own, for every callback, and loses it at
+    the callback's end; several times per frame that costs more than the callbacks. One `PyGILState_Ensure` that is not
+    given back keeps it until the thread or Python ends. Only for OBS's graphics thread, which is known by drawing most
+    of the time: screenshots are drawn by others, which come and go.
+    """
+    global _drawing_thread, _drawn
+    thread = threading.get_ident()
+    if thread != _drawing_thread:
+        _drawing_thread, _drawn = thread, 0
+    _drawn += 1
+    if _drawn == _DRAWS_IN_A_ROW:
+        ctypes.pythonapi.PyGILState_Ensure()
+
+
 @_callback(libobs.VideoRender, failed=None)
 def _video_render(handle: int, _effect: int) -> None:
+    if _drawn < _DRAWS_IN_A_ROW or threading.get_ident() != _drawing_thread:
+        _keep_thread_state()
     instance = _instances.get(handle)
     if _implementation is None or instance is None or instance.video_filter is None:
         return  # nothing is drawn: see the module's docstring

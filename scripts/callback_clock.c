@@ -62,22 +62,28 @@ static int counts(void)
     return thread_counts;
 }
 
+/* Only what takes the lock begins a callback; a thread that has it already may ask for it once more and keep it. */
+enum { HAD_LOCK, HAD_NOT };
+
 int PyGILState_Ensure(void)
 {
-    if (!counts() || depth++ > 0)
+    if (!counts())
         return ensure();
-    dropped = ran = 0;
-    started = now(CLOCK_MONOTONIC);
+    uint64_t begun = now(CLOCK_MONOTONIC);
     int state = ensure();
-    waited = now(CLOCK_MONOTONIC) - started;
-    ran_from = now(CLOCK_THREAD_CPUTIME_ID);
+    if (state == HAD_NOT && depth++ == 0) {
+        started = begun;
+        dropped = ran = 0;
+        waited = now(CLOCK_MONOTONIC) - begun;
+        ran_from = now(CLOCK_THREAD_CPUTIME_ID);
+    }
     return state;
 }
 
 void PyGILState_Release(int state)
 {
     release(state);
-    if (!counts() || --depth > 0)
+    if (!counts() || state == HAD_LOCK || --depth > 0)
         return;
     ran += now(CLOCK_THREAD_CPUTIME_ID) - ran_from;
     uint64_t whole = now(CLOCK_MONOTONIC) - started;
