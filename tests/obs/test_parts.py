@@ -6,6 +6,7 @@ import ctypes
 import itertools
 import logging
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -431,6 +432,37 @@ def test_aligned_is_one_tick_late(stage: Stage) -> None:
         assert stage.tick() == 1
         assert stage.obs.shown[-1] == drawn.texture
         stage.worker.finish()
+
+
+def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None:
+    calls: list[str] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            function = getattr(stage.obs, name)
+
+            def call(*arguments: Any) -> Any:
+                calls.append(name)
+                return function(*arguments)
+
+            return call
+
+    stage.tick(10, finish=True)
+    video_filter = stage.filter
+    counting: Any = Counting()
+    parts = [video_filter, video_filter._shrinker, video_filter._mask, video_filter._effect]
+    for part in [*parts, video_filter._shrinker._canvas, *video_filter._pictures._canvases.values()]:  # type: ignore[union-attr]
+        part._obs = counting  # type: ignore[union-attr]
+    stage.tick(16, finish=True)
+    assert 0 < len(calls) <= 16 * 56, Counter(calls)
+    assert calls.count("obs_source_get_color_space") == 1
+    for part in [*parts, video_filter._shrinker._canvas, *video_filter._pictures._canvases.values()]:  # type: ignore[union-attr]
+        part._obs = stage.obs  # type: ignore[union-attr,assignment]
+    del calls[:]
+    before = sys.getallocatedblocks()
+    stage.tick(100, finish=True)
+    del stage.obs.shown[:], stage.worker.submitted[:]
+    assert sys.getallocatedblocks() - before < 100  # less than one object per frame
 
 
 def test_same_frame_shows_the_picture_of_this_tick(stage: Stage) -> None:

@@ -1,0 +1,120 @@
+"""The filter among others: crops and scalers before and after it, a nested scene, several at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clips import Picture
+from obs_helpers import (
+    PLAIN,
+    Probe,
+    Starter,
+    brightest_hidden,
+    crash_report,
+    disc,
+    disc_centre,
+    is_drawn,
+    is_empty,
+    save_picture,
+)
+from obs_session import CAMERA, FILTER, FILTER_ID, SCENE, Json, ObsSession, colour_entry, filter_entry, image_entry
+
+WIDTH, HEIGHT = 640, 360
+RADIUS = min(WIDTH, HEIGHT) // 5
+CROP = {"relative": True, "left": 100, "top": 20, "right": 60, "bottom": 41}
+SCALE = {"resolution": "321x181", "sampling": "bilinear"}
+
+
+def ours() -> Json:
+    return filter_entry(**PLAIN)
+
+
+def crop() -> Json:
+    return filter_entry("crop", "crop_filter", **CROP)
+
+
+def scale() -> Json:
+    return filter_entry("scale", "scale_filter", **SCALE)
+
+
+CHAINS = {
+    "crop before": [crop(), ours()],
+    "crop after": [ours(), crop()],
+    "scale before": [scale(), ours()],
+    "scale after": [ours(), scale()],
+    "both sides": [crop(), ours(), scale()],
+    "twice": [ours(), filter_entry("EOAM 2", **PLAIN)],
+}
+
+
+def place_of(name: str) -> tuple[int, int, float, tuple[int, int]]:
+    """Return the disc's centre (x, y), its radius, and the (width, height) of what comes out of a chain."""
+    x, y = disc_centre(WIDTH, HEIGHT)
+    size, radius = (WIDTH, HEIGHT), float(RADIUS)
+    if "crop" in name or "both" in name:
+        x, y = x - CROP["left"], y - CROP["top"]
+        size = (size[0] - CROP["left"] - CROP["right"], size[1] - CROP["top"] - CROP["bottom"])
+    if "scale" in name or "both" in name:
+        # The scaler stretches to the resolution it was given.
+        factor_x, factor_y = 321 / size[0], 181 / size[1]
+        x, y, radius, size = round(x * factor_x), round(y * factor_y), radius * min(factor_x, factor_y), (321, 181)
+    return x, y, radius, size
+
+
+@pytest.fixture(scope="module")
+def obs(start_obs: Starter, brightness_model: Path, tmp_path_factory: pytest.TempPathFactory) -> ObsSession:
+    file = save_picture(tmp_path_factory.mktemp("pictures") / "disc.png", disc(WIDTH, HEIGHT))
+    sources = [image_entry(file, *filters, name=name) for name, filters in CHAINS.items()]
+    return start_obs(
+        {"Test": [colour_entry(0xFF00FF00, WIDTH, HEIGHT), *sources, image_entry(file)]},
+        environment={"EOAM_MODEL": str(brightness_model)},
+    )
+
+
+def alpha_on_rings(picture: Picture, x: int, y: int, radius: float) -> tuple[float, float]:
+    """Return the mean alpha, 0 to 1, well inside the disc and well outside of it."""
+    rows, columns = np.indices(picture.shape[:2])
+    distance = np.hypot(columns - x, rows - y)
+    alpha = picture[..., 3] / 255
+    return float(alpha[distance < 0.85 * radius].mean()), float(alpha[distance > 1.2 * radius].mean())
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_among_other_filters_the_person_stays_in_place(obs: ObsSession, name: str) -> None:
+    x, y, radius, (width, height) = place_of(name)
+    picture = obs.wait_for_picture(is_drawn, f"the chain {name}", source=name)
+    # A screenshot has the size of the source without its filters; what they make of it lies in its upper left.
+    beyond = picture.copy()
+    beyond[:height, :width] = 0
+    assert is_empty(beyond)
+    picture = picture[:height, :width]
+    assert picture.shape[:2] == (height, width)
+    inside, outside = alpha_on_rings(picture, x, y, radius)
+    assert inside > 0.99
+    assert outside < 0.01
+    assert brightest_hidden(picture) == 0
+
+
+def test_filters_of_one_size_share_one_network(obs: ObsSession) -> None:
+    status = Probe(obs, obs.folder)("script_panel")["status"]
+    # Each of them has a worker of its own and is running.
+    assert status.count("ms per mask") >= len(CHAINS)
+
+
+def test_on_a_nested_scene(obs: ObsSession) -> None:
+    obs.request("CreateScene", sceneName="inner")
+    obs.request("CreateSceneItem", sceneName="inner", sourceName=CAMERA)
+    obs.request("CreateSourceFilter", sourceName="inner", filterName=FILTER, filterKind=FILTER_ID, filterSettings=PLAIN)
+    obs.request("CreateSceneItem", sceneName=SCENE, sourceName="inner")
+    picture = obs.wait_for_picture(is_drawn, "the nested scene", source="inner")
+    x, y = disc_centre(WIDTH, HEIGHT)
+    inside, outside = alpha_on_rings(picture, x, y, RADIUS)
+    assert inside > 0.99
+    assert outside < 0.01
+
+
+def test_obs_ends_cleanly(obs: ObsSession) -> None:
+    ended = obs.end()
+    assert ended.is_clean, crash_report(ended, obs)
