@@ -92,6 +92,7 @@ class Filter:
         self._problem = ""
         self._last_error = ""
         self._size = (0, 0)
+        self._parent = self._parent_flags = 0
         self.space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
         self._frame_time = 0
         self._counts = _Counts()
@@ -168,7 +169,11 @@ class Filter:
         """Draw the person, or nothing."""
         if self._suspended:
             return
-        now = self._obs.obs_get_video_frame_time()
+        obs = self._obs
+        now = obs.obs_get_video_frame_time()
+        # What is drawn here changes the state of the graphics several times; it is saved and restored once.
+        obs.gs_blend_state_push()
+        encoded_before = obs.gs_framebuffer_srgb_enabled()
         try:
             if now != self._frame_time:
                 passed = now - self._frame_time
@@ -181,12 +186,15 @@ class Filter:
             self._draw()
         except Exception as error:
             self._fail(error, now)
+        finally:
+            obs.gs_enable_framebuffer_srgb(encoded_before)
+            obs.gs_blend_state_pop()
 
     def _advance(self, now: int, passed: int, *, paused: bool) -> None:
         obs = self._obs
-        target, parent = obs.obs_filter_get_target(self._source), obs.obs_filter_get_parent(self._source)
         self._shown = None
-        if not target or not parent:
+        target = obs.obs_filter_get_target(self._source)
+        if not target:
             return
         width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
         space = self.space
@@ -201,7 +209,7 @@ class Filter:
             return
         in_flight = matting.in_flight
         self._collect(matting, now)
-        newest = self._capture(shrinker, target, parent, now, in_flight)
+        newest = self._capture(shrinker, target, now, in_flight)
         if self._settings.timing is Timing.SAME_FRAME:
             matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
             self._collect(matting, now)
@@ -216,6 +224,8 @@ class Filter:
         self._pictures.destroy()
         self._size = (width, height)
         self.space = space
+        self._parent = self._obs.obs_filter_get_parent(self._source) or 0
+        self._parent_flags = self._obs.obs_source_get_output_flags(self._parent) if self._parent else 0
         if not width or not height or self._problem:
             self._retire()
             return
@@ -276,32 +286,29 @@ class Filter:
         levels = matte.levels.ctypes.data
         self._mask.upload(levels, matting.width, matting.height, address, columns, rows, fine=True)
 
-    def _capture(self, shrinker: Shrinker, target: int, parent: int, now: int, in_flight: int | None) -> Canvas:
+    def _capture(self, shrinker: Shrinker, target: int, now: int, in_flight: int | None) -> Canvas:
         """Draw the source into a texture and start shrinking it."""
         obs = self._obs
         # What waits for the worker is not kept: the picture drawn here takes its place.
         picture = self._pictures.next(now, in_flight, self._matte.sequence if self._matte is not None else None)
         width, height = self._size
         picture.begin(width, height, self.space)
-        # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
-        obs.gs_blend_state_push()
         # A camera's frames are copied byte by byte: the shader that draws them decodes the sRGB, and linear light in
         # between would cost a software renderer half of the frame. Layers (scenes, other filters) are blended in linear
         # light. Either is set, not taken over: a screenshot must not see other colours than the programme.
-        flags = obs.obs_source_get_output_flags(parent)
-        is_camera = target == parent and flags & libobs.OBS_SOURCE_ASYNC
-        linear_before = obs.gs_set_linear_srgb(not is_camera)
+        is_source = target == self._parent
+        linear_before = obs.gs_set_linear_srgb(not (is_source and self._parent_flags & libobs.OBS_SOURCE_ASYNC))
         try:
+            # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
             obs.gs_blend_function_separate(
                 libobs.GS_BLEND_SRCALPHA, libobs.GS_BLEND_INVSRCALPHA, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA
             )
-            if target == parent and not flags & _DRAWS_ITSELF:
+            if is_source and not self._parent_flags & _DRAWS_ITSELF:
                 obs.obs_source_default_render(target)
             else:
                 obs.obs_source_video_render(target)
         finally:
             obs.gs_set_linear_srgb(linear_before)
-            obs.gs_blend_state_pop()
             picture.end()
         shrinker.stage(picture.texture, width, height, now, encode=self.space != libobs.GS_CS_SRGB)
         return picture

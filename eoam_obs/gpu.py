@@ -10,8 +10,7 @@ manager would make a generator.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from ctypes import c_uint32, c_void_p
 from typing import Final
 
@@ -26,29 +25,6 @@ class GraphicsError(EoamError):
     """The graphics driver or libobs refused something."""
 
 
-@contextmanager
-def blending(obs: LibObs, source: int, destination: int) -> Iterator[None]:
-    """Blend colour and alpha with these factors inside the block."""
-    obs.gs_blend_state_push()
-    try:
-        obs.gs_enable_blending(True)
-        obs.gs_blend_function(source, destination)
-        yield
-    finally:
-        obs.gs_blend_state_pop()
-
-
-@contextmanager
-def framebuffer_srgb(obs: LibObs, enabled: bool) -> Iterator[None]:
-    """Let the GPU encode what is written as sRGB, or not, inside the block."""
-    before = obs.gs_framebuffer_srgb_enabled()
-    obs.gs_enable_framebuffer_srgb(enabled)
-    try:
-        yield
-    finally:
-        obs.gs_enable_framebuffer_srgb(before)
-
-
 def draw_effect(obs: LibObs, effect: int, technique: str | bytes, texture: int, width: int, height: int) -> None:
     """Draw `texture` with every pass of a technique. An effect left open would break all drawing in OBS."""
     while obs.gs_effect_loop(effect, technique):
@@ -61,8 +37,9 @@ class Canvas:
     def __init__(self, obs: LibObs, color_format: int | None = None) -> None:
         self._obs = obs
         self._color_format = color_format  # None: what the colour space needs
-        self._made_for = -1
+        self._made_for = (-1, 0, 0)
         self._texrender = 0
+        self.texture = 0  # what was drawn last, 0 before
         self._clear_color, self._clear_owner = libobs.aligned_zero_vec4()
         self.space = libobs.GS_CS_SRGB
 
@@ -73,13 +50,14 @@ class Canvas:
             GraphicsError: there is no memory for a texture of this size.
         """
         obs = self._obs
-        if not self._texrender or self._made_for != space:
+        is_new = self._made_for != (space, width, height)
+        if is_new or not self._texrender:
             self.destroy()
             color_format = self._color_format
             if color_format is None:
                 color_format = libobs.GS_RGBA if space == libobs.GS_CS_SRGB else libobs.GS_RGBA16F
             self._texrender = obs.gs_texrender_create(color_format, libobs.GS_ZS_NONE) or 0
-            self._made_for = space
+            self._made_for = (space, width, height)
         self.space = space
         obs.gs_texrender_reset(self._texrender)
         if not obs.gs_texrender_begin_with_color_space(self._texrender, width, height, space):
@@ -91,14 +69,12 @@ class Canvas:
     def end(self) -> None:
         """Draw elsewhere again."""
         self._obs.gs_texrender_end(self._texrender)
-
-    @property
-    def texture(self) -> int:
-        """The texture, or 0 before the first drawing."""
-        return (self._obs.gs_texrender_get_texture(self._texrender) or 0) if self._texrender else 0
+        if not self.texture:  # the same until the size changes
+            self.texture = self._obs.gs_texrender_get_texture(self._texrender) or 0
 
     def destroy(self) -> None:
         """Free the texture."""
+        self.texture = 0
         texrender, self._texrender = self._texrender, 0
         if texrender:
             self._obs.gs_texrender_destroy(texrender)
@@ -157,17 +133,18 @@ class Shrinker:
         self.staged: int | None = None  # the number of the picture that can be read
 
     def stage(self, texture: int, width: int, height: int, sequence: int, *, encode: bool = False) -> None:
-        """Shrink a `width` x `height` texture and start its way to the CPU; `encode` if it holds linear light."""
+        """Shrink a `width` x `height` texture and start its way to the CPU; `encode` if it holds linear light.
+
+        Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
+        """
         obs = self._obs
         if not self._surface:
             self._begin()
         # Plain bytes, as training scaled its pictures: no conversion to linear light and back. Nothing needs clearing:
         # every pixel is written.
-        encoded_before = obs.gs_framebuffer_srgb_enabled()
         obs.gs_enable_framebuffer_srgb(encode)
-        self._canvas.begin(self._width, self._height, clear=False)
-        obs.gs_blend_state_push()
         obs.gs_enable_blending(False)
+        self._canvas.begin(self._width, self._height, clear=False)
         try:
             if max(width / self._width, height / self._height) <= _LOWRES_LIMIT:
                 effect, image = self._lowres, self._lowres_image
@@ -180,9 +157,7 @@ class Shrinker:
             obs.gs_effect_set_texture(image, texture)
             draw_effect(obs, effect, b"Draw", texture, self._width, self._height)
         finally:
-            obs.gs_blend_state_pop()
             self._canvas.end()
-            obs.gs_enable_framebuffer_srgb(encoded_before)
         obs.gs_stage_texture(self._surface, self._canvas.texture)
         self.staged = sequence
 

@@ -138,6 +138,8 @@ class MatteEffect:
     ) -> None:
         """Draw the texture `picture` at its own size through the texture `mask`.
 
+        Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
+
         Args:
             picture: premultiplied.
             mask: one channel.
@@ -176,16 +178,10 @@ class MatteEffect:
             technique = b"MovedMask" if show_mask else b"Moved"
         # The picture passes through linear light, which blending needs and which gives back the very same bytes where
         # it is opaque. The mask's levels are to be seen as they are.
-        encoded_before = obs.gs_framebuffer_srgb_enabled()
         obs.gs_enable_framebuffer_srgb(not show_mask)
-        obs.gs_blend_state_push()
-        try:
-            obs.gs_enable_blending(True)
-            obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
-            draw_effect(obs, self._effect, technique, picture, 0, 0)
-        finally:
-            obs.gs_blend_state_pop()
-            obs.gs_enable_framebuffer_srgb(encoded_before)
+        obs.gs_enable_blending(True)
+        obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
+        draw_effect(obs, self._effect, technique, picture, 0, 0)
 
     def destroy(self) -> None:
         """Free the shader."""

@@ -30,6 +30,8 @@ def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
     levels = fine_levels(mask)
     obs = LibObs()
     obs.obs_enter_graphics()
+    obs.gs_blend_state_push()
+    encoded_before = obs.gs_framebuffer_srgb_enabled()
     canvas, textures, effect = Canvas(obs, libobs.GS_RGBA), MaskTexture(obs), MatteEffect(obs)
     texture = obs.gs_texture_create(width, height, libobs.GS_BGRA, 1, None, libobs.GS_DYNAMIC)
     surface = obs.gs_stagesurface_create(width, height, libobs.GS_RGBA)
@@ -60,6 +62,8 @@ def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
             obs.gs_texture_destroy(texture)
         for part in (canvas, textures, effect):
             part.destroy()
+        obs.gs_enable_framebuffer_srgb(encoded_before)
+        obs.gs_blend_state_pop()
         obs.obs_leave_graphics()
 
 

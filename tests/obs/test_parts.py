@@ -454,7 +454,7 @@ def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None
     for part in [*parts, video_filter._shrinker._canvas, *video_filter._pictures._canvases.values()]:  # type: ignore[union-attr]
         part._obs = counting  # type: ignore[union-attr]
     stage.tick(16, finish=True)
-    assert 0 < len(calls) <= 16 * 56, Counter(calls)
+    assert 0 < len(calls) <= 16 * 42, Counter(calls)
     assert calls.count("obs_source_get_color_space") == 1
     for part in [*parts, video_filter._shrinker._canvas, *video_filter._pictures._canvases.values()]:  # type: ignore[union-attr]
         part._obs = stage.obs  # type: ignore[union-attr,assignment]
