@@ -4,8 +4,8 @@
 
 Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a
 green screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in
-them) and `speed` (one thread, all networks interleaved, SINet also at 224x224). With `--pipeline` the default clean-up
-and smoothing of eoam_core follow the network on the `rooms` set, as in the filter.
+them) and `speed` (one thread, all networks interleaved, SINet also at 224x224). With `--pipeline` portraits and rooms are
+judged as the filter shows them: after clean-up, smoothing and edge refinement, with the default settings.
 """
 
 from __future__ import annotations
@@ -202,7 +202,9 @@ def composites(data: Path) -> Iterator[tuple[int, Image, Image]]:
             yield index, (ground + (placed - ground) * weight + 0.5).astype(np.uint8), alpha
 
 
-def judge_portraits(networks: list[Network], data: Path, sheets: Path | None = None) -> dict[str, dict[str, float]]:
+def judge_portraits(
+    networks: list[Network], data: Path, *, pipeline: bool = False, sheets: Path | None = None
+) -> dict[str, dict[str, float]]:
     """eg1800_test: fg, two-class and boundary IoU in per cent."""
     people = read_pairs(data / "eg1800_test")
     rows = {}
@@ -210,6 +212,8 @@ def judge_portraits(networks: list[Network], data: Path, sheets: Path | None = N
         scores, worst = [], Worst()
         for person in tqdm(people, desc=f"portraits, {n.name}", disable=not sys.stderr.isatty()):
             matte = n.run(person.bgr, n.sizes["square"])
+            if pipeline:  # a new one for each picture: it would smooth from one to the next
+                matte = filter_chain(n.sizes["square"])(matte, person.bgr)
             mask, truth = matte > 127, person.alpha > 127
             scores.append((foreground_iou(mask, truth), two_class_iou(mask, truth), boundary_iou(mask, truth)))
             worst.show(scores[-1][0], person.bgr, matte, person.alpha)
@@ -236,11 +240,10 @@ def judge_rooms(
                 if masks:
                     late.append(lag_frames(masks, truths))
                 masks, truths, before, room_before = [], [], None, room
-                chain = _cleaning(n.sizes["wide"]) if pipeline else None
+                chain = filter_chain(n.sizes["wide"]) if pipeline else None
             matte = n.run(frame, n.sizes["wide"])
             if chain is not None:
-                small = (shrink(matte, n.sizes["wide"]), shrink(frame, n.sizes["wide"]))
-                matte = enlarge(chain(*small).astype(np.float32) / 255, frame)
+                matte = chain(matte, frame)
             mask, truth = matte > 127, alpha > 127
             scores.append(
                 (
@@ -271,9 +274,14 @@ def judge_rooms(
     return rows
 
 
-def _cleaning(size: tuple[int, int]) -> Callable[[Image, Image], Image]:
-    # The filter's own chain behind the network: the mask goes in where the segmenter would have made it.
+def filter_chain(size: tuple[int, int]) -> Callable[[Image, Image], Image]:
+    """Return what the filter does behind a network whose input is `size` (h, w), with its default settings.
+
+    The function takes a matte and its frame, both of one size, in the frames' order, and returns the alpha that OBS
+    would show: clean-up, smoothing, edge refinement, threshold and softness.
+    """
     from eoam_core import Pipeline
+    from eoam_core.refine import picture_alpha
 
     class Given:
         name, height, width = "given", size[0], size[1]
@@ -288,11 +296,12 @@ def _cleaning(size: tuple[int, int]) -> Callable[[Image, Image], Image]:
     given = Given()
     chain = Pipeline(given)
 
-    def clean(mask: Image, frame: Image) -> Image:
-        given.mask = mask
-        return chain.process(bgra(frame)[0]).mask.copy()
+    def finish(matte: Image, frame: Image) -> Image:
+        given.mask = shrink(matte, size)
+        result = chain.process(bgra(shrink(frame, size))[0])
+        return picture_alpha(bgra(frame)[0], result.mask, chain.settings, result.coefficients)
 
-    return clean
+    return finish
 
 
 def judge_scenarios(networks: list[Network], data: Path, sheets: Path | None = None) -> dict[str, dict[str, float]]:
@@ -403,13 +412,13 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
     if args.peers:
         networks += peer_networks(args.peers)
     results = {}
+    after = ", as the filter shows it" if args.pipeline else ""
     if "portraits" in args.sets:
-        results["portraits"] = judge_portraits(networks, args.data, args.sheets)
+        results["portraits"] = judge_portraits(networks, args.data, pipeline=args.pipeline, sheets=args.sheets)
         count = len(list_pictures(args.data / "eg1800_test" / "images"))
-        show(f"eg1800_test, {count} portraits, per cent", results["portraits"])
+        show(f"eg1800_test, {count} portraits{after}, per cent", results["portraits"])
     if "rooms" in args.sets:
         results["rooms"] = judge_rooms(networks, args.data, pipeline=args.pipeline, sheets=args.sheets)
-        after = ", after eoam_core's default clean-up and smoothing" if args.pipeline else ""
         show(f"greenscreen_d0 over {ROOM_COUNT} held-out rooms, 16:9{after}", results["rooms"])
     if "scenarios" in args.sets:
         results["scenarios"] = judge_scenarios(networks, args.data, args.sheets)
@@ -435,7 +444,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files")
     parser.add_argument("--sets", default=",".join(SETS), help=f"comma-separated, of {', '.join(SETS)}")
-    parser.add_argument("--pipeline", action="store_true", help="clean-up and smoothing behind the network on `rooms`")
+    parser.add_argument("--pipeline", action="store_true", help="on portraits and rooms: what the filter makes of it")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of the worst 24 pictures of each set")
     parser.add_argument("--table", type=Path, help="write the poster's table (needs the sets portraits and speed) here")
     parser.add_argument("--json", type=Path, help="also write the figures here")
