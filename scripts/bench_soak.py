@@ -2,8 +2,8 @@
 
     scripts/bench soak --minutes 60 --fps 60
 
-A person moves in 640x360, so that every frame is inferred. Memory is OBS's resident set; its trend is the slope of a line
-through the samples after the first fifth, in which OBS, the driver and the decoder still fill their caches.
+A person moves in 640x360, so that every frame is inferred. Memory is OBS's resident set; its trend is the slope of a
+line through the samples after the first fifth, in which OBS, the driver and the decoder still fill their caches.
 """
 
 from __future__ import annotations
