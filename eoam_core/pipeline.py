@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from eoam_core.cleanup import fill_largest_region
 from eoam_core.errors import ModelError
-from eoam_core.refine import Refiner, fine_levels
+from eoam_core.refine import Refiner, fine_levels, halved
 from eoam_core.segmenter import Segmenter
 from eoam_core.settings import Settings
 from eoam_core.temporal import MaskSmoother
@@ -117,10 +117,11 @@ class Pipeline:
             mask = fill_largest_region(mask, level=settings.threshold)
         cleaned = self._clock()
         self._smoother.strength = settings.smoothing
-        mask = self._smoother.smooth(mask, frame)
+        half = halved(frame)
+        mask = self._smoother.smooth(mask, frame, half=half)
         smoothed = self._clock()
         levels = fine_levels(mask)
-        coefficients = self._refiner.coefficients(mask, frame) if settings.refinement else None
+        coefficients = self._refiner.coefficients(mask, frame, half=half) if settings.refinement else None
         ended = self._clock()
         timings = Timings(
             inference_ms=(segmented - started) * 1e3,

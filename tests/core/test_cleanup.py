@@ -104,3 +104,37 @@ def test_another_kind_of_mask_is_refused(mask: Bytes) -> None:
 def test_a_level_out_of_range_is_refused(level: float) -> None:
     with pytest.raises(ValueError, match="level is"):
         fill_largest_region(np.zeros((4, 4), np.uint8), level=level)
+
+
+def _whole_picture(mask: Bytes, level: float) -> Bytes:
+    """What the module describes, done without cropping."""
+    person = (mask >= level * 255).astype(np.uint8)
+    _, labels = cv2.connectedComponents(person, connectivity=8)
+    best, region = 0.0, np.zeros_like(mask)
+    for label in range(1, labels.max() + 1):
+        outlines, _ = cv2.findContours((labels == label).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        if cv2.contourArea(outlines[0]) > best:
+            best = cv2.contourArea(outlines[0])
+            region = np.zeros_like(mask)
+            cv2.drawContours(region, outlines, -1, 255, cv2.FILLED)
+    square = np.ones((9, 9), np.uint8)
+    result = np.where(cv2.dilate(region, square) > 0, mask, 0)
+    result[(cv2.erode(region, square) > 0) | ((region > 0) & (person == 0))] = 255
+    return np.asarray(result, np.uint8)
+
+
+@pytest.mark.parametrize("level", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("seed", range(5))
+def test_working_on_the_region_only_changes_nothing(seed: int, level: float) -> None:
+    noise = np.random.default_rng(seed).random((96, 128)).astype(np.float32)
+    clouds = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 6), None, 0, 255, cv2.NORM_MINMAX)  # type: ignore[call-overload]
+    mask = clouds.astype(np.uint8)
+    np.testing.assert_array_equal(fill_largest_region(mask, level=level), _whole_picture(mask, level))
+
+
+def test_of_two_thin_regions_the_longer_one_is_kept() -> None:
+    mask = np.zeros((32, 48), np.uint8)
+    mask[5, 3:9] = mask[20, 3:30] = 255  # neither has an area
+    result = fill_largest_region(mask, level=0.5)
+    assert (result[20, 3:30] == 255).all()
+    assert not result[5].any()

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eoam_core.compose import alpha_from_mask, cut_out
-from eoam_core.refine import Refiner, fine_levels, picture_alpha, reach_pixels
+from eoam_core.refine import Refiner, fine_levels, halved, picture_alpha, reach_pixels
 from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
@@ -157,7 +157,7 @@ def test_masks_of_any_size_one_after_the_other(shape: tuple[int, int]) -> None:
     mask = random.integers(0, 256, shape, np.uint8)
     frame = random.integers(0, 256, (*shape, 4), np.uint8)
     found = refiner.coefficients(mask, frame)
-    assert found.shape == ((shape[0] + 1) // 2, (shape[1] + 1) // 2, 4)
+    assert found.shape == ((shape[0] + 3) // 4, (shape[1] + 3) // 4, 4)
     assert found.dtype == np.uint16
     assert found.flags.c_contiguous
     np.testing.assert_array_equal(found, Refiner().coefficients(mask, frame))
@@ -186,6 +186,46 @@ def test_the_weight_is_0_where_there_is_no_edge() -> None:
     assert np.abs(used - centre).max() < 10
     far = np.abs(np.arange(found.shape[1]) - centre) >= 10
     assert (found[:, far, 0] == 32768).all()
+
+
+def test_the_coefficients_are_those_of_least_squares() -> None:
+    random = np.random.default_rng(3)
+    truth = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.ellipse(truth, (300, 360), (130, 260), 0, 0, 360, 255, -1)
+    mask, picture = vague(truth), painted(truth).astype(int)
+    picture[..., :3] += random.integers(-20, 21, (HEIGHT, WIDTH, 3))
+    frame = shrunk(np.clip(picture, 0, 255).astype(np.uint8))
+    found = (Refiner().coefficients(mask, frame).astype(float) - 32768) / 2048
+    assert (found[..., 3] > 0.5).sum() > 40
+
+    linear = halved(halved(frame))[..., :3] / 255.0
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    blue, green, red = np.rint(np.sqrt(linear) * 255).transpose(2, 0, 1) / 255
+    luma, chroma = np.rint(255 * (0.114 * blue + 0.587 * green + 0.299 * red)) / 255, red - blue
+    small = halved(halved(mask)) / 255.0
+    padded = [np.pad(plane, 1, mode="edge") for plane in (luma, chroma, small)]
+    for row in range(2, found.shape[0], 3):
+        for column in range(1, found.shape[1], 3):
+            y, c, m = (plane[row : row + 3, column : column + 3].ravel() for plane in padded)
+            guide = np.stack([y - y.mean(), c - c.mean()])
+            a = np.linalg.solve(guide @ guide.T / 9 + 2.5e-3 * np.eye(2), guide @ (m - m.mean()) / 9)
+            weight = min(1.5 * (a @ guide @ (m - m.mean()) / 9) / (m.var() + 1e-4), 1.0)
+            wanted = [*(a * weight), (m.mean() - a @ [y.mean(), c.mean()]) * weight, weight]
+            np.testing.assert_allclose(found[row, column], wanted, atol=0.01)
+
+
+@pytest.mark.parametrize("level", [0, 77, 255])
+def test_a_mask_without_an_edge_is_not_refined_at_all(level: int) -> None:
+    frame = np.random.default_rng(4).integers(0, 256, (ROWS, COLUMNS, 4), np.uint8)
+    assert (Refiner().coefficients(np.full((ROWS, COLUMNS), level, np.uint8), frame) == 32768).all()
+
+
+def test_the_halved_frame_may_be_given() -> None:
+    truth = upright_edge()
+    mask, frame = vague(truth), shrunk(painted(truth))
+    refiner = Refiner()
+    given = refiner.coefficients(mask, frame, half=halved(frame))
+    np.testing.assert_array_equal(given, refiner.coefficients(mask, frame))
 
 
 def test_the_command_lines_picture_is_refined() -> None:
@@ -230,6 +270,7 @@ PICTURE, MASK = np.zeros((8, 8, 4), np.uint8), np.zeros((4, 4), np.uint8)
         lambda: Refiner().coefficients(MASK, np.zeros((4, 4, 3), np.uint8)),
         lambda: Refiner().coefficients(MASK, np.zeros((4, 5, 4), np.uint8)),
         lambda: Refiner().coefficients(MASK, np.zeros((4, 4, 4), np.float32)),
+        lambda: Refiner().coefficients(MASK, np.zeros((4, 4, 4), np.uint8), half=np.zeros((4, 4, 4), np.uint8)),
         lambda: picture_alpha(PICTURE[..., :3], MASK, Settings()),
         lambda: picture_alpha(PICTURE[:0], MASK, Settings()),
         lambda: picture_alpha(PICTURE, MASK[..., None], Settings()),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from eoam_core.refine import halved
 from eoam_core.temporal import MaskSmoother
 
 Bytes = NDArray[np.uint8]
@@ -125,3 +126,32 @@ def test_a_strength_out_of_range_is_refused(strength: float) -> None:
 def test_a_frame_of_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="need"):
         MaskSmoother(0.5).smooth(_mask(), np.zeros((H, W + 1, 4), np.uint8))
+
+
+def test_the_halved_frame_may_be_given() -> None:
+    one, other = MaskSmoother(0.8), MaskSmoother(0.8)
+    for x in (10, 10, 12):
+        frame = _scene(x, noise=2.0, seed=x)
+        np.testing.assert_array_equal(one.smooth(_mask(x), frame), other.smooth(_mask(x), frame, half=halved(frame)))
+    with pytest.raises(ValueError, match="half is"):
+        one.smooth(_mask(), _scene(), half=_scene())
+
+
+@pytest.mark.parametrize("size", [(47, 63), (1, 1), (48, 65)])
+def test_sizes_that_have_no_half(size: tuple[int, int]) -> None:
+    smoother = MaskSmoother(0.8)
+    frame = np.full((*size, 4), 90, np.uint8)
+    smoother.smooth(np.full(size, 200, np.uint8), frame)
+    assert (smoother.smooth(np.full(size, 100, np.uint8), frame) == 180).all()
+
+
+@pytest.mark.parametrize("level", [1, 255])
+def test_the_strongest_smoothing_fades_out_both_ways(level: int) -> None:
+    smoother = MaskSmoother(0.99)
+    smoother.smooth(np.full((H, W), level, np.uint8), _scene())
+    for _ in range(900):
+        result = smoother.smooth(np.zeros((H, W), np.uint8), _scene())
+    assert not result.any()
+    for _ in range(900):
+        result = smoother.smooth(np.full((H, W), 255, np.uint8), _scene())
+    assert (result == 255).all()
