@@ -4,8 +4,8 @@
 
 Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a
 green screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in
-them) and `speed` (one thread, all networks interleaved, SINet also at 224x224). With `--pipeline` portraits and rooms are
-judged as the filter shows them: after clean-up, smoothing and edge refinement, with the default settings.
+them) and `speed` (one thread, all networks interleaved, SINet also at 224x224). With `--pipeline` portraits and rooms
+are judged as the filter shows them: after clean-up, smoothing and edge refinement, with the default settings.
 """
 
 from __future__ import annotations
