@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -93,13 +94,17 @@ class Recording:
         return round(float(self._obs.request("GetRecordStatus")["outputDuration"]) / 1000 * self._obs.fps)
 
     def stop(self) -> list[Picture]:
-        """Return all frames, (h, w, 3) uint8 RGB."""
+        """Return all frames, (h, w, 3) uint8 RGB; AVI's empty chunks, where OBS left a frame out, are not frames."""
         import av
 
+        frames: list[Picture] = []
         file = self._obs.request("StopRecord")["outputPath"]
         self._obs.wait(lambda: "Recording Stop" in self._obs.log, "the end of the recording")
         with av.open(file) as container:
-            return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            for packet in container.demux(video=0):
+                with contextlib.suppress(av.error.InvalidDataError):
+                    frames += [frame.to_ndarray(format="rgb24") for frame in packet.decode()]
+        return frames
 
 
 def lossless(folder: Path, **video: str) -> dict[str, dict[str, str]]:
