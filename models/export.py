@@ -34,7 +34,7 @@ from .net import ConvBN, Eoam, Round, SeparableBlock
 from .train import load_weights, read_header
 
 OPSET = 17
-VERSION = "1.1"
+VERSION = "1.2"
 ZERO = 128  # the grey level that becomes the network's zero
 LOGIT_ERROR = 1e-3  # relative; folding rounds, and rounding alone makes about 1e-6
 LICENCE_NOTE = (
