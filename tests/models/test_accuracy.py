@@ -20,13 +20,27 @@ def figures(shared: Path, exported: Path) -> dict[str, dict[str, float]]:
     return {name: rows[exported.stem] for name, rows in evaluate(args).items()}
 
 
-def test_portraits_reach_92_per_cent_foreground_iou(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["portraits"]["fg"] >= 92.0
+# A little below what the model card states: another onnxruntime rounds otherwise, a worse network is caught.
+def test_portraits_beat_sinets_official_weights(figures: dict[str, dict[str, float]]) -> None:
+    assert figures["portraits"]["fg"] >= 94.91
+    assert figures["portraits"]["boundary"] >= 55.8
 
 
-def test_a_person_in_a_room_reaches_92_per_cent_foreground_iou(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["rooms"]["fg"] >= 92.0
+def test_a_person_in_a_room(figures: dict[str, dict[str, float]]) -> None:
+    assert figures["rooms"]["fg"] >= 93.9
+    assert figures["rooms"]["boundary"] >= 70.5
 
 
-def test_at_most_one_per_cent_of_an_empty_room_is_called_person(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["empty"]["mean"] <= 1.0
+def test_an_empty_room_stays_empty(figures: dict[str, dict[str, float]]) -> None:
+    assert figures["empty"]["mean"] <= 0.7
+
+
+def test_what_the_filter_shows_is_better_than_its_network(shared: Path, exported: Path) -> None:
+    sets = ["rooms"]
+    args = Namespace(
+        models=[exported], data=shared / "data", peers=None, sets=sets, pipeline=True, sheets=None, table=None
+    )
+    shown = evaluate(args)["rooms"][exported.stem]
+    assert shown["fg"] >= 95.8
+    assert shown["boundary"] >= 80.5
+    assert shown["flicker"] <= 0.3
