@@ -8,6 +8,7 @@ normalisation and scaling are inside, so one call goes from bytes to bytes.
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 import weakref
 from collections.abc import Mapping
@@ -182,12 +183,14 @@ def _shared_session(content: bytes, path: Path, *, threads: int, size: tuple[int
 
 
 def _open_session(content: bytes, path: Path, *, threads: int, size: tuple[int, int] | None) -> Any:
+    # Newer ones keep an identity of the computer and a data base of events in the user's home, from the import on.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime  # type: ignore[import-untyped, unused-ignore]
     except Exception as error:
         remedy = next(part.remedy for part in check_installation() if part.name == "onnxruntime")
         raise InstallationError(f"onnxruntime does not load ({_first_line(error)}); install it: {remedy}") from error
-    onnxruntime.disable_telemetry_events()  # newer ones keep a data base in the user's home otherwise
+    onnxruntime.disable_telemetry_events()  # what builds for Windows have besides
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

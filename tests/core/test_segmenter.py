@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -152,3 +154,18 @@ def test_a_missing_onnxruntime_names_the_command(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InstallationError, match=r"install it: .+"):
         OnnxSegmenter(network, height=HEIGHT, width=WIDTH)
+
+
+def test_nothing_is_written_into_the_users_home(network: Path, tmp_path: Path) -> None:
+    # onnxruntime's telemetry begins when it is imported, so this needs a process of its own.
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    code = "import sys; from eoam_core import OnnxSegmenter; OnnxSegmenter(sys.argv[1], height=16, width=32)"
+    subprocess.run(
+        [sys.executable, "-c", code, str(network)],
+        env={**environment, "HOME": str(home), "XDG_CACHE_HOME": str(home)},
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
+    assert list(home.rglob("*")) == []
