@@ -139,5 +139,7 @@ def test_low_latency_shows_the_newest_picture_with_the_mask_before(seen: dict[st
 
 
 def test_obs_ends_cleanly(obs: ObsSession) -> None:
+    obs.request("RemoveScene", sceneName="inner")
+    obs.wait_frames(10)
     ended = obs.end()
     assert ended.is_clean, crash_report(ended, obs)
