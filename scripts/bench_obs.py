@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -38,9 +38,9 @@ from obs_session import (
     Json,
     ObsError,
     ObsSession,
+    chosen_display,
     image_entry,
     video_entry,
-    virtual_display,
 )
 
 from eoam_core.bench import cpu_name
@@ -238,7 +238,7 @@ def main() -> int:
     options = _parse()
     compared = variants(options.filters, options.script)
     failures: list[str] = []
-    with _display(options.gpu) as display, tempfile.TemporaryDirectory(prefix="eoam-bench-") as folder:
+    with chosen_display(options.gpu) as display, tempfile.TemporaryDirectory(prefix="eoam-bench-") as folder:
         bench = Bench(Path(folder), display, seconds=options.seconds, plugins=options.plugin, software=not options.gpu)
         for case in options.cases:
             results: dict[str, list[Run]] = {variant.name: [] for variant in compared}
@@ -269,15 +269,6 @@ def _print_case(case: Case, results: Mapping[str, Sequence[Run]], options: argpa
         f"{options.seconds:g} s x {options.repeat} in turns, medians (ranges)."
     )
     print(("" if options.gpu else f"{_SOFTWARE_NOTE}\n") + "\n" + bench_tables.as_tables(results) + "\n", flush=True)
-
-
-@contextlib.contextmanager
-def _display(real: bool) -> Iterator[str]:
-    if real:
-        yield os.environ["DISPLAY"]
-    else:
-        with virtual_display() as name:
-            yield name
 
 
 def _parse() -> argparse.Namespace:

@@ -10,7 +10,6 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -29,10 +28,10 @@ from obs_session import (
     Ended,
     ObsError,
     ObsSession,
+    chosen_display,
     colour_entry,
     filter_entry,
     video_entry,
-    virtual_display,
 )
 
 Light = NDArray[np.float64]  # (h, w, 3), 0 to 1
@@ -62,7 +61,7 @@ def main() -> int:
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     try:
-        with _display(options.keep) as display, tempfile.TemporaryDirectory(prefix="eoam-demo-") as folder:
+        with chosen_display(options.keep) as display, tempfile.TemporaryDirectory(prefix="eoam-demo-") as folder:
             return _demonstrate(options, display, Path(folder))
     except ObsError as error:
         print(f"OBS: {error}", file=sys.stderr)
@@ -78,15 +77,6 @@ def _parse() -> argparse.Namespace:
     options = parser.parse_args()
     options.input = options.input.resolve() if options.input else None
     return options
-
-
-@contextlib.contextmanager
-def _display(real: bool) -> Iterator[str]:
-    if real:
-        yield os.environ["DISPLAY"]
-    else:
-        with virtual_display() as name:
-            yield name
 
 
 def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int:

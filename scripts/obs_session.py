@@ -88,6 +88,16 @@ def virtual_display() -> Iterator[str]:
         server.wait()
 
 
+@contextlib.contextmanager
+def chosen_display(real: bool) -> Iterator[str]:
+    """Give the name of the display that is there, with its GPU, or of a virtual one."""
+    if real:
+        yield os.environ["DISPLAY"]
+    else:
+        with virtual_display() as name:
+            yield name
+
+
 def filter_entry(name: str = FILTER, kind: str = FILTER_ID, **settings: object) -> Json:
     """Describe a filter as a scene file holds it."""
     return {"name": name, "id": kind, "versioned_id": kind, "enabled": True, "settings": settings}
