@@ -139,7 +139,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _file_settings() -> list[SettingInfo]:
-    return [info for info in describe_settings() if not info.live_only]
+    return [info for info in describe_settings() if not info.live_only and info.group != "output"]
 
 
 @contextmanager
@@ -260,7 +260,7 @@ def _add_progress(parser: argparse.ArgumentParser) -> None:
 def _checker(info: SettingInfo) -> Callable[[str], object]:
     def check(text: str) -> object:
         value: object = text
-        if info.kind == "float":
+        if info.kind in ("float", "int"):
             try:
                 value = float(text)
             except ValueError:

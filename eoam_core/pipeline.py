@@ -15,7 +15,7 @@ from eoam_core.cleanup import fill_largest_region
 from eoam_core.errors import ModelError
 from eoam_core.refine import Refiner, fine_levels, halved
 from eoam_core.segmenter import Segmenter
-from eoam_core.settings import Settings
+from eoam_core.settings import Regions, Settings
 from eoam_core.temporal import MaskSmoother
 
 
@@ -113,7 +113,7 @@ class Pipeline:
         if mask.dtype != np.uint8 or mask.shape != need:
             raise ModelError(f"{self._segmenter.name} returned a mask of {mask.dtype} {mask.shape}, need uint8 {need}")
         segmented = self._clock()
-        if settings.contour_fill:
+        if settings.regions is Regions.LARGEST:
             mask = fill_largest_region(mask, level=settings.threshold)
         cleaned = self._clock()
         self._smoother.strength = settings.smoothing

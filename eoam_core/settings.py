@@ -7,15 +7,75 @@ The OBS panel, the command line's flags and the table in docs/cli.md are generat
 from __future__ import annotations
 
 import dataclasses
-import math
-import numbers
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-SettingValue = float | bool | str
+from eoam_core.setting_info import SettingInfo, SettingValue, describe, table_row
+
+__all__ = [
+    "VERSION",
+    "BackgroundKind",
+    "Holes",
+    "NoMask",
+    "ParsedSettings",
+    "Preset",
+    "Regions",
+    "SettingInfo",
+    "SettingValue",
+    "Settings",
+    "Timing",
+    "View",
+    "describe_settings",
+    "settings_table",
+]
+
+VERSION: Final = 2  # of the stored settings; 1 had `contour_fill` and no version
+
+
+class Preset(str, Enum):
+    """What the settings are for; any choice but the last sets the others."""
+
+    MEETING = "meeting"
+    STREAMING = "streaming"
+    LOW_CPU = "low_cpu"
+    BEST_EDGES = "best_edges"
+    CUSTOM = "custom"
+
+
+class BackgroundKind(str, Enum):
+    """What takes the place of the room."""
+
+    TRANSPARENT = "transparent"
+    BLUR = "blur"
+    COLOR = "color"
+    PICTURE = "picture"
+
+
+class Regions(str, Enum):
+    """Which regions of the mask are kept."""
+
+    LARGEST = "largest"
+    SHARE = "share"
+    PEOPLE = "people"
+
+
+class Holes(str, Enum):
+    """Which holes in a region are filled."""
+
+    SMART = "smart"
+    SIZE = "size"
+    ALL = "all"
+    OPEN = "open"
+
+
+class NoMask(str, Enum):
+    """What is shown while there is no mask."""
+
+    NOTHING = "nothing"
+    BLUR = "blur"
 
 
 class View(str, Enum):
@@ -23,6 +83,9 @@ class View(str, Enum):
 
     RESULT = "result"
     MASK = "mask"
+    OUTLINE = "outline"
+    SIDE_BY_SIDE = "side_by_side"
+    CONFIDENCE = "confidence"
 
 
 class Timing(str, Enum):
@@ -33,30 +96,105 @@ class Timing(str, Enum):
     SAME_FRAME = "same_frame"
 
 
-def _level(
-    label: str, help: str, *, minimum: float, maximum: float, step: float, unit: str = "mask level"
+def _number(
+    group: str,
+    label: str,
+    help: str,
+    *,
+    minimum: float,
+    maximum: float,
+    step: float,
+    unit: str = "mask level",
+    **more: Any,
 ) -> dict[str, Any]:
-    return {"label": label, "help": help, "unit": unit, "minimum": minimum, "maximum": maximum, "step": step}
+    numbers = {"unit": unit, "minimum": minimum, "maximum": maximum, "step": step}
+    return {"group": group, "label": label, "help": help, **numbers, **more}
 
 
-def _choice(label: str, help: str, choices: Mapping[Enum, str], *, live_only: bool = False) -> dict[str, Any]:
+def _choice(group: str, label: str, help: str, choices: Mapping[Enum, str], **more: Any) -> dict[str, Any]:
     by_value = {str(member.value): text for member, text in choices.items()}
-    return {"label": label, "help": help, "choices": by_value, "live_only": live_only}
+    return {"group": group, "label": label, "help": help, "choices": by_value, **more}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """Hold one consistent set of values; change it with `replace`, never in place.
 
-    Enums may be given by the value OBS stores ("mask") and whole numbers stand for floats.
+    Enums may be given by the value OBS stores ("mask"), whole numbers stand for floats, and a colour may be "#rrggbb".
 
     Raises:
         ValueError: a value is of the wrong type or out of its range; the message names both.
     """
 
+    preset: Preset = field(
+        default=Preset.STREAMING,
+        metadata=_choice(
+            "output",
+            "Preset",
+            "Sets the other values for a purpose. Change any of them afterwards and this becomes Custom.",
+            {
+                Preset.MEETING: "Meeting",
+                Preset.STREAMING: "Streaming",
+                Preset.LOW_CPU: "Low CPU",
+                Preset.BEST_EDGES: "Best edges",
+                Preset.CUSTOM: "Custom",
+            },
+            live_only=True,
+        ),
+    )
+    background: BackgroundKind = field(
+        default=BackgroundKind.TRANSPARENT,
+        metadata=_choice(
+            "output",
+            "Background",
+            "What takes the place of the room: nothing, so that what lies below in the scene shows; the room, blurred; "
+            "one colour; or a picture.",
+            {
+                BackgroundKind.TRANSPARENT: "Transparent",
+                BackgroundKind.BLUR: "Blurred room",
+                BackgroundKind.COLOR: "One colour",
+                BackgroundKind.PICTURE: "Picture",
+            },
+        ),
+    )
+    blur_strength: float = field(
+        default=3.0,
+        metadata=_number(
+            "output",
+            "Blur strength",
+            "How far the room is smeared. Low values leave it recognisable: writing can be read below about 2.",
+            minimum=0.5,
+            maximum=10.0,
+            step=0.5,
+            unit="per cent of the picture's height",
+            shown_if=(("background", "blur"), ("no_mask", "blur")),
+        ),
+    )
+    background_color: int = field(
+        default=0xFF40B100,  # OBS stores 0xAABBGGRR: #00b140
+        metadata={
+            "group": "output",
+            "kind": "color",
+            "label": "Background colour",
+            "help": "The colour behind the person; the default is the green that chroma keys expect.",
+            "shown_if": (("background", "color"),),
+        },
+    )
+    background_picture: str = field(
+        default="",
+        metadata={
+            "group": "output",
+            "kind": "path",
+            "label": "Background picture",
+            "help": "The picture behind the person, enlarged until it covers the frame. While there is none, or it "
+            "cannot be read, nothing is behind the person.",
+            "shown_if": (("background", "picture"),),
+        },
+    )
     threshold: float = field(
         default=0.50,
-        metadata=_level(
+        metadata=_number(
+            "edge",
             "Threshold",
             "How sure the network must be before a pixel counts as person. "
             "Raise it if parts of the room stay visible, lower it if parts of the person are missing.",
@@ -67,7 +205,8 @@ class Settings:
     )
     softness: float = field(
         default=0.30,
-        metadata=_level(
+        metadata=_number(
+            "edge",
             "Softness",
             "Width of the passage from transparent to opaque round the threshold. "
             "0 cuts hard, higher values keep more of hair and motion blur.",
@@ -78,7 +217,8 @@ class Settings:
     )
     refinement: float = field(
         default=1.0,
-        metadata=_level(
+        metadata=_number(
+            "edge",
             "Edge refinement",
             "How far the edge follows the colours of the full-size picture instead of the network's coarse mask. "
             "Lower it if patterns on clothes or walls show in the edge; 0 switches it off.",
@@ -90,7 +230,8 @@ class Settings:
     )
     edge_shift: float = field(
         default=0.0,
-        metadata=_level(
+        metadata=_number(
+            "edge",
             "Edge shift",
             "Moves the edge by so many pixels of the source. Negative values shrink the person, which removes a rim of "
             "room; positive values show more round it.",
@@ -100,29 +241,33 @@ class Settings:
             unit="pixels",
         ),
     )
-    contour_fill: bool = field(
-        default=True,
-        metadata={
-            "label": "Contour fill",
-            "help": "Keep the largest connected region only and fill the holes in it. Switch it off if several people "
-            "are in the picture, or if gaps such as the one under a bent arm are filled.",
-        },
-    )
-    smoothing: float = field(
-        default=0.40,
-        metadata=_level(
-            "Smoothing",
-            "Share of the previous mask that is kept where the picture stands still. "
-            "Higher values flicker less; moving parts follow at once whatever the value.",
+    decontamination: float = field(
+        default=0.0,
+        metadata=_number(
+            "edge",
+            "Colour cleaning",
+            "How much of the old room's colour is taken out of the soft edge: of hair above all. Raise it if a rim of "
+            "the room glows round the person; too much tints the edge in the person's own colours.",
             minimum=0.0,
-            maximum=0.95,
+            maximum=1.0,
             step=0.05,
             unit="share",
         ),
     )
+    model: str = field(
+        default="eoam",
+        metadata={
+            "group": "advanced",
+            "kind": "text",
+            "label": "Network",
+            "help": "The network that finds the person: one that comes with EOAM, by its name, or a file of your own.",
+            "live_only": True,
+        },
+    )
     timing: Timing = field(
         default=Timing.ALIGNED,
         metadata=_choice(
+            "advanced",
             "Timing",
             "Aligned holds each picture back until its own mask is ready, normally one frame, so that the edge "
             "follows fast movement. Low latency shows the newest picture with the newest mask. Same frame makes OBS "
@@ -135,12 +280,141 @@ class Settings:
             live_only=True,
         ),
     )
+    regions: Regions = field(
+        default=Regions.SHARE,
+        metadata=_choice(
+            "advanced",
+            "Regions",
+            "Which separate parts of the mask are kept: only the largest, so one person; every one that is large "
+            "enough, so a second person and what is held away from the body stay; or the largest few.",
+            {
+                Regions.LARGEST: "Only the largest",
+                Regions.SHARE: "Every large one",
+                Regions.PEOPLE: "Up to a number of people",
+            },
+        ),
+    )
+    region_share: float = field(
+        default=2.0,
+        metadata=_number(
+            "advanced",
+            "Smallest region",
+            "Parts of the mask smaller than this vanish. Raise it if pieces of furniture appear, lower it if people "
+            "far away are dropped; 0 keeps everything.",
+            minimum=0.0,
+            maximum=20.0,
+            step=0.1,
+            unit="per cent of the frame",
+            shown_if=(("regions", "share"), ("regions", "people")),
+        ),
+    )
+    people: int = field(
+        default=2,
+        metadata=_number(
+            "advanced",
+            "People",
+            "How many regions are kept at most, the largest first.",
+            minimum=1,
+            maximum=6,
+            step=1,
+            unit="regions",
+            shown_if=(("regions", "people"),),
+        ),
+    )
+    holes: Holes = field(
+        default=Holes.SMART,
+        metadata=_choice(
+            "advanced",
+            "Holes",
+            "Which holes in a person are filled: those that something held in front cut out, while real gaps, as under "
+            "a bent arm, stay open; those up to a size; all, as in the EOAM paper; or none.",
+            {
+                Holes.SMART: "Smart (recommended)",
+                Holes.SIZE: "Up to a size",
+                Holes.ALL: "Fill all",
+                Holes.OPEN: "Leave open",
+            },
+        ),
+    )
+    hole_share: float = field(
+        default=1.0,
+        metadata=_number(
+            "advanced",
+            "Largest hole",
+            "Holes up to this size are filled.",
+            minimum=0.0,
+            maximum=20.0,
+            step=0.1,
+            unit="per cent of the frame",
+            shown_if=(("holes", "size"),),
+        ),
+    )
+    smoothing: float = field(
+        default=0.40,
+        metadata=_number(
+            "advanced",
+            "Smoothing",
+            "Share of the previous mask that is kept where the picture stands still. "
+            "Higher values flicker less; moving parts follow at once whatever the value.",
+            minimum=0.0,
+            maximum=0.95,
+            step=0.05,
+            unit="share",
+        ),
+    )
+    every: int = field(
+        default=1,
+        metadata=_number(
+            "advanced",
+            "Mask every",
+            "A mask for every frame, every second, and so on. Higher values take less CPU; the edge of what moves "
+            "then lags behind.",
+            minimum=1,
+            maximum=10,
+            step=1,
+            unit="frames",
+            live_only=True,
+        ),
+    )
+    threads: int = field(
+        default=1,
+        metadata=_number(
+            "advanced",
+            "Threads",
+            "How many threads the network may use. One is enough for every camera; more make each mask a little "
+            "faster and take more CPU in all.",
+            minimum=1,
+            maximum=4,
+            step=1,
+            unit="threads",
+            live_only=True,
+        ),
+    )
+    no_mask: NoMask = field(
+        default=NoMask.NOTHING,
+        metadata=_choice(
+            "advanced",
+            "Without a mask",
+            "What is shown while there is no mask, as in the first moment or after an error: nothing, or the whole "
+            "picture blurred beyond recognition.",
+            {NoMask.NOTHING: "Nothing", NoMask.BLUR: "Everything blurred"},
+            live_only=True,
+        ),
+    )
     view: View = field(
         default=View.RESULT,
         metadata=_choice(
+            "view",
             "Show",
-            "Mask shows in white what is kept and in black what is cut away; useful while setting the other values.",
-            {View.RESULT: "Result", View.MASK: "Mask"},
+            "What is seen while setting the other values. All but the result are for you: every one of them but the "
+            "mask and the confidence map shows the room. Confidence is what the network itself said.",
+            {
+                View.RESULT: "Result",
+                View.MASK: "Mask",
+                View.OUTLINE: "Outline over the picture (shows the room)",
+                View.SIDE_BY_SIDE: "Side by side (shows the room)",
+                View.CONFIDENCE: "Confidence map",
+            },
         ),
     )
 
@@ -168,6 +442,7 @@ class Settings:
         Out-of-range numbers are clamped, values of a wrong type become the default, both are reported by name in
         `adjusted`. Names nobody knows are reported in `unknown`.
         """
+        mapping = _migrated(mapping)
         values: dict[str, object] = {}
         adjusted: list[str] = []
         infos = describe_settings()
@@ -201,69 +476,6 @@ class ParsedSettings:
     adjusted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SettingInfo:
-    """Describe one setting for a panel, a flag or a table.
-
-    `kind` is "float", "bool" or "enum". `default` is the value as it is stored (an enum's as a string). `minimum`,
-    `maximum`, `step` and `unit` matter for "float", `choices` (value, label) for "enum". `live_only` marks what has a
-    meaning in a live source only, not for a file.
-    """
-
-    name: str
-    kind: str
-    default: SettingValue
-    label: str
-    help: str
-    unit: str = ""
-    minimum: float = 0.0
-    maximum: float = 0.0
-    step: float = 0.0
-    choices: tuple[tuple[str, str], ...] = ()
-    live_only: bool = False
-    enum: type[Enum] | None = None
-
-    def checked(self, value: object) -> float | bool | Enum:
-        """Return `value` in the field's own type, or raise ValueError naming it and what was expected."""
-        if self.kind == "bool":
-            if isinstance(value, bool):
-                return value
-            raise ValueError(f"{self.name} is {value!r}, need True or False")
-        if self.enum is not None:
-            try:
-                return self.enum(value)
-            except ValueError:
-                allowed = ", ".join(repr(choice) for choice, _ in self.choices)
-                raise ValueError(f"{self.name} is {value!r}, need one of {allowed}") from None
-        number = _as_float(value)
-        if number is None or not self.minimum <= number <= self.maximum:
-            raise ValueError(f"{self.name} is {value!r}, need a number from {self.minimum:g} to {self.maximum:g}")
-        return number
-
-    def nearest(self, value: object) -> object:
-        """Return the allowed value nearest to `value`: clamped if it is a number, otherwise the default."""
-        number = _as_float(value)
-        if self.kind == "float" and number is not None:
-            return min(max(number, self.minimum), self.maximum)
-        try:
-            return self.checked(value)
-        except ValueError:
-            return self.default
-
-    def stored(self, value: object) -> SettingValue:
-        """Return the field's value as OBS and JSON store it."""
-        if isinstance(value, Enum):
-            return str(value.value)
-        if isinstance(value, bool | float):
-            return value
-        raise ValueError(f"{self.name} is {value!r}, which cannot be stored")
-
-    @property
-    def flag(self) -> str:
-        """The command line's flag."""
-        return "--" + self.name.replace("_", "-")
-
-
 def describe_settings() -> tuple[SettingInfo, ...]:
     """Return one description per setting, in the order a panel shows them."""
     return _INFOS
@@ -272,62 +484,21 @@ def describe_settings() -> tuple[SettingInfo, ...]:
 def settings_table() -> str:
     """Return the settings as a Markdown table; docs/cli.md holds a copy and a test compares the two."""
     rows = ["| Setting | Flag | Default | Values | What it does |", "| --- | --- | --- | --- | --- |"]
-    for info in describe_settings():
-        if info.kind == "float":
-            default = f"{info.default:.2f}"
-            values = f"{info.minimum:g} to {info.maximum:g} ({info.unit})"
-        elif info.kind == "bool":
-            default = "on" if info.default else "off"
-            values = "on, off"
-        else:
-            default = f"`{info.default}`"
-            values = ", ".join(f"`{value}`" for value, _ in info.choices)
-        if info.live_only:
-            flag = "in OBS only"
-        elif info.kind == "bool":
-            flag = f"`{info.flag}`, `--no-{info.flag[2:]}`"
-        else:
-            flag = f"`{info.flag}`"
-        rows.append(f"| {info.label} | {flag} | {default} | {values} | {info.help} |")
-    return "\n".join(rows) + "\n"
+    return "\n".join([*rows, *map(table_row, describe_settings())]) + "\n"
 
 
-def _as_float(value: object) -> float | None:
-    # A bool is a number to Python, but "threshold: true" in a scene file is a mistake.
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+def _migrated(mapping: Mapping[str, object]) -> dict[str, object]:
+    """Bring stored settings of an older version to the present names; what they looked like stays."""
+    current = {name: value for name, value in mapping.items() if name != "settings_version"}
+    fill = current.pop("contour_fill", None)  # version 1: "keep the largest region only and fill it", or nothing
+    if fill is True:
+        current = {"regions": Regions.LARGEST.value, "holes": Holes.ALL.value, **current}
+    elif fill is False:
+        current = {"regions": Regions.SHARE.value, "region_share": 0.0, "holes": Holes.OPEN.value, **current}
+    return current
 
 
-def _build_infos() -> tuple[SettingInfo, ...]:
-    infos = []
-    for item in dataclasses.fields(Settings):
-        default: Any = item.default
-        meta = item.metadata
-        infos.append(
-            SettingInfo(
-                name=item.name,
-                kind="enum" if isinstance(default, Enum) else "bool" if isinstance(default, bool) else "float",
-                default=str(default.value) if isinstance(default, Enum) else default,
-                label=meta["label"],
-                help=meta["help"],
-                unit=meta.get("unit", ""),
-                minimum=meta.get("minimum", 0.0),
-                maximum=meta.get("maximum", 0.0),
-                step=meta.get("step", 0.0),
-                choices=tuple(meta.get("choices", {}).items()),
-                live_only=meta.get("live_only", False),
-                enum=type(default) if isinstance(default, Enum) else None,
-            )
-        )
-    return tuple(infos)
-
-
-_INFOS: Final = _build_infos()
+_INFOS: Final = tuple(describe(item.name, item.default, item.metadata) for item in dataclasses.fields(Settings))
 
 if __name__ == "__main__":
     sys.stdout.write(settings_table())

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eoam_core.settings import Settings, Timing, View, describe_settings, settings_table
+from eoam_core.setting_info import hex_colour
+from eoam_core.settings import Holes, Regions, Settings, Timing, View, describe_settings, settings_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +31,15 @@ def test_every_setting_has_a_label_and_a_help_text() -> None:
 
 def test_choices_are_the_enums_values() -> None:
     choices = {info.name: [value for value, _ in info.choices] for info in describe_settings() if info.kind == "enum"}
-    assert choices == {"timing": ["aligned", "low_latency", "same_frame"], "view": ["result", "mask"]}
+    assert choices == {
+        "preset": ["meeting", "streaming", "low_cpu", "best_edges", "custom"],
+        "background": ["transparent", "blur", "color", "picture"],
+        "timing": ["aligned", "low_latency", "same_frame"],
+        "regions": ["largest", "share", "people"],
+        "holes": ["smart", "size", "all", "open"],
+        "no_mask": ["nothing", "blur"],
+        "view": ["result", "mask", "outline", "side_by_side", "confidence"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -43,10 +52,17 @@ def test_choices_are_the_enums_values() -> None:
         ("softness", "0.5", r"softness is '0.5', need a number"),
         ("softness", True, r"softness is True, need a number"),
         ("softness", 10**400, r"softness is 1000"),
-        ("contour_fill", 1, r"contour_fill is 1, need True or False"),
         ("view", "nothing", r"view is 'nothing', need one of 'result', 'mask'"),
+        ("people", 2.5, r"people is 2.5, need a whole number"),
+        ("people", 7, r"people is 7, need a number from 1 to 6"),
+        ("background_color", "green", r"background_color is 'green', need #rrggbb"),
+        ("background_color", -1, r"background_color is -1, need #rrggbb"),
+        ("background_color", True, r"background_color is True, need"),
+        ("background_picture", 7, r"background_picture is 7, need a text"),
+        ("background_picture", "a\0b", r"background_picture is 'a\\x00b', need a text"),
+        ("model", "", r"model is '', need a text that is not empty"),
         ("timing", [], r"timing is \[\], need one of"),
-        ("glow", 1, r"unknown setting 'glow'; there are threshold"),
+        ("glow", 1, r"unknown setting 'glow'; there are preset"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: object, message: str) -> None:
@@ -79,7 +95,7 @@ def test_settings_cannot_be_changed_in_place() -> None:
 
 
 def test_a_mapping_there_and_back_is_the_same() -> None:
-    settings = Settings(threshold=0.7, contour_fill=False, view=View.MASK, timing=Timing.LOW_LATENCY)
+    settings = Settings(threshold=0.7, holes=Holes.OPEN, people=3, view=View.MASK, timing=Timing.LOW_LATENCY)
     mapping = settings.to_mapping()
     assert mapping["view"] == "mask"
     assert type(mapping["view"]) is str
@@ -91,7 +107,8 @@ def test_a_stored_mapping_is_read_as_far_as_it_can_be_understood() -> None:
     stored = {
         "threshold": 7,
         "softness": "much",
-        "contour_fill": "no",
+        "people": "many",
+        "background_color": "red",
         "smoothing": 10**400,
         "timing": "tomorrow",
         "view": "mask",
@@ -101,7 +118,33 @@ def test_a_stored_mapping_is_read_as_far_as_it_can_be_understood() -> None:
     parsed = Settings.from_mapping(stored)
     assert parsed.settings == Settings(threshold=0.95, view=View.MASK)
     assert parsed.unknown == ("aura", "glow")
-    assert parsed.adjusted == ("threshold", "softness", "contour_fill", "smoothing", "timing")
+    assert parsed.adjusted == ("background_color", "threshold", "softness", "timing", "people", "smoothing")
+
+
+@pytest.mark.parametrize(
+    ("filled", "meant"),
+    [
+        (True, Settings(regions=Regions.LARGEST, holes=Holes.ALL)),
+        (False, Settings(regions=Regions.SHARE, region_share=0, holes=Holes.OPEN)),
+    ],
+)
+def test_settings_of_the_first_version_look_as_they_did(filled: bool, meant: Settings) -> None:
+    parsed = Settings.from_mapping({"contour_fill": filled, "threshold": 0.7})
+    assert (parsed.settings, parsed.unknown, parsed.adjusted) == (meant.replace(threshold=0.7), (), ())
+
+
+def test_a_colour_is_taken_as_hex_or_as_obs_stores_it_and_is_never_see_through() -> None:
+    assert Settings.validated(background_color="#102030").background_color == 0xFF302010
+    assert Settings.validated(background_color=0x302010).background_color == 0xFF302010
+    assert hex_colour(0xFF302010) == "#102030"
+
+
+def test_what_decides_whether_a_setting_is_shown_exists() -> None:
+    infos = {info.name: info for info in describe_settings()}
+    for info in infos.values():
+        assert info.group in ("output", "edge", "advanced", "view")
+        for name, value in info.shown_if:
+            assert infos[name].checked(value) is not None
 
 
 def test_an_empty_mapping_gives_the_defaults() -> None:
