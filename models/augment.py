@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .data import Image, Person, TrainingSet, is_uncut
-from .props import add_chair, add_clutter, add_headphones, add_microphone
+from .props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, skin_or_wood
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,14 @@ class MixConfig:
     chair: float = 0.18
     far: float = 0.15
     clutter: float = 0.50  # of all rooms, empty ones included
-    plain: float = 0.08  # of all rooms: a painted or lit wall, which the pictures of rooms lack
+    plain: float = 0.10  # of all rooms: a painted or lit wall, which the pictures of rooms lack
     dark: float = 0.07
+    lookalike: float = 0.20  # of the composites: a structure behind the person in the person's own colours
+
+    @classmethod
+    def from_dict(cls, values: dict[str, float]) -> MixConfig:
+        """Build the mix that a checkpoint was trained with; what was invented later had no share in it."""
+        return cls(**{"lookalike": 0.0, **values})
 
     def to_dict(self) -> dict[str, float]:
         """Return the fields as a plain dictionary, for a checkpoint's metadata."""
@@ -85,6 +91,8 @@ class SampleMaker:
                 frame, alpha = self.add_person(rng, frame, alpha)
                 if rng.random() < self.mix.headphones:
                     frame, alpha = add_headphones(rng, frame, alpha)
+                if self.mix.lookalike and rng.random() < self.mix.lookalike:
+                    frame = add_lookalike(rng, frame, alpha)
                 if rng.random() < self.mix.chair:
                     frame = add_chair(rng, frame, alpha)
                 if rng.random() < 0.15:
@@ -119,7 +127,8 @@ class SampleMaker:
     def plain_wall(self, rng: Generator, size: tuple[int, int]) -> Image:
         """Return a wall of one colour, unevenly lit, with a few coloured things on it."""
         height, width = size
-        corners = rng.uniform(0, 255, 3) + rng.normal(0, 25, (2, 2, 3))
+        colour = skin_or_wood(rng) if rng.random() < 0.3 else rng.uniform(0, 255, 3)
+        corners = colour + rng.normal(0, 25, (2, 2, 3))
         colours = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         frame: Image = np.clip(colours, 0, 255).astype(np.uint8)
         for _ in range(int(rng.integers(0, 6))):

@@ -1,4 +1,4 @@
-"""Things around a person at a desk, drawn: headphones, a microphone on its arm, a chair, clutter on the wall.
+"""Things around a person at a desk, drawn: headphones, a microphone on its arm, a chair, things on the wall.
 
 What is worn belongs to the person. What stands before the person hides nothing in the truth: the mask should come out
 whole, since the viewer wants the microphone and the hand with the person, not a hole. What sticks out beyond the
@@ -112,6 +112,53 @@ def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
     return _paint(frame, np.minimum(layer, 255 - alpha), colour)
 
 
+def add_lookalike(rng: Generator, frame: Image, alpha: Image) -> Image:
+    """Stand a door, a wardrobe or a wooden wall in the person's own colours behind the head; it is room.
+
+    `frame` is the room with the person in it, `alpha` the person: it is painted beside the person only. Without such
+    pictures a network takes what is skin-coloured and above a head for more of the person.
+    """
+    head = head_box(alpha)
+    inside = np.argwhere(alpha > 250)
+    if head is None or not len(inside):
+        return frame
+    x, top, width = head
+    if rng.random() < 0.7:  # the face, else anything the person wears
+        middle = np.array([top + 0.6 * width, x])
+        inside = inside[np.argsort(np.abs(inside - middle).max(1))[: max(1, len(inside) // 12)]]
+    row, column = inside[rng.integers(len(inside))]
+    around = frame[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2].reshape(-1, 3)
+    colour = np.median(around, 0) * rng.uniform(0.75, 1.2) + rng.normal(0, 8, 3)
+    height, columns = alpha.shape
+    layer = _layer(alpha.shape)
+    half, middle_x = width * rng.uniform(0.3, 2.2), x + width * rng.normal(0, 0.8)
+    upper = 0.0 if rng.random() < 0.6 else top - width * rng.uniform(-0.5, 1.0)
+    lower = float(height) if rng.random() < 0.6 else top + width * rng.uniform(0.5, 2.0)
+    tilt = width * rng.normal(0, 0.08)
+    corners = [
+        (middle_x - half, upper),
+        (middle_x + half, upper),
+        (middle_x + half + tilt, lower),
+        (middle_x - half + tilt, lower),
+    ]
+    cv2.fillPoly(layer, [np.array([_fixed(*c) for c in corners], np.int32)], 255, cv2.LINE_AA, _SHIFT)
+    grid_y, grid_x = np.mgrid[0:height, 0:columns].astype(np.float32)
+    shade = 1 + rng.normal(0, 0.15) * (grid_y / height - 0.5) + rng.normal(0, 0.15) * (grid_x / columns - 0.5)
+    if rng.random() < 0.5:  # planks, grain, folds
+        period = rng.uniform(0.03, 0.4) * width
+        shade += rng.uniform(0.02, 0.15) * np.sin(grid_x * (6.28 / max(period, 2.0)) + rng.uniform(0, 6))
+    fill = np.clip(colour.astype(np.float32) * shade[..., None], 0, 255)
+    room = np.minimum(cv2.GaussianBlur(layer, (3, 3), 0), 255 - alpha)
+    weight = room.astype(np.float32)[..., None] / 255
+    return np.asarray(frame + (fill - frame) * weight + 0.5).astype(np.uint8)
+
+
+def skin_or_wood(rng: Generator) -> np.ndarray:
+    """Return a BGR colour, float in 0 to 255, of skin or wood: what rooms share with people."""
+    hue, saturation, value = rng.uniform(3, 22), rng.uniform(40, 170), rng.uniform(50, 250)
+    return np.asarray(cv2.cvtColor(np.array([[[hue, saturation, value]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0], float)
+
+
 def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
     """Hang something that rooms have and photographs of tidy rooms lack before a wall: a flag, a curtain, a poster.
 
@@ -141,7 +188,8 @@ def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
         part = texture[: max(2, texture.shape[0] // 2), : max(2, texture.shape[1] // 2)]
         fill = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32)
     else:
-        fill = np.broadcast_to(rng.uniform(0, 255, 3).astype(np.float32), room.shape)
+        colour = skin_or_wood(rng) if rng.random() < 0.4 else rng.uniform(0, 255, 3)
+        fill = np.broadcast_to(colour.astype(np.float32), room.shape)
     fold = rng.uniform(0.05, 0.3) * height
     shade = 1 + rng.uniform(0, 0.4) * np.sin(grid_x * (6.28 / fold) + grid_y * (rng.uniform(-3, 3) / fold))
     weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255

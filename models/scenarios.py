@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .data import Image, Person, is_uncut, read_cutouts, read_pairs, read_rooms, validation_ids
-from .props import add_chair, add_headphones, add_microphone
+from .props import add_chair, add_headphones, add_lookalike, add_microphone
 
 CANVAS = (360, 640)  # height, width
 PER_SCENARIO = 48
@@ -31,7 +31,8 @@ PLACES = {
 }
 DRAWN = ("headphones", "microphone", "chair")
 DEGRADED = ("dark", "noisy", "back-lit", "compressed", "blurred")
-SCENARIOS = (*PLACES, "two people", *DRAWN, *DEGRADED)
+# The last came last, so that the others' pictures stay what they were.
+SCENARIOS = (*PLACES, "two people", *DRAWN, *DEGRADED, "own colours")
 
 
 def scenarios(data: Path) -> Iterator[tuple[str, Image, Image]]:
@@ -55,6 +56,8 @@ def scenarios(data: Path) -> Iterator[tuple[str, Image, Image]]:
                 frame, alpha = add_microphone(rng, frame, alpha)
             elif name == "chair":
                 frame = add_chair(rng, frame, alpha)
+            elif name == "own colours":
+                frame = add_lookalike(rng, frame, alpha)
             yield name, degrade(rng, frame, alpha, name), alpha
 
 

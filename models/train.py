@@ -296,7 +296,7 @@ def train(args: argparse.Namespace) -> Path:
         header = read_header(resume)
         config = TrainConfig(**header["train"])  # type: ignore[arg-type]
         net_config = NetConfig(**header["net"])  # type: ignore[arg-type]
-        mix = MixConfig() if args.remix else MixConfig(**header["mix"])  # type: ignore[arg-type]
+        mix = MixConfig() if args.remix else MixConfig.from_dict(header["mix"])  # type: ignore[arg-type]
         start = int(header["step"])  # type: ignore[call-overload]
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models.data import Person, is_uncut
-from models.props import add_chair, add_clutter, add_headphones, add_microphone, head_box
+from models.props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, head_box
 from models.scenarios import CANVAS, degrade, place
 
 
@@ -48,6 +48,16 @@ def test_a_chair_is_behind_the_person() -> None:
     assert not painted[inner].any()
 
 
+def test_what_has_the_persons_colours_is_behind_the_person() -> None:
+    p = person()
+    p.bgr[p.alpha == 255] = (60, 90, 180)
+    frame = add_lookalike(np.random.default_rng(3), p.bgr, p.alpha)
+    painted = np.abs(frame.astype(int) - p.bgr).max(2) > 30
+    assert painted.sum() > 100
+    assert not painted[cv2.erode(p.alpha, np.ones((5, 5), np.uint8)) == 255].any()
+    assert np.abs(np.median(frame[painted], 0) - (60, 90, 180)).max() < 60
+
+
 def test_clutter_changes_a_part_of_the_room() -> None:
     room = np.full((90, 160, 3), 128, np.uint8)
     texture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
@@ -62,6 +72,7 @@ def test_nobody_in_the_picture_is_left_alone() -> None:
     assert np.array_equal(add_headphones(rng, frame, empty)[0], frame)
     assert np.array_equal(add_microphone(rng, frame, empty)[0], frame)
     assert np.array_equal(add_chair(rng, frame, empty), frame)
+    assert np.array_equal(add_lookalike(rng, frame, empty), frame)
 
 
 def test_a_small_person_is_smaller_than_a_close_one_and_stands_on_the_lower_edge() -> None:
