@@ -125,6 +125,30 @@ def colour_entry(abgr: int, width: int, height: int, name: str = "background") -
     return _source(name, "color_source_v3", {"color": abgr, "width": width, "height": height}, [])
 
 
+def group_entry(name: str, member: str, canvas: tuple[int, int], *filters: Json) -> Json:
+    """Describe a group of one source that fills the canvas."""
+    settings = {"custom_size": True, "cx": canvas[0], "cy": canvas[1], "id_counter": 1}
+    return _source(name, "group", {**settings, "items": _items([member], canvas)}, filters)
+
+
+def _items(names: Sequence[str], canvas: tuple[int, int]) -> list[Json]:
+    """Describe sources in a scene, from back to front, fitted into the canvas."""
+    return [
+        {
+            "name": name,
+            "id": number,
+            "visible": True,
+            "bounds_type": 2,  # keep the shape, fit into the bounds
+            "bounds": {"x": canvas[0], "y": canvas[1]},
+            "pos": {"x": 0, "y": 0},
+            "scale": {"x": 1.0, "y": 1.0},
+            "align": 5,
+            "bounds_align": 0,
+        }
+        for number, name in enumerate(names, 1)
+    ]
+
+
 def _source(name: str, versioned: str, settings: Json, filters: Sequence[Json]) -> Json:
     kind = re.sub(r"_v\d+$", "", versioned)
     return {
@@ -147,20 +171,7 @@ class Collection:
 
     def to_json(self, name: str, canvas: tuple[int, int]) -> Json:
         """Return what OBS stores in its scenes folder."""
-        items = [
-            {
-                "name": source["name"],
-                "id": number,
-                "visible": True,
-                "bounds_type": 2,  # keep the shape, fit into the bounds
-                "bounds": {"x": canvas[0], "y": canvas[1]},
-                "pos": {"x": 0, "y": 0},
-                "scale": {"x": 1.0, "y": 1.0},
-                "align": 5,
-                "bounds_align": 0,
-            }
-            for number, source in enumerate(self.sources, 1)
-        ]
+        items = _items([source["name"] for source in self.sources], canvas)
         scene_settings = {"id_counter": len(items), "custom_size": False, "items": items}
         scene = {"name": SCENE, "id": "scene", "versioned_id": "scene", "settings": scene_settings}
         return {

@@ -19,7 +19,18 @@ from obs_helpers import (
     is_empty,
     save_picture,
 )
-from obs_session import CAMERA, FILTER, FILTER_ID, SCENE, Json, ObsSession, colour_entry, filter_entry, image_entry
+from obs_session import (
+    CAMERA,
+    FILTER,
+    FILTER_ID,
+    SCENE,
+    Json,
+    ObsSession,
+    colour_entry,
+    filter_entry,
+    group_entry,
+    image_entry,
+)
 
 WIDTH, HEIGHT = 640, 360
 RADIUS = min(WIDTH, HEIGHT) // 5
@@ -67,8 +78,10 @@ def place_of(name: str) -> tuple[int, int, float, tuple[int, int]]:
 def obs(start_obs: Starter, brightness_model: Path, tmp_path_factory: pytest.TempPathFactory) -> ObsSession:
     file = save_picture(tmp_path_factory.mktemp("pictures") / "disc.png", disc(WIDTH, HEIGHT))
     sources = [image_entry(file, *filters, name=name) for name, filters in CHAINS.items()]
+    member = image_entry(file, name="member")
+    group = group_entry("group", "member", (WIDTH, HEIGHT), ours())
     return start_obs(
-        {"Test": [colour_entry(0xFF00FF00, WIDTH, HEIGHT), *sources, image_entry(file)]},
+        {"Test": [colour_entry(0xFF00FF00, WIDTH, HEIGHT), *sources, member, group, image_entry(file)]},
         environment={"EOAM_MODEL": str(brightness_model)},
     )
 
@@ -113,6 +126,16 @@ def test_on_a_nested_scene(obs: ObsSession) -> None:
     inside, outside = alpha_on_rings(picture, x, y, RADIUS)
     assert inside > 0.99
     assert outside < 0.01
+
+
+def test_on_a_group(obs: ObsSession) -> None:
+    picture = obs.wait_for_picture(is_drawn, "the group", source="group")
+    assert picture.shape[:2] == (HEIGHT, WIDTH)
+    x, y = disc_centre(WIDTH, HEIGHT)
+    inside, outside = alpha_on_rings(picture, x, y, RADIUS)
+    assert inside > 0.99
+    assert outside < 0.01
+    assert brightest_hidden(picture) == 0
 
 
 def test_obs_ends_cleanly(obs: ObsSession) -> None:
