@@ -24,7 +24,7 @@ def tile(bgr: Image, matte: Image, truth: Image | None = None, *, height: int = 
     pair = np.hstack([bgr, cut])
     pair = cv2.resize(pair, (round(pair.shape[1] * height / pair.shape[0]), height), interpolation=cv2.INTER_AREA)
     if label:
-        cv2.putText(pair, label, (4, height - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
+        cv2.putText(pair, label, (5, height - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
         cv2.putText(pair, label, (4, height - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
     return np.asarray(pair, np.uint8)
 
