@@ -25,11 +25,12 @@ def two_class_iou(predicted: Mask, truth: Mask) -> float:
 
 def boundary_iou(predicted: Mask, truth: Mask) -> float:
     """Return the IoU of the two masks' inner rims, each 2 % of the diagonal wide (Cheng et al., 2021)."""
-    width = max(1, round(BOUNDARY_SHARE * float(np.hypot(*truth.shape))))
-    return foreground_iou(_rim(predicted, width), _rim(truth, width))
+    return foreground_iou(inner_rim(predicted), inner_rim(truth))
 
 
-def _rim(mask: Mask, width: int) -> Mask:
+def inner_rim(mask: Mask) -> Mask:
+    """Return what of a `(h, w)` mask lies within 2 % of the diagonal of its outline."""
+    width = max(1, round(BOUNDARY_SHARE * float(np.hypot(*mask.shape))))
     # The picture's border is not an outline of the person: pad with the mask's own values, not with background.
     binary = mask.astype(np.uint8)
     eroded = cv2.erode(binary, np.ones((3, 3), np.uint8), iterations=width, borderType=cv2.BORDER_REPLICATE)

@@ -6,6 +6,7 @@ there is a chest to hold things before, and a true gap between arm and torso thr
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -44,7 +45,7 @@ def _fill(layer: Image, points: list[Point]) -> None:
 
 
 def _stroke(layer: Image, points: list[Point], thickness: float) -> None:
-    for start, end in zip(points, points[1:], strict=False):
+    for start, end in itertools.pairwise(points):
         cv2.line(layer, _fixed(*start), _fixed(*end), 255, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
 
 
@@ -102,13 +103,17 @@ class Body:
         return Person(bgr, alpha)
 
 
-def draw_body(person: Person, *, arms_on_hips: bool) -> Body:
-    """Draw a torso under a person, with arms that hang down or with hands on the hips."""
+def draw_body(person: Person, *, elbows: float = 0.0) -> Body:
+    """Draw a torso under a person: with hanging arms, or, if `elbows` is not 0, with hands on the hips.
+
+    `elbows` is how far they stick out, in widths of the person at the picture's lower edge.
+    """
+    arms_on_hips = elbows > 0
     height, width = person.alpha.shape
     columns = np.nonzero((person.alpha[-max(3, height // 40) :] > 127).all(0))[0]
     edge_l, edge_r = float(columns[0]), float(columns[-1])
     span = edge_r - edge_l
-    pad = round(0.5 * span)
+    pad = round((0.14 + max(elbows, 0.3)) * span)
     edge_l, edge_r = edge_l + pad, edge_r + pad
     shoulder = float(height - 0.02 * span)  # the body's shoulders lie under what the picture shows of them
     size = (round(shoulder + (1.12 if arms_on_hips else 0.9) * span), width + 2 * pad)
@@ -131,13 +136,15 @@ def draw_body(person: Person, *, arms_on_hips: bool) -> Body:
     for edge, out in ((edge_l, -1.0), (edge_r, 1.0)):
         start = (edge - out * 0.01 * span, shoulder + 0.1 * span)
         if arms_on_hips:
-            elbow = (edge + out * 0.36 * span, shoulder + 0.6 * span)
+            elbow = (edge + out * elbows * span, shoulder + 0.6 * span)
             hip = (edge - out * 0.06 * span, shoulder + 0.98 * span)
             _stroke(arms, [start, elbow, hip], 0.17 * span)
             _disc(hands, hip, (0.1 * span, 0.07 * span), out * 20)
         else:
             _stroke(arms, [start, (edge + out * 0.08 * span, bottom)], 0.19 * span)
     picture = cloth(person, size).astype(np.float32)
+    # Half of the cloth's pattern: repeated at full strength it looks like wallpaper.
+    picture = (picture + picture.mean((0, 1))) / 2
     grid = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     folds = 1 + 0.06 * np.sin(grid[1] / (0.05 * span) + 2 * np.sin(grid[0] / (0.2 * span)))
     shade = folds * (1 - 0.12 * np.abs(grid[1] - (edge_l + edge_r) / 2) / span)

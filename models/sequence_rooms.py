@@ -40,7 +40,8 @@ def panned(room: Image, size: tuple[int, int], speed: float, count: int) -> Grou
 def shaken(room: Image, size: tuple[int, int], rng: Generator, count: int, reach: float = 5.0) -> Ground:
     """A camera held in the hand."""
     large = fit(room, size, 1.1)
-    path = cv2.GaussianBlur(rng.normal(0, 1, (count + 2, 2)).astype(np.float32), (1, 7), 1.2)
+    steps = rng.normal(0, 1, (count + 2, 2)).astype(np.float32)
+    path = np.asarray(cv2.GaussianBlur(steps, (1, 7), 1.2), np.float32)
     path = path / max(float(np.abs(path).max()), 1e-6) * reach
     x, y = (large.shape[1] - size[1]) / 2, (large.shape[0] - size[0]) / 2
     return lambda number: _window(large, x + float(path[number, 0]), y + float(path[number, 1]), size)
@@ -63,9 +64,8 @@ def with_screen(room: Image, other: Image, size: tuple[int, int], count: int) ->
 
 def tinted(room: Image, size: tuple[int, int], colour: NDArray[np.float32], share: float = 0.7) -> Ground:
     """A still room whose colours have been drawn towards `colour` (blue, green, red): that of the person."""
-    grey = fit(room, size).astype(np.float32)
-    grey = grey.mean(2, keepdims=True) / max(float(grey.mean()), 1.0)  # the room's light without its colour
-    light = 1 + (grey - 1) * (1 - share)
+    grey = fit(room, size).mean(2, keepdims=True)
+    light = 1 + (grey / max(float(grey.mean()), 1.0) - 1) * (1 - share)  # the room's light without its colour
     picture = np.clip(colour * light, 0, 255).astype(np.uint8)
     return lambda _: picture
 
@@ -77,6 +77,10 @@ def _window(large: Image, x: float, y: float, size: tuple[int, int]) -> Image:
     )
 
 
+# Standard deviation of the noise, grey levels. A good webcam by day has about one.
+_NOISE = {"plain": 1.5, "dark": 3.5, "noisy": 15.0, "back-lit": 2.0, "exposure": 1.5, "compressed": 2.0}
+
+
 class Camera:
     """What a webcam does to a picture: light, noise, compression. The noise is new in every frame.
 
@@ -86,16 +90,14 @@ class Camera:
         rng: draws the noise.
     """
 
-    _NOISE = {"plain": 1.5, "dark": 3.5, "noisy": 15.0, "back-lit": 2.0, "exposure": 1.5, "compressed": 2.0}
-
     def __init__(self, kind: str, size: tuple[int, int], rng: Generator) -> None:
         self._kind, self._rng = kind, rng
         # One field, seen through another window in every frame: drawing noise anew would take most of the time.
-        self._field = rng.normal(0, self._NOISE[kind], (size[0] + 64, size[1] + 64, 3)).astype(np.float32)
+        self._field = rng.normal(0, _NOISE[kind], (size[0] + 64, size[1] + 64, 3)).astype(np.float32)
 
     def light(self, frame: Image, alpha: Image, number: int) -> Image:
         """Return the frame as it is lit, without noise."""
-        values = frame.astype(np.float32)
+        values: NDArray[np.floating] = frame.astype(np.float32)
         if self._kind == "dark":
             values = 255 * (values / 255) ** 1.5 * 0.24
         elif self._kind == "back-lit":

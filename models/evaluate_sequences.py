@@ -1,0 +1,222 @@
+"""Judge what is shown, over time: the raw network, the paper's fill, this project's filter and the peers' filter.
+
+    python -m models.evaluate_sequences --data ../shared/data --peers ../shared/peers --people val
+
+docs/masks.md says what the sequences are and what the figures mean. All methods see the same frames, and those on one
+network the same masks of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
+
+from .data import DataError, Image
+from .evaluate import Network, bgra, enlarge, network, peer_networks, shrink
+from .sequence_methods import OURS, OURS_SMALL, Method, methods
+from .sequence_metrics import FIGURES, Tally, Truth, average, is_best
+from .sequence_scenes import OCCLUDED, Frame
+from .sequences import GROUPS, PEOPLE, Sequence, sequences
+
+Rows = dict[str, dict[str, float]]  # method -> figure -> value
+SMALL = (144, 256)  # the network's input
+OVERALL = "all"
+OWN = "our network"
+CUT = "cut masks"  # masks made of the truth: see cut_mask
+CUT_GROUPS = ("gaps", "occluders")
+MARKS = ("<!-- figures -->", "<!-- end of figures -->")  # in a document, round the tables
+
+
+def own_network(path: Path) -> Network:
+    """Open this project's network for one thread. Raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
+    return network(OWN, path, bgra, lambda y: y[0].astype(np.float32) / 255, square=(224, 224), wide=SMALL)
+
+
+def small_mask(net: Network, picture: Image) -> Image:
+    """Return a network's mask of a picture at the network's own size, uint8."""
+    size = net.sizes["wide"]
+    return net.run(shrink(picture, size), size)
+
+
+def cut_mask(frame: Frame) -> Image:
+    """Return a mask made of the truth, `(144, 256)` uint8, in which every occluder and every gap is a hole.
+
+    As from a network that takes whatever is not the person itself for room: all that is then right or wrong about holes
+    is the clean-up's.
+    """
+    seen = np.where(frame.has(OCCLUDED), np.uint8(0), frame.alpha)
+    return np.asarray(cv2.GaussianBlur(shrink(seen, SMALL), (0, 0), 1.0), np.uint8)
+
+
+class Bench:
+    """Sequences with the masks of some networks; `score` any methods on them, again and again.
+
+    With `keep` the frames and masks stay in memory (about 2 GB for all groups), and only the methods' own work is done
+    again; without it every sequence is made anew.
+    """
+
+    def __init__(self, listed: list[Sequence], networks: list[Network], *, keep: bool = False) -> None:
+        self._listed, self._networks, self._keep = listed, networks, keep
+        self._kept: dict[int, list[tuple[Image, Image, Truth, dict[str, Image]]]] = {}
+
+    def _shots(self, index: int) -> Iterator[tuple[Image, Image, Truth, dict[str, Image]]]:
+        if index in self._kept:
+            yield from self._kept[index]
+            return
+        made = []
+        for frame in self._listed[index].frames():
+            shot = self._shot(frame)
+            if self._keep:
+                made.append(shot)
+            yield shot
+        if self._keep:
+            self._kept[index] = made
+
+    def _shot(self, frame: Frame) -> tuple[Image, Image, Truth, dict[str, Image]]:
+        masks = {net.name: small_mask(net, frame.bgr) for net in self._networks}
+        masks[CUT] = cut_mask(frame)
+        return frame.bgr, bgra(shrink(frame.bgr, SMALL))[0], Truth.of(frame), masks
+
+    def score(self, judged: list[Method]) -> dict[str, dict[str, Rows]]:
+        """Return {group: {sequence: {method: {figure: value}}}}."""
+        results: dict[str, dict[str, Rows]] = {}
+        for index, sequence in enumerate(tqdm(self._listed, disable=not sys.stderr.isatty())):
+            steps = [method.start() for method in judged]
+            tallies = [Tally(sequence) for _ in judged]
+            for picture, small, truth, masks in self._shots(index):
+                for method, step, tally in zip(judged, steps, tallies, strict=True):
+                    shown = step(small, masks[method.network], picture)
+                    if shown.shape != picture.shape[:2]:
+                        shown = enlarge(shown.astype(np.float32) / 255, picture)
+                    tally.add(truth, shown)
+            rows = {method.name: tally.figures() for method, tally in zip(judged, tallies, strict=True)}
+            results.setdefault(sequence.group, {})[sequence.name] = rows
+        return results
+
+
+def by_group(results: dict[str, dict[str, Rows]]) -> dict[str, Rows]:
+    """Return the means over each group's sequences, and over all sequences of `GROUPS` as `OVERALL`."""
+    grouped = {group: list(rows.values()) for group, rows in results.items()}
+    if together := [row for group, rows in grouped.items() if group in GROUPS for row in rows]:
+        grouped[OVERALL] = together
+    return {group: {name: average([row[name] for row in rows]) for name in rows[0]} for group, rows in grouped.items()}
+
+
+def table(rows: Rows) -> str:
+    """Return rows as Markdown, without columns that say nothing; the best are bold, ours is marked (!) where it is not.
+
+    Best means best or equal, within what `FIGURES` calls equal.
+    """
+    columns = [figure for figure in FIGURES if not all(np.isnan(row[figure[0]]) for row in rows.values())]
+    lines = [
+        "| | " + " | ".join(name for name, *_ in columns) + " |",
+        "| --- |" + " ---: |" * len(columns),
+    ]
+    for method, row in rows.items():
+        cells = []
+        for name, *_ in columns:
+            value = row[name]
+            best = is_best(name, value, np.array([other[name] for other in rows.values()]))
+            text = "-" if np.isnan(value) else f"{value:.2f}"
+            mark = "" if best or method not in (OURS, OURS_SMALL) else " (!)"
+            cells.append(f"**{text}**" if best else text + mark)
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def shortfalls(grouped: dict[str, Rows]) -> list[str]:
+    """Return in words where ours is neither best nor equal."""
+    found = []
+    for group, rows in grouped.items():
+        for name, *_ in FIGURES:
+            values = {method: row[name] for method, row in rows.items() if method not in (OURS, OURS_SMALL)}
+            if OURS in rows and not is_best(name, rows[OURS][name], np.array(list(values.values()))):
+                best = next(m for m, v in values.items() if is_best(name, v, np.array(list(values.values()))))
+                found.append(f"{group}, {name}: ours {rows[OURS][name]:.2f}, {best} {values[best]:.2f}")
+    return found
+
+
+def report(grouped: dict[str, Rows]) -> str:
+    """Return all tables as Markdown: overall, by group, and where ours falls short."""
+    parts = ["All sequences:\n\n" + table(grouped[OVERALL])] if OVERALL in grouped else []
+    parts += [f"{group}:\n\n{table(rows)}" for group, rows in grouped.items() if group != OVERALL]
+    lacking = shortfalls(grouped)
+    parts.append(
+        "Where ours is neither best nor equal:\n\n" + "".join(f"- {line}\n" for line in lacking or ["nowhere"])
+    )
+    return "\n".join(parts)
+
+
+def insert(text: str, document: Path, *, write: bool = True) -> None:
+    """Replace what stands between the two marks of a document. Raises DataError if it or they are missing."""
+    if not document.is_file():
+        raise DataError(f"{document} does not exist: --into names a document with the lines {MARKS[0]} and {MARKS[1]}.")
+    before, begin, rest = document.read_text().partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not begin or not end:
+        raise DataError(f"{document} lacks the lines {MARKS[0]} and {MARKS[1]}, between which --into writes.")
+    if write:
+        document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
+
+
+def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Rows]]:
+    """Score the methods on the sequences that `args` asks for; returns what `Bench.score` does."""
+    cv2.setNumThreads(1)
+    own = own_network(args.model)
+    peers = peer_networks(args.peers) if args.peers else []
+    listed = sequences(args.data, args.people, tuple(args.groups))
+    results = Bench(listed, [own, *peers]).score(methods(own.name, [peer.name for peer in peers]))
+    results |= score_cut_masks(Bench([s for s in listed if s.group in CUT_GROUPS], []))
+    return results
+
+
+def score_cut_masks(bench: Bench) -> dict[str, dict[str, Rows]]:
+    """Score the methods on masks in which every gap and every occluder is a hole, as groups of their own."""
+    return {f"{CUT}, {group}": rows for group, rows in bench.score(methods(CUT, [])).items()}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    root = Path(__file__).parents[1]
+    parser = argparse.ArgumentParser(
+        prog="python -m models.evaluate_sequences", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--model", type=Path, default=root / "models" / "eoam.onnx", help="exported network")
+    parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
+    parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files; without it they are left out")
+    parser.add_argument("--people", choices=PEOPLE, default="greenscreen", help="greenscreen is for final figures only")
+    parser.add_argument("--groups", default=",".join(GROUPS), help=f"comma-separated, of {', '.join(GROUPS)}")
+    parser.add_argument("--table", type=Path, help="also write the tables here, as Markdown")
+    parser.add_argument("--into", type=Path, help="also put the tables between the two marks in this document")
+    parser.add_argument("--json", type=Path, help="also write the figures of every sequence here")
+    args = parser.parse_args(argv)
+    args.groups = args.groups.split(",")
+    try:
+        if args.into:
+            insert("", args.into, write=False)  # better now than after minutes of work
+        results = evaluate(args)
+        text = report(by_group(results))
+        print(text)
+        if args.into:
+            insert(text, args.into)
+    except DataError as error:
+        print(f"models.evaluate_sequences: {error}", file=sys.stderr)
+        return 2
+    if args.table:
+        args.table.write_text(text)
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

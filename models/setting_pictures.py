@@ -1,0 +1,222 @@
+"""Draw what each setting of the mask does, one picture per setting, from pictures that anybody may publish.
+
+    python -m models.setting_pictures docs/pictures
+
+NASA's portrait of Eileen Collins (public domain, from scikit-image), cut out by this project's network and put into a
+drawn room, alone, as three people, and with a drawn body whose arms leave gaps and a mug before it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from eoam_core import OnnxSegmenter, Settings, default_model_path
+from eoam_core.errors import EoamError
+from eoam_core.geometry import network_size
+from eoam_core.refine import Refiner, picture_alpha
+
+from .data import DataError, Image, Person
+from .evaluate import bgra, shrink
+from .evaluate_sequences import SMALL, cut_mask
+from .filmstrip import over_colour
+from .sequence_methods import our_filter
+from .sequence_props import draw_body, mug
+from .sequence_scenes import SIZE, Frame, Scene, cut_out, frozen, hold, shoot
+
+_FRAMES = 24  # for what decides over time to settle
+_LABEL = 26  # rows
+
+
+def portrait(model: Path) -> Person:
+    """Return the astronaut with the alpha that the filter gives her."""
+    from skimage import data
+
+    bgr = np.ascontiguousarray(np.asarray(data.astronaut())[..., ::-1], np.uint8)  # type: ignore[no-untyped-call]
+    width, height = network_size(*bgr.shape[1::-1])
+    picture = bgra(bgr)[0]
+    small = np.ascontiguousarray(shrink(picture, (height, width)))
+    mask = OnnxSegmenter(model, width=width, height=height).segment(small)
+    alpha = picture_alpha(picture, mask, Settings(), Refiner().coefficients(mask, small))
+    # The flag and the model of the shuttle beside her are cut away by hand: the largest region alone is she.
+    regions, _ = cv2.findContours((alpha > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    inside = np.zeros_like(alpha)
+    cv2.drawContours(inside, [max(regions, key=cv2.contourArea)], -1, 255, cv2.FILLED)
+    alpha = np.minimum(alpha, cv2.dilate(inside, np.ones((9, 9), np.uint8)))
+    return Person(bgr, np.asarray(alpha, np.uint8))
+
+
+def room() -> Image:
+    """Return a drawn room: a wall in evening light, a shelf with books, a window."""
+    height, width = SIZE
+    x = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    picture = np.array([150, 165, 170], np.float32) * (0.75 + 0.35 * x) * np.ones((height, 1, 1), np.float32)
+    picture = np.ascontiguousarray(picture, np.float32)
+    cv2.rectangle(picture, (30, 40), (170, 190), (225, 215, 190), -1)
+    for line in ((100, 40, 100, 190), (30, 115, 170, 115)):
+        cv2.line(picture, line[:2], line[2:], (120, 130, 140), 5)
+    rng = np.random.default_rng(5)
+    left = 440
+    while left < 620:
+        wide, tall = int(rng.integers(8, 18)), int(rng.integers(40, 66))
+        colour = tuple(float(v) for v in rng.uniform(40, 170, 3))
+        cv2.rectangle(picture, (left, 150 - tall), (left + wide, 150), colour, -1)
+        left += wide + 2
+    cv2.rectangle(picture, (430, 150), (630, 158), (60, 85, 110), -1)
+    return np.asarray(np.clip(picture, 0, 255), np.uint8)
+
+
+Step = Callable[[Image, Image, Image], Image]
+
+
+class Stage:
+    """Frames of one scene with the masks that the filter is given."""
+
+    def __init__(self, frames: list[Frame], mask: Callable[[Frame], Image]) -> None:
+        self._shots = [(bgra(shrink(f.bgr, SMALL))[0], mask(f), f.bgr) for f in frames]
+
+    def alphas(self, settings: Settings) -> list[Image]:
+        """Return what is shown with some settings, frame by frame."""
+        step = our_filter(settings)()
+        return [step(small, mask, picture) for small, mask, picture in self._shots]
+
+    def cut_out(self, settings: Settings) -> Image:
+        """Return the last frame's cut-out over green."""
+        return over_colour(self._shots[-1][2], self.alphas(settings)[-1])
+
+    def unrest(self, settings: Settings) -> Image:
+        """Return the mean change of the alpha from frame to frame, four times as bright."""
+        shown = np.stack(self.alphas(settings)[4:]).astype(np.float32)
+        change = np.abs(np.diff(shown, axis=0)).mean(0) * 4
+        return np.repeat(np.clip(change, 0, 255).astype(np.uint8)[..., None], 3, 2)
+
+    @property
+    def picture(self) -> Image:
+        """The last frame."""
+        return self._shots[-1][2]
+
+
+def panels(entries: list[tuple[str, Image]], crop: tuple[slice, slice] | None = None, width: int = 300) -> Image:
+    """Return pictures side by side, each with its label above."""
+    made = []
+    for label, picture in entries:
+        piece = picture if crop is None else picture[crop]
+        height = round(piece.shape[0] * width / piece.shape[1])
+        enlarges = width > piece.shape[1]
+        way = cv2.INTER_CUBIC if enlarges else cv2.INTER_AREA
+        board = np.full((height + _LABEL, width + 6, 3), 255, np.uint8)
+        board[_LABEL:, :width] = cv2.resize(piece, (width, height), interpolation=way)
+        cv2.putText(board, label, (2, _LABEL - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        made.append(board)
+    return np.ascontiguousarray(np.hstack(made)[:, :-6], np.uint8)
+
+
+def stages(model: Path) -> dict[str, Stage]:
+    """Return the scenes: "one" person, "three" people, and "holes", a body with gaps and a mug."""
+    network = OnnxSegmenter(model, width=SMALL[1], height=SMALL[0])
+
+    def seen(frame: Frame) -> Image:
+        return network.segment(np.asarray(bgra(shrink(frame.bgr, SMALL))[0], np.uint8))
+
+    person, ground = portrait(model), room()
+    actor = frozen(lambda _: person)
+    one = Scene(lambda _: ground, actor, hold(0.5, 1.0))
+    lonely = list(shoot([(_FRAMES, one)], (1,)))
+    dark = list(shoot([(_FRAMES, replace(one, camera="dark"))], (1,)))
+    two = Scene(lambda _: ground, actor, hold(0.25, 0.85), second=(actor, hold(0.66, 0.55)))
+    behind = next(shoot([(1, Scene(lambda _: ground, actor, hold(0.92, 0.3)))], (1,))).clean
+    three = list(shoot([(_FRAMES, replace(two, ground=lambda _: behind))], (1,)))
+    body = draw_body(person, elbows=0.4)
+    dressed = body.dressed(person)
+    path = hold(0.5, 1.0)
+    _, alpha = cut_out(dressed, path(0))
+    top = int(np.nonzero((alpha > 127).any(1))[0][0])
+    chest = float(np.nonzero(alpha[top + 150] > 127)[0].mean())
+    skin = np.array([120, 150, 205], np.float32)  # about that of her face
+    held = mug(np.random.default_rng(0), SIZE, (chest, top + 115.0), 70.0, skin, 10_000)
+    scene = Scene(lambda _: ground, lambda _: dressed, path, body.gap, lambda _: held(5_000))
+    return {
+        "one": Stage(lonely, seen),
+        "dark": Stage(dark, seen),
+        "three": Stage(three, seen),
+        "holes": Stage(list(shoot([(_FRAMES, scene)], (1,))), cut_mask),
+    }
+
+
+def pictures(model: Path) -> dict[str, Image]:
+    """Return {setting: picture}. Raises EoamError."""
+    scene = stages(model)
+    one, three, holes = scene["one"], scene["three"], scene["holes"]
+    head, hair = (slice(20, 170), slice(230, 430)), (slice(60, 105), slice(318, 378))
+
+    def row(stage: Stage, setting: str, values: list[object], crop: tuple[slice, slice] | None = None) -> Image:
+        shown = [(f"{setting} {value}", stage.cut_out(Settings(**{setting: value}))) for value in values]  # type: ignore[arg-type]
+        return panels([("picture", stage.picture), *shown], crop)
+
+    return {
+        "threshold": row(one, "threshold", [0.1, 0.5, 0.9]),
+        # With the refinement, which draws the edge narrow where colours differ, it shows much less.
+        "softness": panels(
+            [("picture", one.picture)]
+            + [
+                (f"softness {s}, refinement 0", one.cut_out(Settings(softness=s, refinement=0.0)))
+                for s in (0.0, 0.3, 1.0)
+            ],
+            hair,
+        ),
+        "refinement": row(one, "refinement", [0.0, 0.5, 1.0], head),
+        "edge_shift": row(one, "edge_shift", [-6.0, 0.0, 6.0], head),
+        "regions": row(three, "regions", ["largest", "share", "people"]),
+        "region_share": row(three, "region_share", [0.0, 4.0, 12.0]),
+        "people": panels(
+            [("picture", three.picture)]
+            + [(f"people {n}", three.cut_out(Settings(regions="people", people=n))) for n in (1, 2, 3)]  # type: ignore[arg-type]
+        ),
+        "holes": row(holes, "holes", ["smart", "all", "open"]),
+        "hole_share": panels(
+            [("what the network is taken to see", over_colour(holes.picture, holes.alphas(_OPEN)[-1]))]
+            + [
+                (f"holes size, hole_share {n}", holes.cut_out(Settings(holes="size", hole_share=n)))  # type: ignore[arg-type]
+                for n in (0.1, 0.5, 1.5)
+            ]
+        ),
+        "smoothing": panels(
+            [("a dark room", scene["dark"].picture)]
+            + [(f"smoothing {s}: what flickers", scene["dark"].unrest(Settings(smoothing=s))) for s in (0.0, 0.4, 0.9)]
+        ),
+    }
+
+
+_OPEN = Settings(holes="open")  # type: ignore[arg-type]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    parser = argparse.ArgumentParser(
+        prog="python -m models.setting_pictures", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("folder", type=Path, help="where masks-SETTING.jpg are written")
+    parser.add_argument("--model", type=Path, default=default_model_path())
+    args = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    try:
+        args.folder.mkdir(parents=True, exist_ok=True)
+        for name, picture in pictures(args.model).items():
+            path = args.folder / f"masks-{name}.jpg"
+            if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88]):
+                raise DataError(f"{path} cannot be written; name a folder that you may write to.")
+            print(path)
+    except (DataError, EoamError) as error:
+        print(f"models.setting_pictures: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
