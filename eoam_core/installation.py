@@ -6,6 +6,7 @@ Standard library only, and nothing here raises: this is what the OBS panel shows
 from __future__ import annotations
 
 import importlib
+import importlib.machinery
 import os
 import re
 import sys
@@ -14,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from eoam_install.payload import is_whole
 
 MODEL_ENVIRONMENT_VARIABLE: Final = "EOAM_MODEL"
 MINIMUM_PYTHON: Final = (3, 10)
@@ -55,18 +58,24 @@ def check_installation(model: Path | None = None) -> tuple[Component, ...]:
 
 
 def default_model_path() -> Path:
-    """Return the model file to use: $EOAM_MODEL if set, otherwise models/eoam.onnx beside the packages."""
+    """Return the model file to use: $EOAM_MODEL if set, otherwise models/eoam.onnx beside the packages.
+
+    The wheel has it inside this package, since `models` is no name to take in everybody's site-packages.
+    """
     chosen = os.environ.get(MODEL_ENVIRONMENT_VARIABLE, "").strip()
-    return Path(chosen).expanduser() if chosen else _ROOT / "models" / "eoam.onnx"
+    if chosen:
+        return Path(chosen).expanduser()
+    beside, inside = (folder / "models" / "eoam.onnx" for folder in (_ROOT, Path(__file__).resolve().parent))
+    return inside if inside.is_file() and not beside.is_file() else beside
 
 
 def install_command(packages: Iterable[str] | None = None) -> str:
     """Return the command that installs what is needed into the Python that runs this; `packages` narrows it down.
 
     Where the system forbids pip (PEP 668: the Python of most Linux distributions) and the project's own setup script
-    is at hand, that script is the command.
+    or installer is at hand, that is the command.
     """
-    setup = _ROOT / "scripts" / "setup"
+    setup, installer = _ROOT / "scripts" / "setup", _ROOT / "install.py"
     if packages is None:
         packages = [f"{package}>={minimum}" for _, _, package, minimum in _LIBRARIES]
     requirements = " ".join(f'"{package}"' for package in packages)
@@ -74,6 +83,8 @@ def install_command(packages: Iterable[str] | None = None) -> str:
         return f"{_python_command()} -m pip install {requirements}"
     if setup.is_file():
         return _quoted(setup)
+    if installer.is_file():
+        return f"{_python_command()} {_quoted(installer)}"
     return f"{_python_command()} -m pip install --user --break-system-packages {requirements}"
 
 
@@ -90,6 +101,9 @@ def _check_python() -> Component:
 
 
 def _check_library(name: str, module: str, package: str, minimum: str) -> Component:
+    # Newer onnxruntimes keep an identity of the computer and a data base of events in the user's home otherwise, from
+    # their import on, which is here.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     required = f">={minimum}"
     command = install_command([f"{package}{required}"])
     try:
@@ -97,29 +111,54 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == module
         reason = "" if missing else f" ({module} does not load: {_one_line(error)})"
-        return Component(name=name, ok=False, version="", required=required, remedy=command + reason)
+        remedy = _foreign_numpy() or command + reason
+        return Component(name=name, ok=False, version="", required=required, remedy=remedy)
     except Exception as error:  # a wheel for another Python or another numpy fails in any way it likes
-        reason = f" ({module} does not load: {_one_line(error)})"
-        return Component(name=name, ok=False, version="", required=required, remedy=command + reason)
+        remedy = _foreign_numpy() or f"{command} ({module} does not load: {_one_line(error)})"
+        return Component(name=name, ok=False, version="", required=required, remedy=remedy)
     ok = _numbers(version) >= _numbers(minimum)
-    return Component(name=name, ok=ok, version=version, required=required, remedy="" if ok else command)
+    remedy = "" if ok else (module == "numpy" and _foreign_numpy()) or command
+    return Component(name=name, ok=ok, version=version, required=required, remedy=remedy)
+
+
+def _foreign_numpy() -> str:
+    """Say what to do if this process has another numpy than the one that would be loaded now, or return "".
+
+    All scripts share OBS's Python: what one of them has imported, all others get. Libraries that were built for a newer
+    numpy than that do not load then.
+    """
+    loaded = sys.modules.get("numpy")
+    place = getattr(loaded, "__file__", None)
+    try:
+        spec = importlib.machinery.PathFinder.find_spec("numpy")
+    except Exception:  # whatever lies in the path
+        return ""
+    if place is None or spec is None or spec.origin is None or Path(place).resolve() == Path(spec.origin).resolve():
+        return ""
+    version = getattr(loaded, "__version__", "")
+    return (
+        f"Another script has loaded numpy {version} from {Path(place).parent} before this one. Take that script out "
+        "under Tools > Scripts, restart OBS, and add it again below this one."
+    )
 
 
 def _check_model(path: Path) -> Component:
     required = str(path)
     restore = f"Put the project's eoam.onnx at {path}, or point {MODEL_ENVIRONMENT_VARIABLE} at it."
     try:
-        with path.open("rb") as file:
-            start = file.read(1)
-            size = file.seek(0, os.SEEK_END)
+        content = path.read_bytes()
     except (OSError, ValueError) as error:
         why = "" if isinstance(error, FileNotFoundError) else f" ({_one_line(error)})"
         return Component(name="model", ok=False, version="", required=required, remedy=restore + why)
-    # Every ONNX file starts with field 1 (ir_version) of its protobuf. Text, such as an unfetched Git LFS pointer or
-    # a saved web page, does not; the session says the rest.
-    ok = start == b"\x08"
+    # Text, such as an unfetched Git LFS pointer or a saved web page, starts otherwise; the session says the rest.
+    ok = is_whole(content)
+    wrong = "The file is cut short." if content.startswith(b"\x08") else "Not ONNX."
     return Component(
-        name="model", ok=ok, version=f"{size} bytes", required=required, remedy="" if ok else f"Not ONNX. {restore}"
+        name="model",
+        ok=ok,
+        version=f"{len(content)} bytes",
+        required=required,
+        remedy="" if ok else f"{wrong} {restore}",
     )
 
 

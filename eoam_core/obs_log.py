@@ -1,0 +1,134 @@
+"""Read OBS's log: our lines in it, and the failures that are known, each with its cure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_OURS: Final = re.compile(r"\[EOAM\]|\[Python: obs_eoam\.py\]|\[obs_eoam\.py\]|python script: obs_eoam\.py")
+_SHOWN: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownFailure:
+    """A failure that was found in the log: the line, what it means, and what to do."""
+
+    line: str
+    meaning: str
+    cure: str
+
+
+# (pattern, meaning, cure); the first that fits a line counts.
+_KNOWN: Final = tuple(
+    (re.compile(pattern), meaning, cure)
+    for pattern, meaning, cure in (
+        (
+            r"Source ID 'eoam_background_removal' not found",
+            "OBS loaded a scene with the filter but without the script, and showed the raw camera.",
+            "Look at Tools > Scripts: obs_eoam.py must be listed and a Python set. Then restart OBS.",
+        ),
+        (
+            r"\[Python\] Could not load library|Failed to load python plugin",
+            "OBS could not load the Python that is set.",
+            "Choose the folder of a Python that this OBS knows (3.12 at most, 64 bits, no virtual environment) under "
+            "Tools > Scripts > Python Settings.",
+        ),
+        (
+            r"Error importing obspython",
+            "The Python that is set does not fit this OBS.",
+            "Install Python 3.12 from python.org and choose its folder under Tools > Scripts > Python Settings.",
+        ),
+        (
+            r"another_copy_of_this_script_is_loaded",
+            "Two copies of the script are in Tools > Scripts.",
+            "Remove one of them and restart OBS.",
+        ),
+        (
+            r"DLL load failed while importing (onnxruntime|_?cv2|_multiarray)",
+            "A library lacks Microsoft's runtime, or is for another Python.",
+            "Install Microsoft's Visual C++ Redistributable (x64), newest version; then press Install components in "
+            "the script's panel.",
+        ),
+        (
+            r"_ARRAY_API not found|numpy\.core\.multiarray failed to import|compiled using NumPy 1",
+            "The libraries were loaded with a numpy that they are not made for, another script's perhaps.",
+            "Put obs_eoam.py above the other Python scripts under Tools > Scripts, and restart OBS.",
+        ),
+        (
+            r"undefined symbol: Py|symbol not found in flat namespace '_Py",
+            "A library was made for another Python than OBS's.",
+            "Press Install components in the script's panel, or run install.py again.",
+        ),
+        (
+            r"requested API version \[\d+\] is not available",
+            "An older onnxruntime was loaded in the place of ours: another plugin's, or the one in Windows's system32.",
+            "Take the other plugin out, or start OBS without it, to see which one it is; then report it.",
+        ),
+        (
+            r"Another script has loaded numpy",
+            "Another script has loaded an older numpy before this one, and all scripts share it.",
+            "Take that script out under Tools > Scripts, restart OBS, and add it again below obs_eoam.py.",
+        ),
+        (
+            r"component_missing|libraries.*missing",
+            "A library is missing.",
+            "Press Install components in the script's panel, or run install.py again.",
+        ),
+        (
+            r"No module named 'eoam_|must lie beside obs_eoam\.py",
+            "The script lies alone: its folders are not beside it.",
+            "Unpack the whole download, run install.py, and remove the old script under Tools > Scripts.",
+        ),
+        (
+            r"worker_died|frame_failed",
+            "The network stopped or failed on a frame; nothing was shown meanwhile.",
+            "Run eoam doctor; if it finds nothing, report this with the log.",
+        ),
+        (
+            r"callback_failed|render_failed|watch_failed",
+            "Something in the filter failed; nothing was shown meanwhile.",
+            "Restart OBS; if it comes again, report this with the log.",
+        ),
+        (
+            r"\[EOAM\].*filter_cannot_run",
+            "The filter could not work; nothing was shown.",
+            "The line says why, and so does the last line of the filter's properties.",
+        ),
+        (
+            r"\[Python: obs_eoam\.py\] .*(Error|Exception)\b",
+            "The script raised an error.",
+            "Restart OBS; if it comes again, report this with the log.",
+        ),
+    )
+)
+
+
+def newest_log(config: Path) -> Path | None:
+    """Return the newest log of an OBS, whose settings lie in `config`, or None."""
+    try:
+        return max((config / "logs").glob("*.txt"), key=lambda path: path.stat().st_mtime, default=None)
+    except OSError:
+        return None
+
+
+def our_lines(text: str) -> list[str]:
+    """Return the last lines of a log that are this project's, without their time."""
+    found = [_without_time(line) for line in text.splitlines() if _OURS.search(line)]
+    return found[-_SHOWN:]
+
+
+def known_failures(text: str) -> list[KnownFailure]:
+    """Return each known failure in a log once, with the first line that shows it."""
+    found: dict[str, KnownFailure] = {}
+    for line in text.splitlines():
+        for pattern, meaning, cure in _KNOWN:
+            if pattern.search(line):
+                found.setdefault(meaning, KnownFailure(line=_without_time(line), meaning=meaning, cure=cure))
+                break
+    return list(found.values())
+
+
+def _without_time(line: str) -> str:
+    return re.sub(r"^\d\d:\d\d:\d\d\.\d+: ", "", line)

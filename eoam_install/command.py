@@ -1,0 +1,309 @@
+"""The installer's command line: what it asks, what it prints, and its exit codes.
+
+0 done, 1 it could not be done (one sentence on stderr, nothing half-installed), 2 wrong arguments, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from eoam_install import installer, layouts, obs_settings, receipt, scenes, wheels
+from eoam_install.errors import InstallError, explain
+from eoam_install.layouts import Obs
+from eoam_install.machine import Machine, this_machine
+from eoam_install.pythons import find_pip, running_python
+
+SOURCE = Path(__file__).resolve().parent.parent
+_FAILED, _INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None, machine: Machine | None = None) -> int:
+    """Run the installer and return its exit code; `arguments` are the process's own unless given."""
+    machine = machine or this_machine()
+    options = _parser().parse_args(arguments)
+    try:
+        if machine.is_root:
+            raise InstallError(
+                "Run this as yourself, not as root: OBS's settings are yours, and nothing else is changed."
+            )
+        if options.fetch is not None:
+            _fetch(options, machine)
+        elif options.uninstall:
+            _uninstall(options, machine)
+        elif options.undo:
+            _undo(options, machine)
+        elif options.doctor:
+            return _doctor(options, machine)
+        else:
+            _install(options, machine)
+    except InstallError as error:
+        return _fail(str(error), options)
+    except OSError as error:
+        return _fail(str(explain(error)), options)
+    except (KeyboardInterrupt, EOFError):
+        _print("\nInterrupted; nothing was installed.")
+        return _INTERRUPTED
+    _hold_window(options)
+    return 0
+
+
+def project_version(source: Path = SOURCE) -> str:
+    """Return the version of the files in `source`, read without importing them."""
+    try:
+        text = (source / "eoam_core" / "__init__.py").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    found = re.search(r'^__version__ = "([^"]+)"', text, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def _install(options: argparse.Namespace, machine: Machine) -> None:
+    obs = _choose_obs(options, machine)
+    wanted = options.scenes or _ask_scenes(obs, options)
+    target = _absolute(options.target) if options.target else obs.target
+    plan = installer.make_plan(machine, obs, SOURCE, target, wanted, glibc=platform.libc_ver())
+    for line in installer.describe(plan):
+        _print(line)
+    if options.dry_run:
+        _print("Nothing was done (--dry-run).")
+        return
+    progress = _Progress()
+    try:
+        offline = _absolute(options.offline) if options.offline else None
+        installer.install(plan, machine, version=project_version(), offline=offline, on_progress=progress)
+    finally:
+        progress.end()
+    _print(f"Installed in {plan.target}.")
+    if (
+        plan.python.folder is not None
+        and plan.python_setting is None
+        and obs_settings.settings_file(obs.config) is None
+    ):
+        _print(f"Start OBS, choose {plan.python.folder} under Tools > Scripts > Python Settings, and restart OBS.")
+    if not plan.collections:
+        _print(f"Start OBS, and add {plan.script} under Tools > Scripts > +.")
+    _print("In OBS: right-click your camera > Filters > Effect Filters > + > EOAM Background Removal.")
+    _print(f"To remove everything: {_python()} {_quoted(plan.target / 'install.py')} --uninstall")
+
+
+def _uninstall(options: argparse.Namespace, machine: Machine) -> None:
+    for target, obs in _installations(options, machine):
+        if options.dry_run:
+            _print(f"{target} would be removed (--dry-run).")
+            continue
+        for line in installer.uninstall(target, machine, obs):
+            _print(line)
+
+
+def _undo(options: argparse.Namespace, machine: Machine) -> None:
+    for target, obs in _installations(options, machine):
+        found = receipt.read_receipt(target)
+        if found is None:
+            continue
+        if options.dry_run:
+            _print(f"The changes to {', '.join(change.path for change in found.changes)} would be undone (--dry-run).")
+            continue
+        installer.require_closed(obs, machine)
+        for line in receipt.undo_changes(found, target) or ["There is nothing to undo."]:
+            _print(line)
+
+
+def _doctor(options: argparse.Namespace, machine: Machine) -> int:
+    """Run `eoam doctor` with the Python that OBS uses, which need not be this one."""
+    target, obs = _installations(options, machine)[0]
+    found = receipt.read_receipt(target)
+    assert found is not None  # or _installations would have left it out
+    minor = int(re.sub(r"cp3(\d+)-.*", r"\1", found.environment))
+    program = Path(sys.executable) if sys.version_info[:2] == (3, minor) else None
+    if obs is not None and program is None:
+        program = installer.python_of(machine, obs).program
+    if program is None:
+        raise InstallError(f"The doctor needs Python 3.{minor}, which OBS has but this computer has no program of.")
+    return subprocess.run([str(program), "-m", "eoam_core", "doctor"], cwd=target, check=False).returncode
+
+
+def _fetch(options: argparse.Namespace, machine: Machine) -> None:
+    folder = _absolute(options.fetch)
+    if options.python and options.platform:
+        major, _, minor = options.python.partition(".")
+        environment = wheels.Environment((int(major), int(minor)), options.platform)
+    else:
+        obs = _choose_obs(options, machine)
+        python = installer.python_of(machine, obs)
+        environment = wheels.Environment(python.version, installer.platform_of(machine, obs))
+    libraries = wheels.choose(environment)
+    folder.mkdir(parents=True, exist_ok=True)
+    progress = _Progress()
+    try:
+        pip = find_pip(machine, [running_python(machine)])
+        wheels.fetch(libraries, environment, folder, pip, on_progress=progress)
+    finally:
+        progress.end()
+    _print(
+        f"{folder} has the libraries for {environment}. On the other computer: install.py --offline {_quoted(folder)}"
+    )
+
+
+def _choose_obs(options: argparse.Namespace, machine: Machine) -> Obs:
+    kinds = ("native", "flatpak", "portable")
+    places = [_absolute(Path(options.obs))] if options.obs and options.obs not in kinds else []
+    found = layouts.find_obs(machine, places)
+    if options.obs in kinds:
+        found = [obs for obs in found if obs.kind == options.obs]
+    if not found:
+        where = f" at {options.obs}" if options.obs else ""
+        raise InstallError(
+            f"There is no OBS Studio{where}. Install it from obsproject.com or with your package manager; "
+            "if it lies in a place of its own (portable), name its folder with --obs."
+        )
+    if len(found) > 1 and _asks(options):
+        for number, obs in enumerate(found, 1):
+            _print(f"  {number}  {obs}")
+        answer = _ask(f"For which OBS? [1-{len(found)}, Enter for 1] ").strip() or "1"
+        if not answer.isdigit() or not 1 <= int(answer) <= len(found):
+            raise InstallError(f"{answer!r} is none of them.")
+        return found[int(answer) - 1]
+    return found[0]
+
+
+def _ask_scenes(obs: Obs, options: argparse.Namespace) -> list[str]:
+    """Ask into which scene collections the script goes; all of them unless somebody says otherwise.
+
+    All, because in a collection without the script OBS leaves the filter out and shows the room.
+    """
+    collections = scenes.find_collections(obs_settings.scenes_folder(obs.config))
+    if not collections or not _asks(options):
+        return ["all"]
+    _print("The script can be added to these scene collections:")
+    for number, collection in enumerate(collections, 1):
+        _print(f"  {number}  {collection.name}")
+    answer = _ask("Which? [numbers with spaces, Enter for all, 0 for none] ").split()
+    chosen = []
+    for text in answer:
+        if not text.isdigit() or int(text) > len(collections):
+            raise InstallError(f"{text!r} is none of them.")
+        if int(text) > 0:
+            chosen.append(collections[int(text) - 1].path.stem)
+    return chosen or (["none"] if answer else ["all"])
+
+
+def _installations(options: argparse.Namespace, machine: Machine) -> list[tuple[Path, Obs | None]]:
+    """Return the folders with an installation that is meant, each with its OBS if that is known."""
+    found = layouts.find_obs(machine)
+    if options.target:
+        places = [_absolute(options.target)]
+    elif receipt.read_receipt(SOURCE) is not None:
+        places = [SOURCE]
+    else:
+        places = [obs.target for obs in found] + layouts.usual_targets(machine)
+        if options.obs:
+            places = [_choose_obs(options, machine).target]
+    known = {obs.target: obs for obs in found}
+    installed = [place for place in dict.fromkeys(places) if receipt.read_receipt(place) is not None]
+    if not installed:
+        raise InstallError(f"There is no installation in {', '.join(map(str, dict.fromkeys(places)))}.")
+    return [(place, known.get(place) or (found[0] if found else None)) for place in installed]
+
+
+class _Progress:
+    """Show how far it is: one line that changes on a terminal, otherwise a line per step."""
+
+    def __init__(self) -> None:
+        self._last = ""
+        self._is_terminal = sys.stdout.isatty()
+        self._width = 0
+
+    def __call__(self, share: float, message: str) -> None:
+        if self._is_terminal:
+            line = f"{share * 100:3.0f} %  {message}"
+            sys.stdout.write("\r" + line.ljust(self._width))
+            self._width = len(line)
+            sys.stdout.flush()
+        elif message != self._last:
+            _print(message)
+        self._last = message
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._is_terminal and self._last:
+            sys.stdout.write("\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="install.py",
+        description="Install EOAM Background Removal for OBS Studio, for you alone and into one folder. Nothing is "
+        "changed in any Python; OBS's files get a backup first. Close OBS before.",
+    )
+    parser.add_argument("--obs", metavar="KIND|FOLDER", help="native, flatpak, portable, or the folder of an OBS")
+    parser.add_argument("--target", type=Path, metavar="FOLDER", help="where to install instead of the usual place")
+    parser.add_argument(
+        "--scenes",
+        action="append",
+        metavar="NAME",
+        help="scene collection that gets the script; several times, or: all (usual), current, none",
+    )
+    parser.add_argument("--offline", type=Path, metavar="FOLDER", help="take the libraries' wheels from there")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--uninstall", action="store_true", help="remove everything that was installed")
+    what.add_argument("--undo", action="store_true", help="undo the changes to OBS's files only")
+    what.add_argument("--doctor", action="store_true", help="find what is wrong with an installation")
+    what.add_argument("--fetch", type=Path, metavar="FOLDER", help="only download the wheels, for --offline elsewhere")
+    parser.add_argument("--python", metavar="3.N", type=_python_version, help="with --fetch: for this Python")
+    parser.add_argument(
+        "--platform", metavar="NAME", help="with --fetch: such as win_amd64, linux_x86_64, macosx_arm64"
+    )
+    return parser
+
+
+def _python_version(text: str) -> str:
+    if not re.fullmatch(r"3\.\d+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no version of Python such as 3.12")
+    return text
+
+
+def _asks(options: argparse.Namespace) -> bool:
+    return not (options.yes or options.dry_run) and sys.stdin is not None and sys.stdin.isatty()
+
+
+def _ask(question: str) -> str:
+    return input(question)
+
+
+def _absolute(path: Path) -> Path:
+    # Not resolved: a symbolic link is for `installer` to refuse.
+    return Path.cwd() / path.expanduser()
+
+
+def _python() -> str:
+    return "py" if sys.platform == "win32" else "python3"
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"' if " " in str(path) else str(path)
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(
+        line.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding or "utf-8") + "\n"
+    )
+
+
+def _fail(message: str, options: argparse.Namespace) -> int:
+    sys.stderr.write(f"install.py: {message}\n")
+    _hold_window(options)
+    return _FAILED
+
+
+def _hold_window(options: argparse.Namespace) -> None:
+    """Keep the window open that Windows opened for a double click."""
+    if sys.platform == "win32" and len(sys.argv) == 1 and _asks(options):
+        _ask("Press Enter to close this window.")

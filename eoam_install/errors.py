@@ -1,0 +1,21 @@
+"""The one error of the installer, and what the system's errors mean for a user."""
+
+from __future__ import annotations
+
+import errno
+
+
+class InstallError(Exception):
+    """Something prevents the installation; the message is one sentence or two that name it and the remedy."""
+
+
+def explain(error: OSError) -> InstallError:
+    """Turn an error of the operating system into a sentence."""
+    place = error.filename or "a file"
+    if error.errno == errno.ENOSPC or getattr(error, "winerror", None) == 112:
+        return InstallError(f"The disk is full (while writing {place}). Free some space and run this again.")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return InstallError(f"{place} cannot be written to. Choose a folder of your own with --target.")
+    if error.errno == errno.ENAMETOOLONG:
+        return InstallError(f"The path {place} is too long. Choose a shorter one with --target.")
+    return InstallError(f"{place}: {error.strerror or error}.")

@@ -1,0 +1,336 @@
+"""Put the filter where an OBS finds it, all or nothing, and take it away again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eoam_install import obs_settings, receipt, scenes, wheels
+from eoam_install.errors import InstallError, explain
+from eoam_install.layouts import Obs
+from eoam_install.machine import Machine
+from eoam_install.payload import MODEL, payload
+from eoam_install.pythons import Python, choose_python, find_pip, running_python
+from eoam_install.running import is_running
+from eoam_install.transaction import Staging, staging
+
+_DOWNLOADS = "downloads"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that `install` will do; made without touching anything.
+
+    `files` are what goes where in `target`; `python_setting` is the settings file in which OBS is told of the Python's
+    folder, None if that is not needed or not possible.
+    """
+
+    obs: Obs
+    python: Python
+    environment: wheels.Environment
+    libraries: tuple[wheels.Wheel, ...]
+    target: Path
+    files: dict[str, Path]
+    collections: tuple[scenes.Collection, ...]
+    python_setting: Path | None
+
+    @property
+    def script(self) -> Path:
+        """Where the script will lie."""
+        return self.target / scenes.SCRIPT
+
+
+def make_plan(
+    machine: Machine,
+    obs: Obs,
+    source: Path,
+    target: Path,
+    wanted_scenes: Sequence[str],
+    *,
+    glibc: tuple[str, str] = ("", ""),
+) -> Plan:
+    """Decide what to do; InstallError says why it cannot be done.
+
+    `source` holds the project's files, `wanted_scenes` is as for `scenes.choose`, `glibc` as from platform.libc_ver.
+    """
+    settings = obs_settings.settings_file(obs.config)
+    configured = obs_settings.read_value(settings, "Python", "Path64bit") if settings else ""
+    python = python_of(machine, obs)
+    environment = wheels.Environment(python.version, platform_of(machine, obs))
+    libraries = wheels.choose(environment)
+    # A Flatpak has its own C library, newer than every wheel asks for.
+    wheels.check_system(
+        libraries,
+        libc=("", "") if obs.kind == "flatpak" else glibc,
+        macos=platform.mac_ver()[0] if machine.system == "macos" and not machine.root else "",
+    )
+    _check_target(target)
+    current = obs_settings.read_value(settings, "Basic", "SceneCollectionFile") if settings else ""
+    found = scenes.find_collections(obs_settings.scenes_folder(obs.config))
+    chosen = scenes.choose(found, wanted_scenes, re.sub(r"\.json$", "", current))
+    tell = python.folder is not None and machine.path(configured or "/nowhere") != python.folder
+    return Plan(
+        obs=obs,
+        python=python,
+        environment=environment,
+        libraries=tuple(libraries),
+        target=target,
+        files=payload(source),
+        collections=tuple(chosen),
+        python_setting=settings if tell else None,
+    )
+
+
+def describe(plan: Plan) -> list[str]:
+    """Return what the plan does, a line each."""
+    lines = [f"OBS:        {plan.obs}", f"Python:     {plan.python}", f"Folder:     {plan.target}"]
+    for wheel in plan.libraries:
+        lines.append(f"Library:    {wheel.library} {wheel.version} ({wheel.size / 1e6:.0f} MB to download)")
+    if plan.python_setting is not None:
+        lines.append(f"OBS's file: {plan.python_setting} is told of {plan.python.folder} (a backup is kept)")
+    for collection in plan.collections:
+        lines.append(f"Scenes:     {collection.name!r} gets the script (a backup is kept)")
+    if not plan.collections:
+        lines.append("Scenes:     none; add the script in OBS under Tools > Scripts")
+    return lines
+
+
+def install(
+    plan: Plan,
+    machine: Machine,
+    *,
+    version: str,
+    offline: Path | None = None,
+    on_progress: wheels.Progress = lambda share, message: None,
+) -> None:
+    """Carry out a plan. On any failure everything is as it was, and an InstallError says why."""
+    if plan.collections or plan.python_setting or plan.target.exists():
+        require_closed(plan.obs, machine)
+    previous = receipt.read_receipt(plan.target)
+    with staging(plan.target) as new:
+        _check_space(plan, new.folder, offline is not None)
+        for name, path in plan.files.items():
+            _copy(path, new.folder.joinpath(*name.split("/")))
+        add_libraries(
+            plan.libraries,
+            plan.environment,
+            new.folder / plan.environment.folder,
+            machine,
+            offline=offline,
+            preferred=[running_python(machine), plan.python.program],
+            on_progress=on_progress,
+        )
+        on_progress(0.95, "Trying it out")
+        paths = [new.folder, new.folder / plan.environment.folder]
+        try_out(plan.python.program, paths, new.folder, model=new.folder / MODEL)
+        changes = _changes(plan)
+        _write_receipt(plan, new, previous, changes, version)
+        new.commit()
+        _apply(changes)
+    on_progress(1.0, "Installed")
+
+
+def require_closed(obs: Obs | None, machine: Machine) -> None:
+    """Raise InstallError while OBS runs: it has the files open, and writes its own over ours when it ends."""
+    if obs is not None and is_running(obs, machine):
+        raise InstallError(
+            "OBS is running; it would overwrite what is changed in its scenes when it ends. Close OBS first."
+        )
+
+
+def python_of(machine: Machine, obs: Obs) -> Python:
+    """Return the Python that this OBS uses or could use; InstallError if there is none."""
+    settings = obs_settings.settings_file(obs.config)
+    return choose_python(obs, machine, obs_settings.read_value(settings, "Python", "Path64bit") if settings else "")
+
+
+def platform_of(machine: Machine, obs: Obs) -> str:
+    """Return the platform of OBS's process; one for several processors (macOS) runs as the computer's own."""
+    return wheels.platform_of(machine.system, obs.architecture or machine.architecture)
+
+
+def add_libraries(
+    libraries: Sequence[wheels.Wheel],
+    environment: wheels.Environment,
+    folder: Path,
+    machine: Machine,
+    *,
+    offline: Path | None,
+    preferred: Sequence[Path | None],
+    on_progress: wheels.Progress,
+) -> None:
+    """Fetch the wheels, or take them from the folder `offline`, and unpack them into `folder`, which is made."""
+    downloads = folder.with_name(f"{folder.name}.{_DOWNLOADS}")
+    downloads.mkdir(parents=True)
+    try:
+        if offline is not None:
+            found = wheels.find_offline(libraries, offline)
+        else:
+            pip = find_pip(machine, preferred)
+            found = wheels.fetch(
+                libraries,
+                environment,
+                downloads,
+                pip,
+                on_progress=lambda share, message: on_progress(0.8 * share, message),
+            )
+        on_progress(0.8, "Unpacking")
+        wheels.unpack(found, folder)
+    finally:
+        shutil.rmtree(downloads, ignore_errors=True)
+
+
+def try_out(program: Path | None, paths: Sequence[Path], scratch: Path, *, model: Path | None = None) -> None:
+    """Load the libraries in `paths` with the Python that OBS will use, if that can be run from here.
+
+    With `model`, and the project's packages in `paths`, the network runs as well. `scratch` is a folder for what the
+    run may write.
+    """
+    if program is None:
+        return
+    code = f"import sys; sys.path[:0] = {[str(path) for path in paths]!r}; {_LOAD}"
+    if model is not None:
+        code += _RUN.format(str(model))
+    status, output = wheels.run_quietly([str(program), "-I", "-S", "-B", "-c", code], scratch)
+    if status != 0:
+        last = [line for line in output.strip().splitlines() if line.strip()] or [f"exit code {status}"]
+        remedy = ""
+        if "DLL load failed" in output:
+            remedy = " Install Microsoft's Visual C++ Redistributable (x64), newest version, and run this again."
+        raise InstallError(f"The libraries do not work in {program}: {last[-1].strip()}.{remedy}")
+
+
+_LOAD = "import numpy, cv2, onnxruntime"
+_RUN = "; from eoam_core.segmenter import OnnxSegmenter; OnnxSegmenter({!r}, height=144, width=256)"
+
+
+def uninstall(target: Path, machine: Machine, obs: Obs | None = None) -> list[str]:
+    """Take an installation away, and say what was done and what was left, a sentence each."""
+    found = receipt.read_receipt(target)
+    if found is None:
+        raise InstallError(f"There is no installation in {target}.")
+    require_closed(obs, machine)
+    try:
+        done = receipt.undo_changes(found, target)
+        left = _remove_files(target, found)
+    except OSError as error:
+        raise explain(error) from None
+    if left:
+        done.append(f"These files are not ours and were left: {', '.join(str(path) for path in left)}.")
+    else:
+        for parent in found.parents:
+            with contextlib.suppress(OSError):
+                Path(parent).rmdir()  # if it is empty
+    done.append(f"Removed {target}." if not left else f"Removed what was installed in {target}.")
+    return done
+
+
+def _remove_files(target: Path, found: receipt.Receipt) -> list[Path]:
+    if Path.cwd().is_relative_to(target):
+        os.chdir(target.parent)  # Windows removes no folder that somebody is in
+    ours = {target.joinpath(*name.split("/")) for name in found.files}
+    ours |= {target / receipt.NAME, *(target / receipt.BACKUPS / change.backup for change in found.changes)}
+    left = []
+    for parent, _, names in os.walk(target, topdown=False):
+        folder = Path(parent)
+        for name in names:
+            path = folder / name
+            if path in ours or folder.name == "__pycache__":
+                path.unlink()
+            else:
+                left.append(path)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+    return left
+
+
+def _check_target(target: Path) -> None:
+    if target.is_symlink():
+        raise InstallError(
+            f"{target} is a symbolic link to {os.readlink(target)}. Name the folder itself with --target."
+        )
+    if target.exists() and not target.is_dir():
+        raise InstallError(f"{target} is a file. Name a folder with --target.")
+    if target.is_dir() and any(target.iterdir()) and receipt.read_receipt(target) is None:
+        raise InstallError(f"{target} holds other files. Name an empty or a new folder with --target.")
+
+
+def _check_space(plan: Plan, folder: Path, offline: bool) -> None:
+    needed = sum(wheel.unpacked + (0 if offline else wheel.size) for wheel in plan.libraries)
+    needed += sum(path.stat().st_size for path in plan.files.values())
+    free = shutil.disk_usage(folder).free
+    if free < needed * 1.05:
+        raise InstallError(
+            f"The disk of {plan.target.parent} is too full: {needed / 1e6:.0f} MB are needed, "
+            f"{free / 1e6:.0f} MB are free."
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _changes(plan: Plan) -> list[tuple[Path, bytes, bytes, str]]:
+    """Return the changes to OBS's files: path, content before and after, the script's entry."""
+    changes = []
+    script = plan.script.as_posix()  # OBS writes `/` on Windows as well
+    for collection in plan.collections:
+        before = collection.path.read_bytes()
+        after = scenes.with_script(before, script, collection.path)
+        if after is not None:
+            changes.append((collection.path, before, after, script))
+    if plan.python_setting is not None and plan.python.folder is not None:
+        before = plan.python_setting.read_bytes()
+        after = obs_settings.with_value(before, "Python", "Path64bit", plan.python.folder.as_posix())
+        changes.append((plan.python_setting, before, after, ""))
+    return changes
+
+
+def _write_receipt(
+    plan: Plan,
+    new: Staging,
+    previous: receipt.Receipt | None,
+    changes: Sequence[tuple[Path, bytes, bytes, str]],
+    version: str,
+) -> None:
+    folder = new.folder
+    written = receipt.Receipt(version=version, obs=str(plan.obs), environment=str(plan.environment))
+    written.parents = [str(parent) for parent in new.made_parents]
+    backups = folder / receipt.BACKUPS
+    if previous is not None:  # its backups are still the way back
+        written.parents = previous.parents
+        again = {str(path) for path, *_ in changes}
+        for change in previous.changes:
+            if change.path not in again:
+                _copy(plan.target / receipt.BACKUPS / change.backup, backups / change.backup)
+                written.changes.append(change)
+    for number, (path, before, after, script) in enumerate(changes, 1):
+        name = f"{len(written.changes) + number}-{path.name}"
+        backups.mkdir(exist_ok=True)
+        (backups / name).write_bytes(before)
+        written.changes.append(receipt.Change(str(path), receipt.sha256(after), name, script))
+    written.files = sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent != backups and "__pycache__" not in path.parts
+    )
+    written.write(folder)
+
+
+def _apply(changes: Sequence[tuple[Path, bytes, bytes, str]]) -> None:
+    done: list[tuple[Path, bytes]] = []
+    try:
+        for path, before, after, _ in changes:
+            receipt.replace(path, after)
+            done.append((path, before))
+    except BaseException:
+        for path, before in done:
+            receipt.replace(path, before)
+        raise

@@ -1,0 +1,64 @@
+"""Read and change OBS's own settings file, as `libobs/util/config-file.c` reads and writes it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_BOM = b"\xef\xbb\xbf"  # OBS writes one on Windows
+
+
+def settings_file(config: Path) -> Path | None:
+    """Return the file with a user's settings: user.ini from OBS 31 on, global.ini before; None if OBS never ran."""
+    located = read_value(config / "global.ini", "Locations", "Configuration")
+    folders = [Path(located) / "obs-studio"] if located else []
+    for folder in (*folders, config):
+        if (folder / "user.ini").is_file():
+            return folder / "user.ini"
+    return config / "global.ini" if (config / "global.ini").is_file() else None
+
+
+def scenes_folder(config: Path) -> Path:
+    """Return the folder with the scene collections."""
+    located = read_value(config / "global.ini", "Locations", "SceneCollections")
+    folder = Path(located) / "obs-studio" / "basic" / "scenes"
+    return folder if located and folder.is_dir() else config / "basic" / "scenes"
+
+
+def read_value(path: Path, section: str, name: str) -> str:
+    """Return a value, or "" if it is not there or the file cannot be read."""
+    try:
+        lines = path.read_bytes().decode("utf-8-sig", "replace").splitlines()
+    except OSError:
+        return ""
+    inside = False
+    for line in lines:
+        if line.startswith("["):
+            inside = line.strip() == f"[{section}]"
+        elif inside and line.partition("=")[0] == name:
+            return re.sub(
+                r"\\(\\|r|n)", lambda found: {"r": "\r", "n": "\n"}.get(found[1], "\\"), line.partition("=")[2]
+            )
+    return ""
+
+
+def with_value(content: bytes, section: str, name: str, value: str) -> bytes:
+    """Return a settings file's content with one value set; everything else stays as it is, byte by byte."""
+    start = _BOM if content.startswith(_BOM) else b""
+    lines = content[len(start) :].decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    entry = f"{name}={value}".replace("\\", "\\\\") + "\n"
+    head = next((number for number, line in enumerate(lines) if line.strip() == f"[{section}]"), None)
+    if head is None:
+        if lines and not lines[-1].endswith("\n"):
+            lines[-1] += "\n"
+        lines += ["\n" if lines else "", f"[{section}]\n", entry]
+    else:
+        end = next((n for n in range(head + 1, len(lines)) if lines[n].startswith("[")), len(lines))
+        old = next((n for n in range(head + 1, end) if lines[n].partition("=")[0] == name), None)
+        if old is None:
+            if not lines[head].endswith("\n"):
+                lines[head] += "\n"
+            lines.insert(head + 1, entry)
+        else:
+            lines[old] = entry
+    return start + "".join(lines).encode("utf-8", "surrogateescape")

@@ -1,0 +1,116 @@
+"""What is installed: the project's own files, found in a clone, in the unpacked download or in an installed wheel."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from eoam_install.errors import InstallError
+
+_FILES = ("obs_eoam.py", "install.py", "README.txt", "LICENSE")
+_FOLDERS = ("eoam_core", "eoam_obs", "eoam_install", "locale")
+_NEEDED = ("obs_eoam.py", "eoam_core/__init__.py", "eoam_obs/__init__.py", "eoam_install/wheels.lock.json")
+MODEL = "models/eoam.onnx"
+SUMS = "SHA256SUMS"  # beside the model
+
+
+def payload(source: Path) -> dict[str, Path]:
+    """Return what goes where: paths below the target, with `/`, and the files in `source`.
+
+    InstallError if something is missing or the network is damaged.
+    """
+    found: dict[str, Path] = {}
+    for root in (source, source / "eoam_install" / "files"):  # the second is the wheel's, see setup.py
+        for name in _FILES:
+            if (root / name).is_file():
+                found.setdefault(name, root / name)
+        for name in _FOLDERS:
+            for path in sorted((root / name).rglob("*")):
+                if path.is_file() and not _skipped(path.relative_to(root).as_posix()):
+                    found.setdefault(path.relative_to(root).as_posix(), path)
+    for folder in (source / "models", source / "eoam_core" / "models"):
+        for pattern in ("*.onnx", "MODEL_CARD.md", SUMS):
+            for path in sorted(folder.glob(pattern)):
+                found.setdefault(f"models/{path.name}", path)
+    missing = [name for name in (*_NEEDED, MODEL) if name not in found]
+    if missing:
+        raise InstallError(f"{source} lacks {', '.join(missing)}. Unpack the whole download and run this again.")
+    for name, path in found.items():
+        if name.endswith(".onnx"):
+            check_model(path)
+    return found
+
+
+def _skipped(name: str) -> bool:
+    return (
+        "__pycache__" in name or name.endswith(".pyc") or name.startswith(("eoam_core/models/", "eoam_install/files/"))
+    )
+
+
+def check_model(path: Path) -> None:
+    """Refuse a network's file that is cut short, is something else, or is not the one that SHA256SUMS names."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InstallError(f"The network {path} cannot be read ({error.strerror or error}).") from None
+    if not is_whole(content):
+        raise InstallError(f"The network {path} is damaged or was cut short. Download it again.")
+    wanted = known_sha256(path)
+    if wanted and hashlib.sha256(content).hexdigest() != wanted:
+        raise InstallError(
+            f"The network {path} is not the one that belongs to this version (SHA-256). Download it again."
+        )
+
+
+def known_sha256(path: Path) -> str:
+    """Return the SHA-256 that the list beside a file has for it, or ""."""
+    try:
+        lines = path.with_name(SUMS).read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return ""
+    return next((line.split()[0] for line in lines if line.split()[1:] == [path.name]), "")
+
+
+def is_whole(content: bytes) -> bool:
+    """Whether this is an ONNX model from its first byte to its last: protobuf's fields must end where the file does."""
+    if not content.startswith(b"\x08"):  # ir_version, the first field
+        return False
+    try:
+        return max(_fields(content)) >= 7  # graph
+    except (ValueError, IndexError):
+        return False
+
+
+def _fields(content: bytes) -> Iterator[int]:
+    """Yield the numbers of the fields of one protobuf message; ValueError or IndexError where it is none."""
+    at = 0
+    while at < len(content):
+        key, at = _varint(content, at)
+        kind = key & 7
+        if kind == 0:
+            _, at = _varint(content, at)
+        elif kind == 1:
+            at += 8
+        elif kind == 2:
+            length, at = _varint(content, at)
+            at += length
+        elif kind == 5:
+            at += 4
+        else:
+            raise ValueError(f"no field of kind {kind}")
+        if at > len(content):
+            raise ValueError("cut short")
+        yield key >> 3
+
+
+def _varint(content: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = content[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("no number")

@@ -1,0 +1,103 @@
+"""What was installed, so that it can be taken away: `receipt.json` in the folder of the installation."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from eoam_install import scenes
+from eoam_install.errors import InstallError
+
+NAME = "receipt.json"
+BACKUPS = "backups"
+
+
+@dataclass
+class Change:
+    """One file of OBS that was changed: `backup`, in the folder of backups, is how it was before; `sha256`, after.
+
+    `script` is the entry that was added to a scene collection; "" for the settings file.
+    """
+
+    path: str
+    sha256: str
+    backup: str
+    script: str = ""
+
+
+@dataclass
+class Receipt:
+    """What lies in the folder and what was changed outside.
+
+    `files` are relative to the folder, with `/`; `parents` are the folders above that were made for it, innermost
+    first.
+    """
+
+    version: str
+    obs: str
+    environment: str
+    files: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    parents: list[str] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Write it into the folder."""
+        (folder / NAME).write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+
+def read_receipt(folder: Path) -> Receipt | None:
+    """Return the receipt of a folder, None if there is none; InstallError if it is damaged."""
+    try:
+        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        return Receipt(**{**content, "changes": [Change(**change) for change in content["changes"]]})
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InstallError(f"{folder / NAME} is damaged ({error}). Remove the folder {folder} by hand.") from None
+
+
+def undo_changes(receipt: Receipt, folder: Path) -> list[str]:
+    """Take back what was changed in OBS's files, and say what was done, a sentence each.
+
+    A file that nobody has changed since becomes again what it was, byte by byte. One that OBS has written since loses
+    the script's entry only; the settings file then stays as it is, for OBS still finds its Python with it.
+    """
+    done = []
+    for change in receipt.changes:
+        path, backup = Path(change.path), folder / BACKUPS / change.backup
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        if sha256(content) == change.sha256 and backup.is_file():
+            replace(path, backup.read_bytes())
+            done.append(f"Restored {path}.")
+        elif change.script:
+            try:
+                without = scenes.without_script(content, change.script, path)
+            except InstallError as error:
+                done.append(str(error))
+                continue
+            if without is not None:
+                replace(path, without)
+                done.append(f"Removed the script from {path}.")
+    return done
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file's content all at once, with the rights that the file has."""
+    part = path.with_name(f".{path.name}.eoam-part")
+    try:
+        part.write_bytes(content)
+        part.chmod(path.stat().st_mode)
+        part.replace(path)
+    finally:
+        if part.exists():
+            part.unlink()
+
+
+def sha256(content: bytes) -> str:
+    """Return the hash as hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,40 @@
+"""Whether OBS is running: it writes its settings when it ends, over whatever was changed meanwhile."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from eoam_install.layouts import Obs
+from eoam_install.machine import Machine
+
+
+def is_running(obs: Obs, machine: Machine) -> bool:
+    """Whether a process of this user uses this OBS's settings; on Windows and macOS: whether any OBS runs."""
+    if machine.system == "windows":
+        listed = machine.run(["tasklist", "/FI", "IMAGENAME eq obs64.exe", "/FO", "CSV", "/NH"]) or ""
+        return "obs64.exe" in listed.lower()
+    if machine.system == "macos":
+        listed = machine.run(["ps", "-axo", "comm="]) or ""
+        return any(line.strip().endswith("/Contents/MacOS/OBS") for line in listed.splitlines())
+    return any(_uses(process, obs, machine) for process in machine.path("/proc").glob("[0-9]*"))
+
+
+def _uses(process: Path, obs: Obs, machine: Machine) -> bool:
+    try:
+        if (process / "comm").read_text().strip() not in ("obs", "obs-studio"):
+            return False
+        state = (process / "stat").read_text().rpartition(")")[2].split()[:1]
+        variables = (process / "environ").read_bytes().split(b"\0")
+    except OSError:  # it has ended, or is another user's, who has other settings
+        return False
+    if state == ["Z"]:
+        return False
+    environ = dict(entry.partition(b"=")[::2] for entry in variables)
+    folder = os.fsdecode(environ.get(b"XDG_CONFIG_HOME", b""))
+    if not folder:
+        home = os.fsdecode(environ.get(b"HOME", b""))
+        if not home:
+            return True  # nothing is known of it: rather once too often
+        folder = f"{home}/.config"
+    return obs.kind == "portable" or machine.path(folder) / "obs-studio" == obs.config

@@ -1,0 +1,119 @@
+"""A folder that appears complete or not at all: it is built beside its place and put there by renaming."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from eoam_install.errors import InstallError, explain
+
+_STALE_S = 3600.0
+
+
+class Staging:
+    """A new folder that `commit` puts in the target's place; `roll_back` undoes that until `finish` was called."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self.made_parents = _make_parents(target.parent)  # innermost first
+        _remove_stale(target)
+        self.folder = Path(tempfile.mkdtemp(prefix=_prefix(target, "part"), dir=target.parent))
+        self.folder.chmod(0o755)  # mkdtemp's folders are for nobody else, such as a second user of this computer
+        self._old = self.folder.with_name(self.folder.name.replace(".part-", ".old-"))
+        self._is_committed = False
+
+    def commit(self) -> None:
+        """Rename the new folder to its target; what was there waits beside it."""
+        replaced = self.target.exists()
+        if replaced:
+            try:
+                _rename(self.target, self._old)
+            except OSError as error:
+                raise InstallError(
+                    f"{self.target} is in use ({error.strerror}). Close OBS and run this again."
+                ) from None
+        try:
+            _rename(self.folder, self.target)
+        except OSError:
+            if replaced:
+                _rename(self._old, self.target)
+            raise
+        self._is_committed = True
+
+    def roll_back(self) -> None:
+        """Leave everything as it was."""
+        if self._is_committed:
+            _rename(self.target, self.folder)
+            self._is_committed = False
+            if self._old.exists():
+                _rename(self._old, self.target)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for parent in self.made_parents:
+            with contextlib.suppress(OSError):
+                parent.rmdir()
+
+    def finish(self) -> None:
+        """Remove what was replaced."""
+        shutil.rmtree(self._old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def staging(target: Path) -> Iterator[Staging]:
+    """Give a `Staging`; whatever is raised rolls it back, and errors of the system become an InstallError."""
+    try:
+        new = Staging(target)
+    except OSError as error:
+        raise explain(error) from None
+    try:
+        yield new
+    except BaseException as error:
+        new.roll_back()
+        if isinstance(error, OSError):
+            raise explain(error) from None
+        raise
+    new.finish()
+
+
+def _rename(folder: Path, target: Path) -> None:
+    """Rename a folder; on Windows a virus scanner that looks at new files is in the way for a moment."""
+    attempts = 20 if os.name == "nt" else 1
+    for left in reversed(range(attempts)):
+        try:
+            folder.rename(target)
+            return
+        except PermissionError:
+            if not left:
+                raise
+            time.sleep(0.25)
+
+
+def _prefix(target: Path, kind: str) -> str:
+    return f".{target.name}.{kind}-"
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    made: list[Path] = []
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    try:
+        for parent in reversed(missing):
+            parent.mkdir()
+            made.insert(0, parent)
+    except OSError:
+        for parent in made:
+            parent.rmdir()
+        raise
+    return made
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what an installation that was killed has left: an hour old, so not one that is at work now."""
+    for kind in ("part", "old"):
+        for folder in target.parent.glob(f"{_prefix(target, kind)}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - os.stat(folder).st_mtime > _STALE_S:
+                    shutil.rmtree(folder, ignore_errors=True)
