@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
 import os
 import sys
 import tempfile
@@ -35,6 +36,7 @@ from .train import load_weights, read_header
 
 OPSET = 17
 VERSION = "1.2"
+SUMS = "SHA256SUMS"  # beside the networks that ship
 ZERO = 128  # the grey level that becomes the network's zero
 LOGIT_ERROR = 1e-3  # relative; folding rounds, and rounding alone makes about 1e-6
 LICENCE_NOTE = (
@@ -287,6 +289,14 @@ def compare(net: Eoam, path: Path) -> int:
     return worst
 
 
+def write_sums(folder: Path) -> None:
+    """Bring `folder`/SHA256SUMS up to date, if there is one: what installs a network compares it with that."""
+    sums = folder / SUMS
+    if sums.is_file():
+        lines = [f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in sorted(folder.glob("*.onnx"))]
+        sums.write_text("".join(lines), encoding="ascii")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line; exit code 2 with one sentence if the network cannot be exported."""
     parser = argparse.ArgumentParser(prog="python -m models.export", description=(__doc__ or "").split("\n")[0])
@@ -299,6 +309,7 @@ def main(argv: list[str] | None = None) -> int:
     except (DataError, ExportError, OSError) as error:
         print(f"models.export: {error}", file=sys.stderr)
         return 2
+    write_sums(args.target.parent)
     size = measure_graph(args.target)
     print(
         f"{args.target}: {size.parameters} parameters, {size.multiply_adds / 1e6:.2f} M multiply-adds "

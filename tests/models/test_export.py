@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -137,3 +138,13 @@ def test_what_cannot_be_read_or_written_is_one_sentence_and_exit_code_2(
     good = checkpoint_of(randomised(), tmp_path / "c.safetensors")
     assert export_module.main([str(good), str(tmp_path / "nowhere" / "n.onnx")]) == 2
     assert "nowhere is not a folder" in capsys.readouterr().err
+
+
+def test_the_sums_beside_the_networks_follow_an_export(net: Eoam, tmp_path: Path) -> None:
+    checkpoint, target = checkpoint_of(net, tmp_path / "c.safetensors"), tmp_path / "n.onnx"
+    assert export_module.main([str(checkpoint), str(target)]) == 0
+    sums = tmp_path / export_module.SUMS
+    assert not sums.exists()  # only where there were some
+    sums.write_text("of an older one  n.onnx\n")
+    assert export_module.main([str(checkpoint), str(target)]) == 0
+    assert sums.read_text() == f"{hashlib.sha256(target.read_bytes()).hexdigest()}  n.onnx\n"
