@@ -1,16 +1,25 @@
-"""Keep the right region of a mask and fill what something held in front of the person cut out of it.
+"""Keep the right regions of a mask and fill what something held in front of the person cut out of them.
 
-The optimisation step of the EOAM paper: split the mask into regions by their outermost contours, keep the largest, fill
-it. The step is binary; the mask's soft edge, which hair and motion blur need, is carried over untouched.
+The optimisation step of the EOAM paper is `fill_largest_region`: split the mask into regions by their outermost
+contours, keep the largest, fill it. `MaskCleaner` is the same step with a choice of the regions (regions.py) and of the
+holes (holes.py), and with a memory. The step is binary; the mask's soft edge, which hair and motion blur need, is
+carried over untouched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from eoam_core.holes import HoleJudge
+from eoam_core.regions import Contour, RegionKeeper, region_size
+from eoam_core.settings import Holes, Regions, Settings
+
+Bytes = NDArray[np.uint8]
 
 # Half the width, in mask pixels, of the band round the outline in which the mask stays soft. The network decodes from
 # 1/4 of the input, so its own transitions are up to about 4 pixels wide on either side.
@@ -19,12 +28,90 @@ _BAND: Final = 4
 _SQUARE: Final = np.ones((2 * _BAND + 1, 2 * _BAND + 1), np.uint8)
 
 
-def fill_largest_region(mask: NDArray[np.uint8], *, level: float) -> NDArray[np.uint8]:
-    """Return `mask` with its largest region kept and filled and every other region removed.
+class MaskCleaner:
+    """Clean a sequence of masks; `reset()` starts a new one. One thread at a time; its buffers are kept."""
+
+    def __init__(self) -> None:
+        self._regions = RegionKeeper()
+        self._holes = HoleJudge()
+        # Room to work in. What was shown is remembered, so its buffer takes turns with another.
+        self._shown: Bytes = np.empty((0, 0), np.uint8)
+        self._spare = self._band = self._shown
+
+    def reset(self) -> None:
+        """Forget the past: no region and no hole has been there before."""
+        self._regions.reset()
+        self._holes.reset()
+
+    def clean(self, mask: Bytes, half: Bytes, settings: Settings) -> Bytes:
+        """Return `mask` with the regions that `settings` choose, their holes filled as `settings` say.
+
+        A region is a connected set of pixels at or above the threshold, with what its outermost contour encloses.
+        Beyond a narrow band along its outline everything inside becomes 255 and everything outside becomes 0; holes
+        that stay open are outside. Within the band the values stay as they are, except in filled holes and in regions
+        that go. At the threshold, the result has exactly the regions and holes that were chosen; where no region is
+        left it is all 0. If every region and every hole is to stay, the mask stays as it is.
+
+        Args:
+            mask: (h, w) uint8, 255 = person.
+            half: the picture at half the size, ((h + 1) // 2, (w + 1) // 2, 4) uint8 BGRA.
+            settings: threshold, regions, region_share, people, holes and hole_share matter.
+
+        Returns:
+            (h, w) uint8: a new array, or `mask` itself where nothing is to be done.
+
+        Raises:
+            ValueError: mask is not (h, w) uint8, or half is not of half its size.
+        """
+        if mask.dtype != np.uint8 or mask.ndim != 2:
+            raise ValueError(f"mask is {mask.dtype} {mask.shape}, need uint8 (h, w)")
+        need = (mask.shape[0] + 1) // 2, (mask.shape[1] + 1) // 2, 4
+        if half.dtype != np.uint8 or half.shape != need:
+            raise ValueError(f"half is {half.dtype} {half.shape}, need uint8 {need}")
+        if settings.holes is Holes.OPEN and settings.regions is Regions.SHARE and settings.region_share == 0:
+            self.reset()
+            return mask
+        if self._spare.shape != mask.shape:
+            self.reset()
+            self._shown, self._spare, self._band = (np.empty(mask.shape, np.uint8) for _ in range(3))
+        self._shown, self._spare = self._spare, self._shown
+        shown = _thresholded(mask, settings.threshold, self._shown)
+        contours, hierarchy = cv2.findContours(shown, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+        links: list[list[int]] = hierarchy[0].tolist() if contours else []  # next, previous, first child, parent
+        outermost = [index for index, link in enumerate(links) if link[3] < 0]
+        chosen = self._regions.choose([contours[index] for index in outermost], settings, mask.shape)
+        kept = [outermost[index] for index in chosen]
+        if not kept:
+            shown.fill(0)
+            self._regions.remember(shown)
+            return np.zeros_like(mask)
+        remove = [contours[index] for index in outermost if index not in kept]
+        regions = [contours[index] for index in kept]
+        holes = [index for region in kept for index in _children(links, region)]
+        fill = self._holes.to_fill([contours[index] for index in holes], settings, mask, regions, half)
+        limit = mask.size if settings.regions is Regions.LARGEST else settings.region_share / 100 * mask.size
+        for place, index in enumerate(holes):
+            if place not in fill:
+                # What is seen through a gap is a region like any other, except that it is never the largest.
+                islands = [contours[island] for island in _children(links, index)]
+                remove += [island for island in islands if not self._regions.is_large(island, limit)]
+        filled = [contours[holes[place]] for place in fill]
+        _draw(shown, remove, 0)
+        _draw(shown, filled, 255)
+        self._regions.remember(shown)
+        result = _carry_edge(mask, shown, self._band)
+        _draw(result, remove, 0)
+        _draw(result, filled, 255)
+        return result
+
+
+def fill_largest_region(mask: Bytes, *, level: float) -> Bytes:
+    """Return `mask` with its largest region kept and filled and every other region removed: the paper's step.
 
     A region is a connected set of pixels at or above `level`. Inside the largest one, beyond a narrow band along its
     outline, everything becomes 255, holes included; outside, beyond the same band, everything becomes 0. Within the
-    band the values stay as they are, except holes. Where no pixel reaches `level` the result is all 0.
+    band the values stay as they are, except in holes and in other regions. Where no pixel reaches `level` the
+    result is all 0.
 
     Args:
         mask: (h, w) uint8, 255 = person.
@@ -40,30 +127,43 @@ def fill_largest_region(mask: NDArray[np.uint8], *, level: float) -> NDArray[np.
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, need uint8 (h, w)")
     if not 0.0 <= level <= 1.0:
         raise ValueError(f"level is {level!r}, need a number from 0 to 1")
-    result = np.zeros_like(mask)
-    # cv2 keeps what is *above* the value, hence the half step.
-    _, person = cv2.threshold(mask, level * 255.0 - 0.5, 255, cv2.THRESH_BINARY)
+    person = _thresholded(mask, level, np.empty(mask.shape, np.uint8))
     contours, _ = cv2.findContours(person, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
-        return result
-    # contourArea is 0 for a region one pixel thin, so the length of its outline breaks ties.
-    largest = (
-        contours[0]
-        if len(contours) == 1
-        else max(contours, key=lambda contour: (cv2.contourArea(contour), cv2.arcLength(contour, closed=True)))
-    )
-    # Beyond the region and its band the result is 0: work on no more than these.
-    x, y, columns, rows = cv2.boundingRect(largest)
-    left, top = max(x - _BAND, 0), max(y - _BAND, 0)
-    piece = slice(top, y + rows + _BAND), slice(left, x + columns + _BAND)
-    inside, cleaned = person[piece], result[piece]
-    region = np.zeros_like(inside, order="C")  # the region, holes filled: 0 or 255
-    cv2.drawContours(region, [largest], -1, 255, cv2.FILLED, offset=(-left, -top))
+        return np.zeros_like(mask)
+    largest = max(contours, key=region_size)
+    shown = np.zeros_like(person)
+    cv2.drawContours(shown, [largest], -1, 255, cv2.FILLED)
+    result = _carry_edge(mask, shown, np.empty_like(shown))
+    cv2.bitwise_or(result, cv2.subtract(shown, person), dst=result)  # the holes
+    cv2.subtract(result, cv2.subtract(person, shown), dst=result)  # other regions, as far as they reach into the band
+    return result
+
+
+def _thresholded(mask: Bytes, level: float, out: Bytes) -> Bytes:
+    # cv2 keeps what is *above* the value, hence the half step.
+    cv2.threshold(mask, level * 255.0 - 0.5, 255, cv2.THRESH_BINARY, dst=out)
+    return out
+
+
+def _children(links: list[list[int]], index: int) -> Iterator[int]:
+    """Yield the contours that lie directly within one: the holes of a region, the islands in a hole."""
+    child = links[index][2]
+    while child >= 0:
+        yield child
+        child = links[child][0]
+
+
+def _draw(picture: Bytes, contours: Sequence[Contour], value: int) -> None:
+    # One by one: drawn together, one inside another would be left out.
+    for contour in contours:
+        cv2.drawContours(picture, [contour], -1, value, cv2.FILLED)
+
+
+def _carry_edge(mask: Bytes, shown: Bytes, band: Bytes) -> Bytes:
+    """Return `shown`, 0 or 255, with the levels of `mask` in the band along its outline; `band` is room to work in."""
     # An edge that leaves the picture (the chest at the bottom) is no outline: cv2 treats the outside as neutral.
-    near = cv2.dilate(region, _SQUARE)
-    core = cv2.erode(region, _SQUARE)
-    holes = cv2.subtract(region, inside)
-    cv2.bitwise_and(mask[piece], near, dst=cleaned)
-    cv2.bitwise_or(cleaned, core, dst=cleaned)
-    cv2.bitwise_or(cleaned, holes, dst=cleaned)
+    cv2.morphologyEx(shown, cv2.MORPH_GRADIENT, _SQUARE, dst=band)
+    result = shown.copy()
+    cv2.copyTo(mask, band, result)
     return result

@@ -1,4 +1,4 @@
-"""Lead a frame through the whole chain: network, contour clean-up, smoothing over time, edge refinement."""
+"""Lead a frame through the whole chain: network, smoothing over time, contour clean-up, edge refinement."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from eoam_core.cleanup import fill_largest_region
+from eoam_core.cleanup import MaskCleaner
 from eoam_core.errors import ModelError
 from eoam_core.refine import Refiner, fine_levels, halved
 from eoam_core.segmenter import Segmenter
-from eoam_core.settings import Regions, Settings
+from eoam_core.settings import Settings, View
 from eoam_core.temporal import MaskSmoother
 
 
@@ -24,8 +24,8 @@ class Timings:
     """How long the stages took, in milliseconds of wall time; a stage that is switched off takes about 0."""
 
     inference_ms: float
-    cleanup_ms: float
     smoothing_ms: float
+    cleanup_ms: float
     refinement_ms: float
     total_ms: float
 
@@ -35,13 +35,15 @@ class Matte:
     """The mask of one frame, (h, w) uint8, 255 = person, with the number that came in with the frame.
 
     `levels` is the mask with 16 bits per level, `coefficients` what the edge refinement needs (see refine.py), or None
-    if that is off. The arrays are not written to again, so they may be read from any thread for as long as they are
+    if that is off, `confidence` what the network itself said, with 16 bits per level, or None if that is not shown. The
+    arrays are not written to again, so they may be read from any thread for as long as they are
     held.
     """
 
     mask: NDArray[np.uint8]
     levels: NDArray[np.uint16]
     coefficients: NDArray[np.uint16] | None
+    confidence: NDArray[np.uint16] | None
     sequence: int
     timings: Timings
 
@@ -53,8 +55,8 @@ class Pipeline:
 
     Args:
         segmenter: what finds the person; fixes the size of the frames.
-        settings: see `Settings`; threshold, contour_fill, smoothing and whether the edge is refined matter here, the
-            others where it is drawn.
+        settings: see `Settings`; threshold, regions, region_share, people, holes, hole_share, smoothing, whether the
+            edge is refined and whether the confidence is viewed matter here, the others where it is drawn.
         clock: seconds, for the timings.
     """
 
@@ -68,6 +70,7 @@ class Pipeline:
         self._segmenter = segmenter
         self._settings = settings if settings is not None else Settings()
         self._smoother = MaskSmoother(self._settings.smoothing)
+        self._cleaner = MaskCleaner()
         self._refiner = Refiner()
         self._clock = clock
         self._closed = False
@@ -113,30 +116,43 @@ class Pipeline:
         if mask.dtype != np.uint8 or mask.shape != need:
             raise ModelError(f"{self._segmenter.name} returned a mask of {mask.dtype} {mask.shape}, need uint8 {need}")
         segmented = self._clock()
-        if settings.regions is Regions.LARGEST:
-            mask = fill_largest_region(mask, level=settings.threshold)
-        cleaned = self._clock()
+        # Smoothing first: the clean-up then decides on a mask that holds still, and what it removes is gone at once.
         self._smoother.strength = settings.smoothing
         half = halved(frame)
-        mask = self._smoother.smooth(mask, frame, half=half)
+        if self._smoother.watch(half):
+            self._cleaner.reset()
+        smooth = self._smoother.blend(mask)
         smoothed = self._clock()
+        confidence = fine_levels(mask) if settings.view is View.CONFIDENCE else None
+        mask = self._cleaner.clean(smooth, half, settings)
+        cleaned = self._clock()
         levels = fine_levels(mask)
-        coefficients = self._refiner.coefficients(mask, frame, half=half) if settings.refinement else None
+        coefficients = None
+        if settings.refinement:
+            coefficients = self._refiner.coefficients(mask, frame, half=half, noise=self._smoother.noise)
         ended = self._clock()
         timings = Timings(
             inference_ms=(segmented - started) * 1e3,
-            cleanup_ms=(cleaned - segmented) * 1e3,
-            smoothing_ms=(smoothed - cleaned) * 1e3,
-            refinement_ms=(ended - smoothed) * 1e3,
+            smoothing_ms=(smoothed - segmented) * 1e3,
+            cleanup_ms=(cleaned - smoothed) * 1e3,
+            refinement_ms=(ended - cleaned) * 1e3,
             total_ms=(ended - started) * 1e3,
         )
-        matte = Matte(mask=mask, levels=levels, coefficients=coefficients, sequence=sequence, timings=timings)
+        matte = Matte(
+            mask=mask,
+            levels=levels,
+            coefficients=coefficients,
+            confidence=confidence,
+            sequence=sequence,
+            timings=timings,
+        )
         self._last = matte, settings
         return matte
 
     def reset(self) -> None:
         """Forget the past frames: the source shows something else now."""
         self._smoother.reset()
+        self._cleaner.reset()
         self._last = None
 
     def close(self) -> None:

@@ -29,6 +29,7 @@ __all__ = [
     "Timing",
     "View",
     "describe_settings",
+    "migrated",
     "settings_table",
 ]
 
@@ -254,6 +255,16 @@ class Settings:
             unit="share",
         ),
     )
+    advanced: bool = field(
+        default=True,  # what is stored acts; a panel hides what is at its default, see presets.py
+        metadata={
+            "group": "advanced",
+            "label": "Advanced settings",
+            "help": "Shows the settings for special cases and lets them act. Unticked they are as the preset says, or "
+            "at their defaults, and what you had set is kept.",
+            "live_only": True,
+        },
+    )
     model: str = field(
         default="eoam",
         metadata={
@@ -350,7 +361,7 @@ class Settings:
         ),
     )
     smoothing: float = field(
-        default=0.40,
+        default=0.70,
         metadata=_number(
             "advanced",
             "Smoothing",
@@ -442,7 +453,7 @@ class Settings:
         Out-of-range numbers are clamped, values of a wrong type become the default, both are reported by name in
         `adjusted`. Names nobody knows are reported in `unknown`.
         """
-        mapping = _migrated(mapping)
+        mapping = migrated(mapping)
         values: dict[str, object] = {}
         adjusted: list[str] = []
         infos = describe_settings()
@@ -487,8 +498,8 @@ def settings_table() -> str:
     return "\n".join([*rows, *map(table_row, describe_settings())]) + "\n"
 
 
-def _migrated(mapping: Mapping[str, object]) -> dict[str, object]:
-    """Bring stored settings of an older version to the present names; what they looked like stays."""
+def migrated(mapping: Mapping[str, object]) -> dict[str, object]:
+    """Return stored settings of an older version by the present names; what they looked like stays."""
     current = {name: value for name, value in mapping.items() if name != "settings_version"}
     fill = current.pop("contour_fill", None)  # version 1: "keep the largest region only and fill it", or nothing
     if fill is True:

@@ -1,8 +1,10 @@
 """Keep masks steady where the picture stands still and let them go where it moves.
 
 Plain exponential smoothing trades flicker for ghosts. Here the share of the old mask that is kept is decided per pixel,
-by how much the picture has changed there. The picture it is compared with is smoothed with the very same shares, so it
-is the picture that the kept mask belongs to; slow movement adds up in it instead of staying below the threshold.
+by two things. One is how much the picture has changed there: where it moves, nothing is kept. The picture it is
+compared with follows in the same way, fast where it moves and slowly where it stands still, so that slow movement adds
+up in it instead of staying below the threshold. The other is how sure the network is: an edge that it cannot place
+trembles at middle levels, and those have to insist; a level near 0 or 255 is soon believed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 
 from eoam_core.refine import halved
 
+Bytes = NDArray[np.uint8]
 Fixed = NDArray[np.int16]
 
 # Mean change of the grey values in a neighbourhood, of 255; the picture has been shrunk to the network's size and to
@@ -22,21 +25,42 @@ Fixed = NDArray[np.int16]
 _STILL: Final = 3.0
 _MOVING: Final = 9.0
 _NEIGHBOURHOOD: Final = (3, 3)
-# Share of moving pixels above which the scene has changed as a whole. Those that happen to look alike are then of the
-# old scene as well, and nothing of its mask may stay.
+# Share of the older picture that is kept where it stands still: that of the mask, within bounds. A smaller one would
+# not see slow fades, a larger one takes noise for change, and stops more than two grey levels off.
+_HELD: Final = (0.5, 0.8)
+# Shares of moving pixels from which on the scene has changed as a whole: whatever was before; and if it is so much more
+# than in the frame before, as with a camera that jumps in front of a plain wall. Somebody who walks past the camera
+# stays below the first, and begins to move at less than the second.
 _CUT_SHARE: Final = 0.6
+_JUMP_SHARE: Final = 0.25
+_JUMP_FACTOR: Final = 4.0
+# How much longer than `strength` a level is kept that the network is unsure of, and how much shorter one that it is
+# sure of, as exponents; and the distances from the middle level at which these begin to and do apply in full.
+_UNSURE: Final = 0.4
+_SURE: Final = 1.6
+_DISTANCES: Final = (64.0, 127.5)
 # Kept levels have a fraction, or small differences would never fade: 255 levels in 16 bits with a sign. A difference
-# stops to fade at half a step over the share of the new mask: below half a level up to a strength of 0.99. Floats are
+# stops to fade at half a step over the share of the new mask: below half a level up to shares kept of 0.99. Floats are
 # twice the memory, and memory is most of what this costs.
-_STEPS: Final = np.int16(128)  # per level
+_STEP_BITS: Final = 7
+_FIXED: Final = np.arange(256, dtype=np.int16) << _STEP_BITS  # level -> level with a fraction
+_HALF_STEP: Final = 1 << (_STEP_BITS - 1)
 _WHOLE: Final = 32767  # a share of 1
+_LONGEST: Final = 0.99  # the largest share that is ever kept
+# Mean change of what stands still per standard deviation of the noise: 0.8 of it, times what the followed picture adds.
+_CHANGE_PER_NOISE: Final = 0.87
+_NOISE_KEPT: Final = 0.9  # share of the older estimate that is kept with every picture
+_CALM: Final = 0.3  # share of the picture, the calmest, by which the noise is judged: the rest may be moving
 
 
 class MaskSmoother:
     """Smooth a sequence of masks of one picture size; another size, or `reset()`, starts a new sequence.
 
+    `smooth` does both halves of the work: `watch` looks at the picture and tells a cut, `blend` makes the mask.
+
     Args:
-        strength: 0 to below 1, the share of the previous mask that is kept where nothing moves; 0 switches it off.
+        strength: 0 to below 1, the share of the previous mask that is kept where nothing moves, if the network is
+            neither sure nor unsure; 0 switches it off.
 
     Raises:
         ValueError: strength is out of range.
@@ -44,14 +68,19 @@ class MaskSmoother:
 
     def __init__(self, strength: float) -> None:
         self._strength = 0.0
-        self._follow: Fixed = np.full(256, _WHOLE, np.int16)  # local change -> share of the new mask
-        self._mask: Fixed | None = None  # (h, w)
-        self._grey: Fixed | None = None  # the picture that _mask belongs to, at half its size
+        self._patience: Fixed = np.zeros(256, np.int16)  # the network's level -> share of the old mask
+        change = np.arange(256, dtype=np.float32)
+        moving = np.clip((change - _STILL) / (_MOVING - _STILL), 0.0, 1.0)
+        self._hold: Fixed = np.rint(_WHOLE * (1.0 - moving)).astype(np.int16)  # change -> share of the old
+        # At half the size: the network decodes from a quarter of it, so nothing finer flickers.
+        self._mask: Fixed | None = None
+        self._grey: Bytes | None = None  # the picture that _mask belongs to
+        self._moved = 0.0  # share of the picture that moved in the frame before
+        self._noise = 0.0
         # Room to work in: memory that is new in every frame would cost as much as the work.
+        self._change: Bytes = np.empty((0, 0), np.uint8)
         self._target: Fixed = np.empty((0, 0), np.int16)
-        self._shares: Fixed = np.empty((0, 0), np.int16)
-        self._small_target: Fixed = np.empty((0, 0), np.int16)
-        self._change: Fixed = np.empty((0, 0), np.int16)
+        self._held: Fixed = self._target
         self.strength = strength
 
     @property
@@ -66,18 +95,22 @@ class MaskSmoother:
         if strength == self._strength:
             return
         self._strength = strength
-        change = np.arange(256, dtype=np.float32)
-        moving = np.clip((change - _STILL) / (_MOVING - _STILL), 0.0, 1.0)
-        self._follow = np.rint(_WHOLE * (1.0 - strength * (1.0 - moving))).astype(np.int16)
+        distance = np.abs(np.arange(256) - 127.5)
+        exponent = np.interp(distance, _DISTANCES, (_UNSURE, _SURE))
+        self._patience = np.rint(_WHOLE * np.minimum(strength**exponent, _LONGEST)).astype(np.int16)
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of the camera's noise, in grey levels of the pictures that were watched; 0 at first."""
+        return self._noise
 
     def reset(self) -> None:
         """Forget the past: the next mask is returned as it is."""
+        self._noise = 0.0
         self._mask = None
         self._grey = None
 
-    def smooth(
-        self, mask: NDArray[np.uint8], frame: NDArray[np.uint8], *, half: NDArray[np.uint8] | None = None
-    ) -> NDArray[np.uint8]:
+    def smooth(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None) -> Bytes:
         """Return the smoothed mask, (h, w) uint8, of `mask` (h, w) uint8 and its picture `frame` (h, w, 4) uint8 BGRA.
 
         `half` is `refine.halved(frame)`, for callers that have it already. The result is a new array, or `mask` itself
@@ -88,41 +121,83 @@ class MaskSmoother:
         """
         if mask.ndim != 2 or frame.shape != (*mask.shape, 4):
             raise ValueError(f"mask is {mask.shape} and frame {frame.shape}, need (h, w) and (h, w, 4)")
-        if self._strength == 0.0:
-            self.reset()
-            return mask
-        height, width = mask.shape
-        if half is None:
-            half = halved(frame)
-        elif half.shape != (need := ((height + 1) // 2, (width + 1) // 2, 4)):
-            raise ValueError(f"half is {half.shape}, need {need}")
-        grey = np.asarray(cv2.cvtColor(half, cv2.COLOR_BGRA2GRAY), np.uint8)
-        if self._mask is None or self._grey is None or self._mask.shape != mask.shape:
-            return self._start(mask, grey)
-        np.multiply(grey, _STEPS, out=self._small_target, dtype=np.int16)
-        cv2.absdiff(self._small_target, self._grey, dst=self._change)
+        half = halved(frame) if half is None else half
+        _check_half(mask, half)
+        self.watch(half)
+        return self.blend(mask)
+
+    def watch(self, half: Bytes) -> bool:
+        """Look at the next picture, (h, w, 4) uint8 BGRA at half the size; return whether a new scene begins with it.
+
+        After a cut nothing is kept, not even where the two scenes happen to look alike. The first picture is a cut.
+        """
+        grey: Bytes = cv2.cvtColor(half, cv2.COLOR_BGRA2GRAY)  # type: ignore[assignment]
+        if self._grey is None or self._grey.shape != grey.shape:
+            self._begin(grey)
+            return True
+        cv2.absdiff(grey, self._grey, dst=self._change)
         cv2.blur(self._change, _NEIGHBOURHOOD, dst=self._change)
-        change = cv2.convertScaleAbs(self._change, alpha=1 / _STEPS)  # uint8
-        _, moving = cv2.threshold(change, _MOVING, 1, cv2.THRESH_BINARY)
-        if cv2.countNonZero(moving) > _CUT_SHARE * change.size:
-            return self._start(mask, grey)
-        shares: Fixed = cv2.LUT(change, self._follow)  # type: ignore[assignment]
-        cv2.resize(shares, (width, height), dst=self._shares, interpolation=cv2.INTER_LINEAR)
-        np.multiply(mask, _STEPS, out=self._target, dtype=np.int16)
-        _move_towards(self._grey, self._small_target, shares)
-        _move_towards(self._mask, self._target, self._shares)
-        return cv2.convertScaleAbs(self._mask, alpha=1 / _STEPS)  # type: ignore[return-value]
+        cv2.LUT(self._change, self._hold, dst=self._held)
+        before, self._moved = self._moved, 1.0 - cv2.countNonZero(self._held) / grey.size
+        if self._moved > _CUT_SHARE or self._moved > max(_JUMP_SHARE, _JUMP_FACTOR * before):
+            self._begin(grey)
+            return True
+        calm = _calm_mean(self._change)
+        if calm < _STILL:  # else the camera itself moves, which tells nothing
+            self._noise += (1.0 - _NOISE_KEPT) * (calm / _CHANGE_PER_NOISE - self._noise)
+        held = min(max(self._strength, _HELD[0]), _HELD[1])
+        cv2.addWeighted(self._grey, held, grey, 1.0 - held, 0.0, dst=self._grey)
+        cv2.threshold(self._change, _MOVING - 0.5, 255, cv2.THRESH_BINARY, dst=self._change)
+        cv2.copyTo(grey, self._change, self._grey)
+        return False
 
-    def _start(self, mask: NDArray[np.uint8], grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        self._mask = np.multiply(mask, _STEPS, dtype=np.int16)
-        self._grey = np.multiply(grey, _STEPS, dtype=np.int16)
-        self._target, self._shares = np.empty_like(self._mask), np.empty_like(self._mask)
-        self._small_target, self._change = np.empty_like(self._grey), np.empty_like(self._grey)
-        return mask
+    def blend(self, mask: Bytes) -> Bytes:
+        """Return the smoothed mask, (h, w) uint8, of the picture that `watch` has seen last.
+
+        It is a new array, or `mask` itself where there is nothing to smooth it with.
+
+        Raises:
+            ValueError: the picture was not half the size of `mask`, (h, w) uint8, or there was none.
+        """
+        if self._strength == 0.0:
+            self._mask = None
+            return mask
+        if self._grey is None or self._grey.shape != ((mask.shape[0] + 1) // 2, (mask.shape[1] + 1) // 2):
+            raise ValueError(f"mask is {mask.shape}, need twice the size of the picture that was watched")
+        new = halved(mask)
+        if self._mask is None:
+            self._mask = cv2.LUT(new, _FIXED)  # type: ignore[assignment]
+            return mask
+        cv2.LUT(new, self._patience, dst=self._target)
+        cv2.multiply(self._held, self._target, dst=self._held, scale=1 / _WHOLE)
+        cv2.LUT(new, _FIXED, dst=self._target)
+        cv2.subtract(self._mask, self._target, dst=self._mask)
+        cv2.multiply(self._mask, self._held, dst=self._mask, scale=1 / _WHOLE)  # what is kept of the difference
+        cv2.add(self._mask, self._target, dst=self._target)
+        self._mask, self._target = self._target, self._mask
+        # It is added to the new mask, whose finer detail stays as it is.
+        np.add(self._target, _HALF_STEP, out=self._target)
+        np.right_shift(self._target, _STEP_BITS, out=self._target)
+        kept = cv2.resize(self._target, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_LINEAR)
+        return cv2.add(mask, kept, dtype=cv2.CV_8U)  # type: ignore[return-value]
+
+    def _begin(self, grey: Bytes) -> None:
+        self._mask = None
+        self._moved = 1.0  # what moves right after a cut is not another one
+        if self._grey is None or self._grey.shape != grey.shape:
+            self._change = np.empty(grey.shape, np.uint8)
+            self._target, self._held = np.empty(grey.shape, np.int16), np.empty(grey.shape, np.int16)
+        self._grey = grey
 
 
-def _move_towards(state: Fixed, target: Fixed, share: Fixed) -> None:
-    """Add share * (target - state) to `state` in place; all (h, w). What was in `target` is lost."""
-    cv2.subtract(target, state, dst=target)
-    cv2.multiply(target, share, dst=target, scale=1 / _WHOLE)
-    cv2.add(state, target, dst=state)
+def _calm_mean(change: Bytes) -> float:
+    """Return the mean of the smallest values of `change`, (h, w) uint8, as many as `_CALM` says."""
+    counts = cv2.calcHist([change], [0], None, [256], [0, 256]).ravel()
+    upto = np.minimum(np.cumsum(counts), _CALM * change.size)
+    taken = np.diff(upto, prepend=0.0)
+    return float(taken @ np.arange(256) / (_CALM * change.size))
+
+
+def _check_half(mask: Bytes, half: Bytes) -> None:
+    if half.shape != (need := ((mask.shape[0] + 1) // 2, (mask.shape[1] + 1) // 2, 4)):
+        raise ValueError(f"half is {half.shape}, need {need}")

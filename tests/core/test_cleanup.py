@@ -120,6 +120,7 @@ def _whole_picture(mask: Bytes, level: float) -> Bytes:
     square = np.ones((9, 9), np.uint8)
     result = np.where(cv2.dilate(region, square) > 0, mask, 0)
     result[(cv2.erode(region, square) > 0) | ((region > 0) & (person == 0))] = 255
+    result[(region == 0) & (person > 0)] = 0
     return np.asarray(result, np.uint8)
 
 

@@ -61,13 +61,55 @@ class CountingSegmenter(RedSegmenter):
         return super().segment(frame)
 
 
-def test_contour_fill_is_a_setting_that_acts_from_the_next_frame_on() -> None:
+def test_the_regions_are_a_setting_that_acts_from_the_next_frame_on() -> None:
     frame = frame_with_person()
     frame[:4, :4, 2] = 255
     pipeline = Pipeline(RedSegmenter(), Settings(smoothing=0))
     assert pipeline.process(frame).mask[0, 0] == 0
-    pipeline.settings = pipeline.settings.replace(contour_fill=False)
+    pipeline.settings = pipeline.settings.replace(region_share=0)
     assert pipeline.process(frame).mask[0, 0] == 255
+
+
+def test_the_holes_are_a_setting() -> None:
+    frame = frame_with_person()
+    frame[22:26, 30:34] = (120, 90, 0, 255)  # as the room
+    assert Pipeline(RedSegmenter(), Settings(holes="all")).process(frame).mask[24, 32] == 255
+    assert Pipeline(RedSegmenter(), Settings(holes="open")).process(frame).mask[24, 32] == 0
+    assert Pipeline(RedSegmenter(), Settings()).process(frame).mask[24, 32] == 0
+
+
+def test_the_networks_own_mask_is_kept_only_for_the_view_of_it() -> None:
+    frame = frame_with_person()
+    frame[:4, :4, 2] = 255  # removed from the mask
+    assert Pipeline(RedSegmenter()).process(frame).confidence is None
+    confidence = Pipeline(RedSegmenter(), Settings(view="confidence")).process(frame).confidence
+    assert confidence is not None
+    assert confidence.dtype == np.uint16
+    np.testing.assert_array_equal(confidence, frame[..., 2].astype(np.uint16) * 257)
+
+
+def test_nothing_of_the_old_scene_survives_a_cut() -> None:
+    dark, bright = (np.full((HEIGHT, WIDTH, 4), value, np.uint8) for value in (30, 200))
+    for frame in (dark, bright):
+        frame[..., 2] = 0
+    dark[10:40, 10:50, 2] = 255
+    bright[30:34, 20:26, 2] = 255  # too small to be shown, but for the one that was there before
+    pipeline = Pipeline(RedSegmenter(), Settings(smoothing=0.95, region_share=1.0))
+    for _ in range(5):
+        pipeline.process(dark)
+    assert not pipeline.process(bright).mask.any()
+
+
+def test_reset_forgets_the_regions() -> None:
+    frame = frame_with_person()
+    small = np.full_like(frame, (120, 90, 0, 255))
+    small[20:25, 30:35, 2] = 255
+    limit = 100 * 30 / (HEIGHT * WIDTH)
+    pipeline = Pipeline(RedSegmenter(), Settings(smoothing=0, region_share=limit))
+    pipeline.process(frame)
+    assert pipeline.process(small).mask.any()
+    pipeline.reset()
+    assert not pipeline.process(small).mask.any()
 
 
 def test_the_threshold_is_the_level_of_the_regions() -> None:
@@ -85,14 +127,14 @@ def test_smoothing_is_a_setting_and_reset_forgets() -> None:
             return np.full((HEIGHT, WIDTH), self.level, np.uint8)
 
     segmenter = Steps()
-    pipeline = Pipeline(segmenter, Settings(smoothing=0.5, contour_fill=False))
+    pipeline = Pipeline(segmenter, Settings(smoothing=0.5, region_share=0, holes="open"))
     pipeline.process(frame_with_person())
     segmenter.level = 100
-    assert pipeline.process(frame_with_person()).mask[0, 0] == 150
+    assert pipeline.process(frame_with_person()).mask[0, 0] == round(100 + 100 * 0.5**0.4)
     pipeline.reset()
     assert pipeline.process(frame_with_person()).mask[0, 0] == 100
     segmenter.level = 50
-    pipeline.settings = Settings(smoothing=0, contour_fill=False)
+    pipeline.settings = Settings(smoothing=0, region_share=0, holes="open")
     assert pipeline.process(frame_with_person()).mask[0, 0] == 50
 
 

@@ -281,3 +281,26 @@ PICTURE, MASK = np.zeros((8, 8, 4), np.uint8), np.zeros((4, 4), np.uint8)
 def test_wrong_shapes_and_types_are_refused(call: object) -> None:
     with pytest.raises(ValueError, match="need"):
         call()  # type: ignore[operator]
+
+
+def test_noise_moves_the_edge_less_once_it_is_known() -> None:
+    rng = np.random.default_rng(0)
+    truth = upright_edge()
+    mask = vague(truth)
+    refiner = Refiner()
+
+    def trembling(noise: float) -> float:
+        alphas = []
+        for _ in range(6):
+            noisy = painted(truth, person=(100, 105, 140), wall=(135, 130, 125)).astype(np.float32)
+            noisy[..., :3] += rng.normal(0, 15, (HEIGHT, WIDTH, 3))
+            picture = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+            coefficients = refiner.coefficients(mask, shrunk(picture), noise=noise)
+            alphas.append(picture_alpha(picture, mask, Settings(), coefficients).astype(np.float32))
+        return float(np.std(alphas, 0).mean())
+
+    assert trembling(2.0) < 0.8 * trembling(0.0)
+    # And where there is none, nothing changes.
+    still = painted(truth)
+    plain = refiner.coefficients(mask, shrunk(still))
+    np.testing.assert_array_equal(refiner.coefficients(mask, shrunk(still), noise=0.0), plain)

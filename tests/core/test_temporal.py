@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -29,11 +30,41 @@ def test_the_first_mask_is_returned_as_it_is() -> None:
     np.testing.assert_array_equal(MaskSmoother(0.8).smooth(_mask(), _scene()), _mask())
 
 
-def test_on_a_still_picture_the_old_share_is_kept() -> None:
+def test_on_a_still_picture_a_share_of_the_old_mask_is_kept() -> None:
     smoother = MaskSmoother(0.8)
     smoother.smooth(_mask(level=200), _scene())
     result = smoother.smooth(_mask(level=100), _scene())
-    assert result[20, 20] == 180  # 0.8 * 200 + 0.2 * 100
+    assert result[20, 20] == _kept(200, 100, 0.8**0.4)
+
+
+def _kept(old: int, new: int, share: float) -> int:
+    return round(share * old + (1 - share) * new)
+
+
+def test_a_level_that_the_network_is_sure_of_is_believed_sooner() -> None:
+    results = {}
+    for level in (128, 255):
+        smoother = MaskSmoother(0.8)
+        smoother.smooth(np.zeros((H, W), np.uint8), _scene())
+        results[level] = int(smoother.smooth(np.full((H, W), level, np.uint8), _scene())[20, 20])
+    assert results == {128: _kept(0, 128, 0.8**0.4), 255: _kept(0, 255, 0.8**1.6)}
+    assert results[255] / 255 > 2 * results[128] / 128
+
+
+def test_who_enters_is_there_within_150_ms_and_who_leaves_is_gone() -> None:
+    smoother = MaskSmoother(0.95)
+    nobody, somebody = np.zeros((H, W), np.uint8), _mask()
+    room = np.full((H, W, 4), 50, np.uint8)
+    for _ in range(10):
+        smoother.smooth(nobody, room)
+    for _ in range(4):  # frames, at 30 per second
+        result = smoother.smooth(somebody, _scene())
+    assert (result[12:38, 12:28] > 230).all()
+    for _ in range(10):
+        smoother.smooth(somebody, _scene())
+    for _ in range(4):
+        result = smoother.smooth(nobody, room)
+    assert result.max() < 25
 
 
 def test_flicker_on_a_noisy_still_picture_shrinks_by_more_than_half() -> None:
@@ -78,6 +109,32 @@ def test_a_cut_keeps_nothing_even_where_the_scenes_look_alike() -> None:
     assert not smoother.smooth(np.zeros((H, W), np.uint8), after).any()
 
 
+def test_a_camera_that_jumps_before_a_plain_wall_is_a_cut_and_a_walk_is_none() -> None:
+    smoother = MaskSmoother(0.9)
+    for number in range(5):
+        assert smoother.watch(halved(_scene(2, noise=1.0, seed=number))) is (number == 0)
+    assert smoother.watch(halved(_scene(40, noise=1.0, seed=9)))
+    for step in range(20):
+        assert not smoother.watch(halved(_scene(40 - step, noise=1.0, seed=step)))
+
+
+def test_a_camera_whose_exposure_hunts_makes_no_cuts() -> None:
+    smoother = MaskSmoother(0.9)
+    smoother.watch(halved(_scene()))
+    for number in range(60):
+        light = 1 + 0.12 * np.sin(number / 4)
+        assert not smoother.watch(halved(np.clip(_scene() * light, 0, 255).astype(np.uint8)))
+
+
+def test_a_mask_that_no_picture_belongs_to_is_refused() -> None:
+    smoother = MaskSmoother(0.5)
+    with pytest.raises(ValueError, match="twice the size"):
+        smoother.blend(_mask())
+    smoother.watch(halved(_scene()))
+    with pytest.raises(ValueError, match="twice the size"):
+        smoother.blend(np.zeros((H, W + 2), np.uint8))
+
+
 def test_small_differences_fade_out_completely() -> None:
     smoother = MaskSmoother(0.95)
     smoother.smooth(np.full((H, W), 9, np.uint8), _scene())
@@ -114,7 +171,7 @@ def test_results_are_not_written_to_afterwards() -> None:
     first = smoother.smooth(_mask(level=200), _scene())
     second = smoother.smooth(_mask(level=100), _scene())
     smoother.smooth(_mask(level=0), _scene())
-    assert (first[20, 20], second[20, 20]) == (200, 180)
+    assert (first[20, 20], second[20, 20]) == (200, _kept(200, 100, 0.8**0.4))
 
 
 @pytest.mark.parametrize("strength", [-0.1, 1.0, float("nan")])
@@ -142,7 +199,7 @@ def test_sizes_that_have_no_half(size: tuple[int, int]) -> None:
     smoother = MaskSmoother(0.8)
     frame = np.full((*size, 4), 90, np.uint8)
     smoother.smooth(np.full(size, 200, np.uint8), frame)
-    assert (smoother.smooth(np.full(size, 100, np.uint8), frame) == 180).all()
+    assert (smoother.smooth(np.full(size, 100, np.uint8), frame) == _kept(200, 100, 0.8**0.4)).all()
 
 
 @pytest.mark.parametrize("level", [1, 255])
@@ -155,3 +212,19 @@ def test_the_strongest_smoothing_fades_out_both_ways(level: int) -> None:
     for _ in range(900):
         result = smoother.smooth(np.full((H, W), 255, np.uint8), _scene())
     assert (result == 255).all()
+
+
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 2.5])
+def test_the_cameras_noise_is_told_from_what_moves(sigma: float) -> None:
+    rng = np.random.default_rng(0)
+    smoother = MaskSmoother(0.7)
+    room = cv2.GaussianBlur(rng.uniform(0, 255, (72, 128)).astype(np.float32), (0, 0), 6)
+    for i in range(40):
+        grey = room.copy()
+        grey[:, 3 * i % 100 : 3 * i % 100 + 20] = 200  # somebody walks by
+        grey += rng.normal(0, sigma, grey.shape)
+        half = np.repeat(np.clip(np.rint(grey), 0, 255).astype(np.uint8)[..., None], 4, 2)
+        smoother.watch(half)
+    assert smoother.noise == pytest.approx(sigma, rel=0.3, abs=0.35)
+    smoother.reset()
+    assert smoother.noise == 0

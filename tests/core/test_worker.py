@@ -74,7 +74,7 @@ def test_reset_throws_away_the_frame_in_work_and_the_waiting_one(worker: Worker,
 
 
 def test_reset_forgets_the_latest_matte_and_the_smoothing() -> None:
-    with Worker(Pipeline(RedSegmenter(), Settings(smoothing=0.95, contour_fill=False))) as worker:
+    with Worker(Pipeline(RedSegmenter(), Settings(smoothing=0.95, region_share=0, holes="open"))) as worker:
         frame = np.full_like(frame_with_person(), 100)
         worker.submit(frame, 1)
         worker.wait(1, LONG)
@@ -137,7 +137,7 @@ def test_settings_act_from_the_next_frame_on() -> None:
     with Worker(Pipeline(RedSegmenter(), Settings(smoothing=0))) as worker:
         worker.submit(frame, 1)
         first = worker.wait(1, LONG)
-        worker.update_settings(Settings(smoothing=0, contour_fill=False))
+        worker.update_settings(Settings(smoothing=0, region_share=0))
         worker.submit(frame, 2)
         second = worker.wait(2, LONG)
         assert first is not None

@@ -1,0 +1,101 @@
+"""Choose which regions of a mask are people, the same ones from frame to frame.
+
+A region is what the EOAM paper takes one for: an outermost contour and everything in it. The paper keeps the largest.
+That drops the second person and, where two are of one size, swaps them; so others may stay too, and a region that is
+shown has an advantage over one that is not. Nothing blinks in and out at a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from eoam_core.settings import Regions, Settings
+
+Bytes = NDArray[np.uint8]
+Contour = NDArray[Any]  # (n, 1, 2) x, y; cv2 types them loosely
+
+# A region that was shown stays until it is smaller than this share of the limit, and of two that compete for a place
+# the one that was shown counts as larger by the same factor.
+STAYS: Final = 0.6
+# Share of a region that has to lie where something was shown before. It is low: what moves fast still overlaps itself
+# by a quarter from frame to frame, and a region that is new overlaps nothing.
+_SAME: Final = 0.25
+
+
+class RegionKeeper:
+    """Choose regions in a sequence of masks; `remember` what was shown, or `reset()` to start anew."""
+
+    def __init__(self) -> None:
+        self._shown: Bytes | None = None  # (h, w), 0 or 255
+
+    def reset(self) -> None:
+        """Forget what was shown."""
+        self._shown = None
+
+    def remember(self, shown: Bytes) -> None:
+        """Take note of what is shown, (h, w) uint8, 0 or 255; the array must not change before the next call."""
+        self._shown = shown
+
+    def choose(self, contours: Sequence[Contour], settings: Settings, size: tuple[int, int]) -> list[int]:
+        """Return the indices of those outermost `contours`, of a mask of `size` (h, w), that stay.
+
+        A region below the limit vanishes even if it is the largest: an empty room shows nothing, not the largest speck.
+        With `Regions.LARGEST`, as in the paper, there is no limit.
+        """
+        if self._shown is not None and self._shown.shape != size:
+            self._shown = None
+        if settings.regions is Regions.LARGEST:
+            return self._largest(contours, list(range(len(contours))), 1)
+        limit = settings.region_share / 100 * size[0] * size[1]
+        large = [index for index, contour in enumerate(contours) if self.is_large(contour, limit)]
+        return self._largest(contours, large, settings.people) if settings.regions is Regions.PEOPLE else large
+
+    def is_large(self, contour: Contour, limit: float) -> bool:
+        """Return whether a region has at least `limit` pixels, holes included; fewer are enough if it was shown."""
+        area = cv2.contourArea(contour)
+        if area >= limit:
+            return True
+        if area + cv2.arcLength(contour, closed=True) / 2 + 1 < STAYS * limit:  # never less than the pixels
+            return False
+        pixels = pixel_count(contour)
+        return pixels >= limit or (pixels >= STAYS * limit and self._was_shown(contour))
+
+    def _largest(self, contours: Sequence[Contour], candidates: list[int], count: int) -> list[int]:
+        if len(candidates) <= count:
+            return candidates
+        sizes = {index: region_size(contours[index]) for index in candidates}
+        order = sorted(candidates, key=sizes.__getitem__, reverse=True)
+        if self._shown is not None:
+            least = STAYS * sizes[order[count - 1]]  # whatever is smaller cannot take a place of another
+            order = [index for index in order if sizes[index] >= least]
+            ranks = {i: sizes[i] / (STAYS if self._was_shown(contours[i]) else 1.0) for i in order}
+            order.sort(key=ranks.__getitem__, reverse=True)
+        return sorted(order[:count])
+
+    def _was_shown(self, contour: Contour) -> bool:
+        if self._shown is None:
+            return False
+        x, y, columns, rows = cv2.boundingRect(contour)
+        region = np.zeros((rows, columns), np.uint8)
+        cv2.drawContours(region, [contour], -1, 255, cv2.FILLED, offset=(-x, -y))
+        pixels = cv2.countNonZero(region)
+        cv2.bitwise_and(region, self._shown[y : y + rows, x : x + columns], dst=region)
+        return cv2.countNonZero(region) >= _SAME * pixels
+
+
+def region_size(contour: Contour) -> float:
+    """Return what regions are ordered by: about the number of pixels, holes included."""
+    # contourArea is 0 for a region one pixel thin; the length of its outline tells such regions apart.
+    return cv2.contourArea(contour) + cv2.arcLength(contour, closed=True) / 2
+
+
+def pixel_count(contour: Contour) -> int:
+    """Return how many pixels an outermost contour encloses, its own among them (Pick's theorem)."""
+    points = contour[:, 0]
+    steps = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1)
+    return int(cv2.contourArea(contour) + steps.sum() / 2 + 1)
