@@ -7,7 +7,6 @@ nothing that libobs or a thread could still use after OBS executed this file aga
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import sys
 from pathlib import Path
@@ -20,9 +19,9 @@ _FOLDER = Path(__file__).resolve().parent  # of the file itself: people put a sy
 
 
 def _find_packages() -> None:
-    """Look beside this script first, then in the .venv beside it, then wherever this Python looks anyway."""
+    """Look beside this script first, in its libraries, in the .venv beside it, then where this Python looks anyway."""
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    places = [_FOLDER, _FOLDER / ".venv" / "lib" / version / "site-packages"]
+    places = [_FOLDER, _FOLDER / "libraries" / version, _FOLDER / ".venv" / "lib" / version / "site-packages"]
     if sys.platform == "win32" and _windows_venv_fits():
         places.append(_FOLDER / ".venv" / "Lib" / "site-packages")
     found = [str(place) for place in places if place.is_dir()]
@@ -46,9 +45,10 @@ _LOG = logging.getLogger("eoam")
 try:
     from eoam_core.errors import EoamError
     from eoam_core.installation import check_installation
-    from eoam_core.settings import Settings
-    from eoam_obs import panel, source_type
+    from eoam_obs import script_panel, source_type
     from eoam_obs.implementation import FilterImplementation
+    from eoam_obs.locale import texts_for
+    from eoam_obs.script_panel import ScriptPanel
 except ModuleNotFoundError as error:
     _BROKEN = f"The folders eoam_core and eoam_obs must lie beside {Path(__file__).name} in {_FOLDER} ({error})."
 except Exception as error:  # a Python that is too old fails in any way it likes
@@ -58,47 +58,37 @@ except Exception as error:  # a Python that is too old fails in any way it likes
 else:
     _BROKEN = ""
 
-_state = SimpleNamespace(problem=_BROKEN, defaults={}, implementation=None)
+_state = SimpleNamespace(panel=None, job=None, implementation=None)
 
 
 def script_description() -> str:
     """Say what to do with this script."""
-    return (
-        "<b>EOAM Background Removal</b><br>Cuts the person out of any video source, on the CPU."
-        "<br>Right-click a source, choose Filters, and add <i>EOAM Background Removal</i> under Effect Filters."
-        "<br>The settings below are the defaults for filters you add from now on."
-    )
+    title = "<b>EOAM Background Removal</b><br>"
+    return title if _BROKEN else title + texts_for(obspython)("script.description")
 
 
 def script_defaults(settings: Any) -> None:
     """Write the project's defaults."""
     if not _BROKEN:
-        panel.write_defaults(obspython, settings, Settings().to_mapping())
+        script_panel.write_defaults(obspython, settings)
 
 
 def script_update(settings: Any) -> None:
-    """Take the defaults for new filters."""
+    """Take the defaults for new filters, and for those that follow them."""
     if _BROKEN:
         return
-    _state.defaults = json.loads(obspython.obs_data_get_json(settings) or "{}")
+    defaults = _panel().use(settings)
     if _state.implementation is not None:
-        _state.implementation.defaults = _defaults()
+        _state.implementation.defaults = defaults
+        source_type.use_defaults()
 
 
 def script_properties() -> Any:
-    """Build the script's panel: the state of the installation, how the filters do, the defaults."""
+    """Build the script's panel."""
+    if not _BROKEN:
+        return _panel().properties()
     properties = obspython.obs_properties_create()
-    if _BROKEN:
-        obspython.obs_properties_add_text(properties, "broken", _BROKEN, obspython.OBS_TEXT_INFO)
-        return properties
-    for component in check_installation():
-        if not component.ok:
-            text = f"{component.name} {component.required} is missing. {component.remedy}"
-            panel.add_text(obspython, properties, f"missing_{component.name}", text, warning=True)
-    panel.add_text(obspython, properties, "installation", _installation())
-    panel.add_text(obspython, properties, panel.STATUS, _status())
-    obspython.obs_properties_add_button(properties, "refresh", "Refresh", _refresh)
-    panel.add_settings(obspython, properties)
+    obspython.obs_properties_add_text(properties, "broken", _BROKEN, obspython.OBS_TEXT_INFO)
     return properties
 
 
@@ -110,15 +100,15 @@ def script_load(settings: Any) -> None:
     importlib.invalidate_caches()  # a library may have been installed since OBS started
     # The libraries are imported here, on the main thread: numpy's first import elsewhere has hung OBS on Windows.
     missing = [component for component in check_installation() if not component.ok]
-    script_update(settings)
-    implementation = FilterImplementation(_defaults())
+    panel = _panel()
+    implementation = FilterImplementation(panel.use(settings), texts_for(obspython))
     try:
-        source_type.attach(implementation)
+        panel.obs = source_type.attach(implementation)
     except EoamError as error:
-        _state.problem = str(error)
+        panel.problem = str(error)
         obspython.script_log(obspython.LOG_ERROR, str(error))
         return
-    _state.problem, _state.implementation = "", implementation
+    panel.problem, _state.implementation = "", implementation
     for component in missing:
         _LOG.error(
             "component_missing name=%s required=%s remedy=%s", component.name, component.required, component.remedy
@@ -127,25 +117,29 @@ def script_load(settings: Any) -> None:
 
 def script_unload() -> None:
     """Stop all work; the filters that are still there draw nothing from now on."""
-    _state.implementation = None
+    panel, job = _state.panel, _state.job
+    _state.panel = _state.job = _state.implementation = None
+    if panel is not None:
+        panel.close()
+    if job is not None:
+        job.cancel()
+        job.wait(2.0)
     if not _BROKEN:
         source_type.detach()
 
 
-def _defaults() -> Settings:
-    return Settings.from_mapping(_state.defaults).settings
+def _panel() -> Any:
+    """Return the panel; OBS asks for the defaults and the values before it loads the script."""
+    if _state.panel is None:
+        _state.job = _new_job()
+        _state.panel = ScriptPanel(obspython, texts_for(obspython), _state.job)
+    return _state.panel
 
 
-def _installation() -> str:
-    return ", ".join(f"{part.name} {part.version}" for part in check_installation() if part.ok)
-
-
-def _status() -> str:
-    if _state.problem:
-        return str(_state.problem)
-    return "\n".join(source_type.status_lines()) or "No filter is in use."
-
-
-def _refresh(properties: Any, _button: Any) -> bool:
-    panel.show_text(obspython, properties, panel.STATUS, _status())
-    return True
+def _new_job() -> Any:
+    """Return what installs the libraries, or None where that part is left out."""
+    try:
+        from eoam_install.components import ComponentInstall
+    except ImportError:
+        return None
+    return ComponentInstall(_FOLDER)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eoam_core.cleanup import fill_largest_region
-    from eoam_core.compose import alpha_from_mask, cut_out, draw_mask, place_over
+    from eoam_core.compose import alpha_from_mask, compose_frame, cut_out, has_alpha
     from eoam_core.errors import EoamError, InputError, InstallationError, ModelError
     from eoam_core.geometry import network_size
     from eoam_core.installation import Component, check_installation, default_model_path, install_command
@@ -46,20 +46,20 @@ __all__ = [
     "Worker",
     "alpha_from_mask",
     "check_installation",
+    "compose_frame",
     "cut_out",
     "default_model_path",
     "describe_settings",
-    "draw_mask",
     "fill_largest_region",
+    "has_alpha",
     "install_command",
     "network_size",
-    "place_over",
     "read_model_info",
 ]
 
 _HOMES = {
     "cleanup": ("fill_largest_region",),
-    "compose": ("alpha_from_mask", "cut_out", "draw_mask", "place_over"),
+    "compose": ("alpha_from_mask", "compose_frame", "cut_out", "has_alpha"),
     "errors": ("EoamError", "InputError", "InstallationError", "ModelError"),
     "geometry": ("network_size",),
     "installation": ("Component", "check_installation", "default_model_path", "install_command"),

@@ -17,10 +17,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from eoam_core.refine import Refiner, picture_alpha
-from eoam_core.settings import Settings
+from eoam_core.refine import Refiner, fine_levels, picture_alpha
+from eoam_core.scenery import blurred_room, cleaned, confidence_picture, encoded, linear_light, outlined, side_by_side
+from eoam_core.settings import BackgroundKind, Settings, View
 
 Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 
 _FINE: Final = 257  # 255 * 257 = 65535: the mask is enlarged in 16 bit, or a soft edge shows steps
 
@@ -47,56 +49,96 @@ def alpha_from_mask(mask: Bytes, settings: Settings, *, height: int | None = Non
     return alpha
 
 
-def cut_out(frame: Bytes, mask: Bytes, settings: Settings, *, premultiplied: bool = False) -> Bytes:
-    """Return the person as RGBA, (h, w, 4) uint8, of `frame` (h, w, 4) uint8 BGRA and its mask of any size.
+def compose_frame(
+    frame: Bytes,
+    mask: Bytes,
+    settings: Settings,
+    *,
+    picture: Bytes | None = None,
+    confidence: NDArray[np.uint16] | None = None,
+) -> Bytes:
+    """Return what the filter would show of `frame` (h, w, 4) uint8 BGRA: RGBA, (h, w, 4) uint8, straight alpha.
 
-    The alpha is straight, as PNG wants it, or with `premultiplied` multiplied into the colour, as OBS wants it. Either
-    way the colour is 0 where alpha is 0. Where the frame itself is transparent the result is as well.
-
-    Raises:
-        ValueError: frame is not (h, w, 4) uint8, or mask not (h, w) uint8.
-    """
-    _check_frame(frame)
-    alpha = _alpha(frame, mask, settings)
-    rgba: Bytes = cv2.cvtColor(frame, cv2.COLOR_BGRA2RGBA)  # type: ignore[assignment]
-    if premultiplied:
-        rgba[..., :3] = cv2.multiply(rgba[..., :3], cv2.merge([alpha, alpha, alpha]), scale=1 / 255)
-    else:
-        rgba = cv2.copyTo(rgba, alpha, np.zeros_like(rgba))  # type: ignore[assignment]  # copies where alpha is not 0
-    rgba[..., 3] = alpha
-    return rgba
-
-
-def place_over(frame: Bytes, mask: Bytes, settings: Settings, background: Bytes) -> Bytes:
-    """Return the person of `frame` in front of `background`: BGR, (h, w, 3) uint8.
+    Where alpha is 0 the colour is 0 as well, and where the frame itself is transparent the result is, too.
 
     Args:
-        frame: (h, w, 4) uint8 BGRA.
+        frame: (h, w, 4) uint8 BGRA, straight alpha.
         mask: (any, any) uint8, 255 = person.
-        background: (h, w, 3) uint8 BGR.
+        settings: how it is shown.
+        picture: what is behind the person if the background is a picture: (h, w, 3) uint8 BGR. Without it nothing is.
+        confidence: (any, any) uint16, what the network said, for that view; without it the mask is shown.
 
     Raises:
         ValueError: a shape or type is another.
     """
     _check_frame(frame)
-    if background.dtype != np.uint8 or background.shape != (*frame.shape[:2], 3):
-        need = (*frame.shape[:2], 3)
-        raise ValueError(f"background is {background.dtype} {background.shape}, need uint8 {need}")
-    alpha = _alpha(frame, mask, settings)
-    share = alpha.astype(np.float32) / np.float32(255)
-    person = np.ascontiguousarray(frame[..., :3])
-    return cv2.blendLinear(person, background, share, 1 - share)  # type: ignore[return-value]
+    height, width = frame.shape[:2]
+    if picture is not None and (picture.dtype != np.uint8 or picture.shape != (height, width, 3)):
+        raise ValueError(f"picture is {picture.dtype} {picture.shape}, need uint8 {(height, width, 3)}")
+    view = settings.view
+    if view is View.CONFIDENCE:
+        levels = fine_levels(mask) if confidence is None else confidence
+        return _opaque(confidence_picture(levels, height=height, width=width))
+    alpha = _alpha(_premultiplied(frame), mask, settings)
+    if view is View.MASK:
+        return _opaque(cv2.cvtColor(_times(alpha, frame[..., 3]), cv2.COLOR_GRAY2BGR))  # type: ignore[arg-type]
+    if view is View.OUTLINE:
+        return _rgba(outlined(frame, alpha))
+    person = cleaned(frame, alpha, settings.decontamination) if settings.decontamination else frame
+    ground = _ground(frame, alpha, settings, picture)
+    result = _cut(person, alpha) if ground is None else _over(person, alpha, ground)
+    return _opaque(side_by_side(frame, result)) if view is View.SIDE_BY_SIDE else _rgba(result)
 
 
-def draw_mask(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
-    """Return the alpha that `frame` gets as an opaque grey picture, BGR, (h, w, 3) uint8: white is kept, black is cut.
+def cut_out(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
+    """Return the person as `compose_frame` does, without anything behind it and whatever the view.
 
     Raises:
-        ValueError: as `cut_out`.
+        ValueError: as `compose_frame`.
     """
-    _check_frame(frame)
-    alpha = _alpha(frame, mask, settings)
-    return cv2.cvtColor(alpha, cv2.COLOR_GRAY2BGR)  # type: ignore[return-value]
+    return compose_frame(frame, mask, settings.replace(background=BackgroundKind.TRANSPARENT, view=View.RESULT))
+
+
+def has_alpha(settings: Settings) -> bool:
+    """Whether what `compose_frame` returns is transparent anywhere but where the frame is."""
+    return settings.background is BackgroundKind.TRANSPARENT and settings.view is View.RESULT
+
+
+def _ground(frame: Bytes, alpha: Bytes, settings: Settings, picture: Bytes | None) -> Floats | None:
+    """Return what is behind the person, linear BGR (h, w, 3) or what fits it, or None if nothing is."""
+    if settings.background is BackgroundKind.COLOR:
+        channels = [settings.background_color >> shift & 255 for shift in (16, 8, 0)]
+        return linear_light(np.array(channels, np.uint8)).reshape(1, 1, 3)
+    if settings.background is BackgroundKind.BLUR:
+        return blurred_room(frame, alpha, settings.blur_strength)
+    if settings.background is BackgroundKind.PICTURE and picture is not None:
+        return linear_light(picture)
+    return None
+
+
+def _over(person: Bytes, alpha: Bytes, ground: Floats) -> Bytes:
+    """Put the person, BGRA, over the ground in linear light; the opacity stays."""
+    share = (alpha.astype(np.float32) / np.float32(255))[..., None]
+    result = np.dstack([encoded(linear_light(person[..., :3]) * share + ground * (1 - share)), person[..., 3]])
+    kept = alpha == 255  # a person's bytes are those of the frame
+    result[kept] = person[kept]
+    result[result[..., 3] == 0] = 0
+    return result
+
+
+def _cut(person: Bytes, alpha: Bytes) -> Bytes:
+    alpha = _times(alpha, person[..., 3])
+    result: Bytes = cv2.copyTo(person, alpha, np.zeros_like(person))  # type: ignore[assignment]  # where alpha is not 0
+    result[..., 3] = alpha
+    return result
+
+
+def _opaque(bgr: Bytes) -> Bytes:
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGBA)  # type: ignore[return-value]
+
+
+def _rgba(bgra: Bytes) -> Bytes:
+    return cv2.cvtColor(bgra, cv2.COLOR_BGRA2RGBA)  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=8)
@@ -109,17 +151,18 @@ def _alpha_table(threshold: float, softness: float) -> Bytes:
     return table
 
 
-def _alpha(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
-    height, width = frame.shape[:2]
+def _alpha(own: Bytes, mask: Bytes, settings: Settings) -> Bytes:
+    """Return the alpha that the premultiplied frame `own` gets from its mask, its own not counted: (h, w) uint8."""
+    height, width = own.shape[:2]
     if not settings.refinement and not settings.edge_shift:
-        return _own_alpha(frame, alpha_from_mask(mask, settings, height=height, width=width))
+        return alpha_from_mask(mask, settings, height=height, width=width)
     if mask.dtype != np.uint8 or mask.ndim != 2:
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, need uint8 (h, w)")
-    picture, coefficients = _premultiplied(frame), None
+    coefficients = None
     if settings.refinement:
-        small = cv2.resize(picture, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(own, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_AREA)
         coefficients = Refiner().coefficients(mask, np.asarray(small, np.uint8))
-    return _own_alpha(frame, picture_alpha(picture, mask, settings, coefficients))
+    return picture_alpha(own, mask, settings, coefficients)
 
 
 def _premultiplied(frame: Bytes) -> Bytes:
@@ -131,8 +174,7 @@ def _premultiplied(frame: Bytes) -> Bytes:
     return result
 
 
-def _own_alpha(frame: Bytes, alpha: Bytes) -> Bytes:
-    own = frame[..., 3]
+def _times(alpha: Bytes, own: Bytes) -> Bytes:
     if own.min() == 255:
         return alpha
     return cv2.multiply(alpha, own, scale=1 / 255)  # type: ignore[return-value]

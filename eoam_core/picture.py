@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,13 +20,13 @@ Bytes = NDArray[np.uint8]
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
 _COLOURS: Final = {
-    "black": (0, 0, 0),
-    "white": (255, 255, 255),
-    "grey": (128, 128, 128),
-    "gray": (128, 128, 128),
-    "red": (255, 0, 0),
-    "green": (0, 255, 0),  # the green of a green screen, not the dark one of CSS
-    "blue": (0, 0, 255),
+    "black": "#000000",
+    "white": "#ffffff",
+    "grey": "#808080",
+    "gray": "#808080",
+    "red": "#ff0000",
+    "green": "#00ff00",  # the green of a green screen, not the dark one of CSS
+    "blue": "#0000ff",
 }
 
 
@@ -43,12 +42,21 @@ def read_picture(path: Path) -> Bytes:
         raise InputError(f"There is no picture {path}; check the name.") from None
     except OSError as error:
         raise InputError(f"The picture {path} cannot be read: {error.strerror or error}.") from error
+    return decode_picture(content, name=str(path))
+
+
+def decode_picture(content: Bytes, *, name: str) -> Bytes:
+    """Return the picture in the bytes of a file, (n,) uint8, as BGRA, (h, w, 4) uint8; `name` stands in messages.
+
+    Raises:
+        InputError: it is damaged, cut short or of an unknown kind.
+    """
     if _is_cut_short(content.tobytes()):
-        raise InputError(f"The picture {path} is damaged: its end is missing; get a complete copy of it.")
-    with _silent_opencv():
+        raise InputError(f"The picture {name} is damaged: its end is missing; get a complete copy of it.")
+    with silent_opencv():
         picture = _decoded(content)
     if picture is None:
-        raise InputError(f"{path} is damaged or no picture of a known kind; use PNG, JPEG, WebP, BMP or TIFF.")
+        raise InputError(f"{name} is damaged or no picture of a known kind; use PNG, JPEG, WebP, BMP or TIFF.")
     return picture
 
 
@@ -60,10 +68,19 @@ def write_png(target: Path, rgba: Bytes, *, source: Path) -> None:
     """
     require_png(target)
     with replacing(target, source=source) as temporary, writing(target):
-        encoded, content = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA))
-        if not encoded:
-            raise InputError(f"{target} cannot be written: PNG cannot hold {rgba.shape[1]}x{rgba.shape[0]} pixels.")
-        content.tofile(temporary)
+        temporary.write_bytes(encode_png(rgba, name=str(target)))
+
+
+def encode_png(rgba: Bytes, *, name: str) -> bytes:
+    """Return `rgba` (h, w, 4) uint8 as the bytes of a PNG file; `name` stands in messages.
+
+    Raises:
+        InputError: PNG cannot hold a picture of this size.
+    """
+    encoded, content = cv2.imencode(".png", cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGRA))
+    if not encoded:
+        raise InputError(f"{name} cannot be written: PNG cannot hold {rgba.shape[1]}x{rgba.shape[0]} pixels.")
+    return content.tobytes()
 
 
 def require_png(target: Path) -> None:
@@ -90,48 +107,59 @@ def fit_network(frame: Bytes, *, height: int, width: int) -> Bytes:
     return cv2.resize(frame, (width, height), interpolation=method)  # type: ignore[return-value]
 
 
-class Background:
-    """What is put behind a person: one colour, or a picture that is cropped to fill every frame.
+def parse_colour(text: str) -> str | None:
+    """Return "#rrggbb" of "#rrggbb", "#rgb" or a colour's name; None if it is none of them."""
+    named = _COLOURS.get(text.lower())
+    if named is not None:
+        return named
+    if re.fullmatch(r"#[0-9a-fA-F]{3}", text):
+        return "#" + "".join(digit * 2 for digit in text[1:]).lower()
+    return text.lower() if re.fullmatch(r"#[0-9a-fA-F]{6}", text) else None
+
+
+def colour_names() -> tuple[str, ...]:
+    """Return the names that `parse_colour` knows."""
+    return tuple(sorted(_COLOURS))
+
+
+class BackgroundPicture:
+    """A picture that is cropped to fill every frame.
 
     Args:
-        text: "#rrggbb", "#rgb", a colour's name, or the path of a picture.
+        path: the file.
 
     Raises:
-        InputError: it is neither, or the picture cannot be read.
+        InputError: it cannot be read.
     """
 
-    def __init__(self, text: str) -> None:
-        self._picture: Bytes | None = None
+    def __init__(self, path: Path) -> None:
+        picture = read_picture(path)
+        # What shows through a transparent part is black.
+        self._picture = np.ascontiguousarray(
+            fit_network(picture, height=picture.shape[0], width=picture.shape[1])[..., :3]
+        )
         self._fitted = np.zeros((0, 0, 3), np.uint8)
-        red, green, blue = self._parse(text)
-        self._colour = (blue, green, red)
+
+    @classmethod
+    def chosen(cls, text: str) -> BackgroundPicture:
+        """Return the picture that a setting names.
+
+        Raises:
+            InputError: it names none, or the picture cannot be read.
+        """
+        if not text:
+            raise InputError("No background picture is chosen; choose one, or another background.")
+        return cls(Path(text).expanduser())
 
     def at(self, *, height: int, width: int) -> Bytes:
         """Return it as BGR, (height, width, 3) uint8; the same array as long as the size stays. Do not write to it."""
         if self._fitted.shape[:2] != (height, width):
-            if self._picture is None:
-                self._fitted = np.full((height, width, 3), self._colour, np.uint8)
-            else:
-                self._fitted = _covering(self._picture, height=height, width=width)
+            self._fitted = _covering(self._picture, height=height, width=width)
         return self._fitted
 
-    def _parse(self, text: str) -> tuple[int, int, int]:
-        named = _COLOURS.get(text.lower())
-        if named is not None:
-            return named
-        digits = text[1:]
-        if re.fullmatch(r"#[0-9a-fA-F]{3}", text):
-            digits = "".join(digit * 2 for digit in digits)
-        if text.startswith("#") and re.fullmatch(r"[0-9a-fA-F]{6}", digits):
-            return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
-        if not os.path.exists(text):
-            names = ", ".join(sorted(_COLOURS))
-            raise InputError(f"The background {text!r} is neither #rrggbb, nor {names}, nor a picture that exists.")
-        picture = read_picture(Path(text))
-        self._picture = np.ascontiguousarray(
-            fit_network(picture, height=picture.shape[0], width=picture.shape[1])[..., :3]
-        )
-        return 0, 0, 0
+    def with_alpha(self, *, height: int, width: int) -> Bytes:
+        """Return it as opaque BGRA, (height, width, 4) uint8, rows without padding."""
+        return cv2.cvtColor(self.at(height=height, width=width), cv2.COLOR_BGR2BGRA)  # type: ignore[return-value]
 
 
 def _covering(picture: Bytes, *, height: int, width: int) -> Bytes:
@@ -181,8 +209,8 @@ def _is_cut_short(content: bytes) -> bool:
 
 
 @contextmanager
-def _silent_opencv() -> Iterator[None]:
-    # It would print its own warnings about a damaged file; the caller gets one sentence instead.
+def silent_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing its own warnings about what it cannot open; the caller gets one sentence instead."""
     log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 moved the two functions, 4 has them at the top
     level = log.getLogLevel()
     log.setLogLevel(0)  # silent

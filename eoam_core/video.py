@@ -1,14 +1,10 @@
-"""Lead a video through a pipeline: alpha where the container can hold it, or a new background.
-
-PyAV is imported when the first video is opened, because nothing else needs it.
-"""
+"""Lead a video through a pipeline: alpha where the container can hold it, or a new background."""
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,26 +14,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from eoam_core.compose import cut_out, draw_mask, place_over
-from eoam_core.errors import InputError, InstallationError
+from eoam_core.compose import compose_frame, has_alpha
+from eoam_core.cutter import background_of
+from eoam_core.encoding import Encoding, encoding_for, import_av, piped_encoding, require_encoder
+from eoam_core.errors import InputError
 from eoam_core.geometry import network_size
-from eoam_core.installation import install_command
-from eoam_core.picture import Background, fit_network
-from eoam_core.pipeline import Pipeline
-from eoam_core.settings import Settings, View
+from eoam_core.picture import fit_network
+from eoam_core.pipe import PipeInput, PipeOutput
+from eoam_core.pipeline import Matte, Pipeline
+from eoam_core.segmenter import OnnxSegmenter, default_model_path
+from eoam_core.settings import Settings
+from eoam_core.sound import Sound
 from eoam_core.target import replacing, writing
 
 Bytes = NDArray[np.uint8]
 
 _FALLBACK_RATE: Final = Fraction(30)
 _HD_ROWS: Final = 720  # untagged video is BT.601 below and BT.709 from here on, as players assume
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Encoding:
-    codec: str
-    pixel_format: str
-    options: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,107 +41,84 @@ class VideoReport:
     notes: tuple[str, ...]
 
 
-_VP9: Final = {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
-# libvpx keeps alpha in a second stream, which has to run in step with the first: no alternate reference frames.
-_VP9_ALPHA: Final = _Encoding(codec="libvpx-vp9", pixel_format="yuva420p", options={**_VP9, "auto-alt-ref": "0"})
-_VP9_PLAIN: Final = _Encoding(codec="libvpx-vp9", pixel_format="yuv420p", options=_VP9)
-_PRORES_ALPHA: Final = _Encoding(codec="prores_ks", pixel_format="yuva444p10le", options={"profile": "4444"})
-_H264_PLAIN: Final = _Encoding(codec="libx264", pixel_format="yuv420p", options={"crf": "18", "preset": "veryfast"})
-
-# suffix -> (with alpha, without)
-_ENCODINGS: Final[dict[str, tuple[_Encoding | None, _Encoding]]] = {
-    ".webm": (_VP9_ALPHA, _VP9_PLAIN),
-    ".mkv": (_VP9_ALPHA, _H264_PLAIN),
-    ".mov": (_PRORES_ALPHA, _H264_PLAIN),
-    ".mp4": (None, _H264_PLAIN),
-}
-
-
 def convert_video(
-    source: Path,
-    target: Path,
+    source: Path | PipeInput,
+    target: Path | PipeOutput,
     *,
     settings: Settings,
-    make_pipeline: Callable[[int, int], Pipeline],
-    background: Background | None = None,
+    make_pipeline: Callable[[int, int], Pipeline] | None = None,
     on_frame: Callable[[int | None], None] = lambda total: None,
 ) -> VideoReport:
     """Cut the person out of every frame of `source` and write `target`, completely or not at all.
 
-    Time stamps, and the sound where the container can hold it, are taken over as they are.
+    Time stamps are taken over as they are, and so is the sound; where the container cannot hold it, it is encoded anew.
 
     Args:
-        source: any video that FFmpeg reads.
-        target: .webm, .mkv or .mov for alpha; with a background .mp4 as well.
+        source: any video that FFmpeg reads, or a pipe.
+        target: .webm, .mkv or .mov for alpha; with a background, or a view other than the result, .mp4 as well. Or a
+            pipe, which has got a part of the video by the time something goes wrong.
         settings: as for the filter; `timing` has no meaning here, every frame gets its own mask.
-        make_pipeline: called with the network's (height, width) once the picture's size is known.
-        background: what to put behind the person instead of transparency.
+        make_pipeline: called with the network's (height, width) once the picture's size is known; the default is a
+            pipeline with the network that comes with the project.
         on_frame: called after each frame with the number of frames there will be, or None if that is unknown.
 
     Raises:
         InputError: the source cannot be read, is no video or ends early, or the target cannot hold or take the result.
         InstallationError: PyAV, or the encoder that the target needs, is missing.
     """
-    encoding = encoding_for(target, with_alpha=background is None and settings.view is View.RESULT)
-    av = _import_av()
-    _require_encoder(av, encoding)
-    compose = _composer(settings, background)
-    with replacing(target, source=source) as temporary, _opened(av, source) as container:
+    alpha = has_alpha(settings)
+    if isinstance(target, PipeOutput):
+        encoding = piped_encoding(target.form, with_alpha=alpha)
+    else:
+        encoding = encoding_for(target, with_alpha=alpha)
+    av = import_av()
+    require_encoder(av, encoding)
+    compose = _composer(settings)
+    make_pipeline = make_pipeline or _own_pipelines(settings)
+    with _opened(av, source) as container, _created(av, target, source=source) as output:
         video = _video_stream(container, source)
         sound = container.streams.audio[0] if container.streams.audio else None
         total = video.frames or _estimated_frames(video, container)
-        with _writing(av, target), av.open(str(temporary), "w") as output:
-            writer = _Writer(output, encoding, video, sound)
-            pipeline: Pipeline | None = None
-            count = 0
-            try:
-                for item in _decoded(av, source, container, video, sound):
-                    if isinstance(item, av.VideoFrame):
-                        picture = _upright(item)
-                        if pipeline is None:
-                            width, height = network_size(picture.shape[1], picture.shape[0])
-                            pipeline = make_pipeline(height, width)
-                        need = pipeline.segmenter
-                        small = fit_network(picture, height=need.height, width=need.width)
-                        matte = pipeline.process(small, count)
-                        writer.write_picture(compose(picture, matte.mask), item)
-                        count += 1
-                        on_frame(total)
-                    else:
-                        writer.write_sound(item)
-                if count == 0:
-                    raise InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
-                writer.finish()
-            finally:
-                if pipeline is not None:
-                    pipeline.close()
+        writer = _Writer(av, output, encoding, video, sound)
+        pipeline: Pipeline | None = None
+        count = 0
+        try:
+            for item in _decoded(av, source, container, video, sound):
+                if isinstance(item, av.VideoFrame):
+                    picture = _upright(item)
+                    if pipeline is None:
+                        width, height = network_size(picture.shape[1], picture.shape[0])
+                        pipeline = make_pipeline(height, width)
+                    need = pipeline.segmenter
+                    small = fit_network(picture, height=need.height, width=need.width)
+                    matte = pipeline.process(small, count)
+                    writer.write_picture(compose(picture, matte), item)
+                    count += 1
+                    on_frame(total)
+                else:
+                    writer.write_sound(item)
+            if count == 0:
+                raise InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
+            writer.finish()
+        finally:
+            if pipeline is not None:
+                pipeline.close()
         _check_complete(source, video, count)
     return VideoReport(frames=count, notes=writer.notes)
 
 
-def encoding_for(target: Path, *, with_alpha: bool) -> _Encoding:
-    """Return how to encode for the target's ending.
+def _own_pipelines(settings: Settings) -> Callable[[int, int], Pipeline]:
+    def make(height: int, width: int) -> Pipeline:
+        segmenter = OnnxSegmenter(default_model_path(), height=height, width=width, threads=settings.threads)
+        return Pipeline(segmenter, settings)
 
-    Raises:
-        InputError: the ending is unknown, or its container cannot hold alpha.
-    """
-    known = ", ".join(_ENCODINGS)
-    suffix = target.suffix.lower()
-    if suffix not in _ENCODINGS:
-        found = f"ends in {target.suffix!r}" if target.suffix else "has no ending"
-        raise InputError(f"The output {target} {found}; name it one of {known}.")
-    alpha, plain = _ENCODINGS[suffix]
-    if not with_alpha:
-        return plain
-    if alpha is None:
-        raise InputError(f"The output {target} cannot hold transparency; name it .webm or .mov, or give --background.")
-    return alpha
+    return make
 
 
 class _Writer:
-    """Encode pictures and copy sound packets into one container; opens its streams with the first picture."""
+    """Bring pictures and sound into one container; opens its streams with the first picture."""
 
-    def __init__(self, output: Any, encoding: _Encoding, video: Any, sound: Any) -> None:
+    def __init__(self, av: Any, output: Any, encoding: Encoding, video: Any, sound: Any) -> None:
         self._output = output
         self._encoding = encoding
         self._video = video
@@ -156,10 +126,12 @@ class _Writer:
         self._stream: Any = None
         self._size = (0, 0)
         self._last_pts: int | None = None
-        self.notes: tuple[str, ...] = ()
-        self._sound: Any = None
-        if sound is not None:
-            self._sound = self._copied_sound(sound)
+        self._sound = Sound(av, output, sound) if sound is not None else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return () if self._sound is None else self._sound.notes
 
     def write_picture(self, picture: Bytes, original: Any) -> None:
         """Encode `picture`, RGBA (h, w, 4) or BGR (h, w, 3) uint8, at the time of the frame it was made of."""
@@ -169,9 +141,12 @@ class _Writer:
             self._open(picture, original)
         picture = self._fitted(picture)
         frame = av.VideoFrame.from_ndarray(picture, format="rgba" if picture.shape[2] == 4 else "bgr24")
-        frame = frame.reformat(
-            format=self._encoding.pixel_format, dst_colorspace=_matrix(self._video), dst_color_range="MPEG"
-        )
+        if not self._encoding.is_rgb:
+            frame = frame.reformat(
+                format=self._encoding.pixel_format, dst_colorspace=_matrix(self._video), dst_color_range="MPEG"
+            )
+        elif frame.format.name != self._encoding.pixel_format:
+            frame = frame.reformat(format=self._encoding.pixel_format)
         frame.pts = self._last_pts = self._next_pts(original)
         frame.time_base = self._video.time_base
         if getattr(original, "duration", 0):  # without it the last picture would last no time
@@ -179,18 +154,20 @@ class _Writer:
         self._output.mux(self._stream.encode(frame))
 
     def write_sound(self, packet: Any) -> None:
-        """Copy one packet of sound."""
+        """Take one packet of the source's sound."""
         if self._sound is None:
             return
         if self._stream is None:
             self._waiting.append(packet)
             return
-        packet.stream = self._sound
-        self._output.mux(packet)
+        for ready in self._sound.packets(packet):
+            self._output.mux(ready)
 
     def finish(self) -> None:
-        """Write what the encoder still holds."""
+        """Write what the encoders still hold."""
         self._output.mux(self._stream.encode(None))
+        for ready in self._sound.rest() if self._sound is not None else ():
+            self._output.mux(ready)
 
     def _open(self, picture: Bytes, original: Any) -> None:
         height, width = picture.shape[:2]
@@ -207,22 +184,14 @@ class _Writer:
         aspect = self._video.sample_aspect_ratio
         if aspect:
             context.sample_aspect_ratio = 1 / aspect if _quarter_turns(original) % 2 else aspect
-        matrix = 1 if _matrix(self._video) == "ITU709" else 6  # as in ISO/IEC 23091-2: BT.709, BT.601
-        context.colorspace = context.color_primaries = context.color_trc = matrix
-        context.color_range = 1  # limited
+        if not self._encoding.is_rgb:
+            matrix = 1 if _matrix(self._video) == "ITU709" else 6  # as in ISO/IEC 23091-2: BT.709, BT.601
+            context.colorspace = context.color_primaries = context.color_trc = matrix
+            context.color_range = 1  # limited
         self._stream = stream
         waiting, self._waiting = self._waiting, []
         for packet in waiting:
             self.write_sound(packet)
-
-    def _copied_sound(self, sound: Any) -> Any:
-        name = sound.codec_context.name
-        # Decoder and container name the same codec differently (libopus, opus; mp3float, mp3).
-        if sound.codec.canonical_name in self._output.supported_codecs:
-            with suppress(ValueError):
-                return self._output.add_stream_from_template(sound)
-        self.notes = (f"The sound was left out: {self._output.format.name} cannot hold {name}.",)
-        return None
 
     def _fitted(self, picture: Bytes) -> Bytes:
         """Bring a picture to the size of the first: by one line for odd sizes, by scaling if the video changes."""
@@ -244,14 +213,21 @@ class _Writer:
         return max(int(original.pts), self._last_pts + 1)
 
 
-def _composer(settings: Settings, background: Background | None) -> Callable[[Bytes, Bytes], Bytes]:
-    def compose(picture: Bytes, mask: Bytes) -> Bytes:
-        if settings.view is View.MASK:
-            return draw_mask(picture, mask, settings)
-        if background is None:
-            return cut_out(picture, mask, settings)
-        behind = background.at(height=picture.shape[0], width=picture.shape[1])
-        return place_over(picture, mask, settings, behind)
+def _composer(settings: Settings) -> Callable[[Bytes, Matte], Bytes]:
+    """Return what makes RGBA or BGR of a frame and its matte.
+
+    Raises:
+        InputError: the background picture is missing or cannot be read.
+    """
+    behind = background_of(settings)
+
+    def compose(frame: Bytes, matte: Matte) -> Bytes:
+        height, width = frame.shape[:2]
+        picture = None if behind is None else behind.at(height=height, width=width)
+        rgba = compose_frame(frame, matte.mask, settings, picture=picture, confidence=matte.confidence)
+        if has_alpha(settings):
+            return rgba
+        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR)  # type: ignore[return-value]
 
     return compose
 
@@ -276,7 +252,7 @@ def _matrix(picture: Any) -> str:
     return "ITU601"
 
 
-def _decoded(av: Any, source: Path, container: Any, video: Any, sound: Any) -> Iterator[Any]:
+def _decoded(av: Any, source: Path | PipeInput, container: Any, video: Any, sound: Any) -> Iterator[Any]:
     """Yield decoded frames of `video` and, in between, the packets of `sound`."""
     streams = [stream for stream in (video, sound) if stream is not None]
     with _reading(av, source):
@@ -293,14 +269,14 @@ def _decoded(av: Any, source: Path, container: Any, video: Any, sound: Any) -> I
             yield packet
 
 
-def _check_complete(source: Path, video: Any, count: int) -> None:
+def _check_complete(source: Path | PipeInput, video: Any, count: int) -> None:
     # A file that was cut off after its index decodes without an error up to the cut. Edit lists and broken first
     # frames may hide a few pictures, so a small difference means nothing.
     if video.frames and count < video.frames * 0.9 - 2:
         raise InputError(f"{source} ends early: {count} of {video.frames} pictures; get a complete copy of it.")
 
 
-def _video_stream(container: Any, source: Path) -> Any:
+def _video_stream(container: Any, source: Path | PipeInput) -> Any:
     for stream in container.streams.video:
         if not stream.disposition & type(stream.disposition).attached_pic:  # an album cover is no video
             return stream
@@ -313,30 +289,12 @@ def _estimated_frames(video: Any, container: Any) -> int | None:
     return max(1, round(float(container.duration / 1_000_000 * video.average_rate)))  # FFmpeg counts in microseconds
 
 
-def _import_av() -> Any:
-    try:
-        return importlib.import_module("av")
-    except Exception as error:
-        command = install_command(["av>=17.1", "tqdm>=4.66"])
-        raise InstallationError(f"Videos need PyAV, which does not load ({error}); install it: {command}") from error
-
-
-def _require_encoder(av: Any, encoding: _Encoding) -> None:
-    try:
-        av.codec.Codec(encoding.codec, "w")
-    except Exception as error:
-        command = install_command(["av>=17.1"])
-        raise InstallationError(
-            f"This build of PyAV has no encoder {encoding.codec}; install the one from the package index: {command}"
-        ) from error
-
-
 @contextmanager
-def _opened(av: Any, source: Path) -> Iterator[Any]:
-    if not os.path.exists(source):
+def _opened(av: Any, source: Path | PipeInput) -> Iterator[Any]:
+    if isinstance(source, Path) and not os.path.exists(source):
         raise InputError(f"There is no video {source}; check the name.")
     with _reading(av, source):
-        container = av.open(str(source))
+        container = av.open(str(source)) if isinstance(source, Path) else source.open(av)
     try:
         yield container
     finally:
@@ -344,16 +302,45 @@ def _opened(av: Any, source: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _reading(av: Any, source: Path) -> Iterator[None]:
+def _created(av: Any, target: Path | PipeOutput, *, source: Path | PipeInput) -> Iterator[Any]:
+    if isinstance(target, PipeOutput):
+        with _writing(av, target), target.open(av) as output:
+            yield output
+        return
+    # A pipe is no file that the target could be.
+    other = source if isinstance(source, Path) else Path(os.devnull)
+    with (
+        replacing(target, source=other) as temporary,
+        _writing(av, target),
+        av.open(str(temporary), "w") as output,
+    ):
+        yield output
+
+
+@contextmanager
+def _reading(av: Any, source: Path | PipeInput) -> Iterator[None]:
     try:
         yield
     except (av.error.FFmpegError, OSError) as error:
         reason = getattr(error, "strerror", None) or error
+        if isinstance(source, PipeInput):
+            raise InputError(
+                f"{source} is damaged or no video that can be read from a pipe ({reason}); write it with -f nut."
+            ) from error
         raise InputError(f"{source} is damaged or no video of a known kind ({reason}); get a complete copy.") from error
 
 
 @contextmanager
-def _writing(av: Any, target: Path) -> Iterator[None]:
+def _writing(av: Any, target: Path | PipeOutput) -> Iterator[None]:
+    if isinstance(target, PipeOutput):
+        try:
+            yield
+        except (av.error.FFmpegError, OSError) as error:
+            reason = target.failure or error
+            raise InputError(
+                f"{target} takes no more ({reason.strerror or reason}); see why its reader ended."
+            ) from error
+        return
     try:
         with writing(target):
             yield

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.errors import ModelError
 from eoam_core.segmenter import OnnxSegmenter, Segmenter, default_model_path
 
 RETRY_S: Final = 5.0
+DEFAULT_MODEL: Final = "eoam"
 
 
-def open_default_model(height: int, width: int) -> Segmenter:
-    """Open the installed network for frames of this size."""
-    return OnnxSegmenter(default_model_path(), height=height, width=width)
+def model_file(name: str) -> Path:
+    """Return the file of the network `name`: one that comes with EOAM, or a file of the user's own."""
+    if name == DEFAULT_MODEL:
+        return default_model_path()
+    path = Path(name).expanduser()
+    is_file = path.suffix.lower() == ".onnx" or len(path.parts) > 1
+    return path if is_file else default_model_path().with_name(f"{name}.onnx")
+
+
+def opener(name: str, threads: int = 1) -> Callable[[int, int], Segmenter]:
+    """Return what opens the network `name`, with so many threads, for frames of a height and a width."""
+
+    def open_segmenter(height: int, width: int) -> Segmenter:
+        file = model_file(name)
+        if name != DEFAULT_MODEL and not file.is_file():
+            raise ModelError(f"There is no network {name!r} (no file {file}); choose another one.")
+        return OnnxSegmenter(file, height=height, width=width, threads=threads)
+
+    return open_segmenter
 
 
 class DeferredSegmenter:
@@ -32,12 +51,12 @@ class DeferredSegmenter:
         height: int,
         width: int,
         *,
-        open_segmenter: Callable[[int, int], Segmenter] = open_default_model,
+        open_segmenter: Callable[[int, int], Segmenter] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.height = height
         self.width = width
-        self._open = open_segmenter
+        self._open = open_segmenter if open_segmenter is not None else opener(DEFAULT_MODEL)
         self._clock = clock
         self._segmenter: Segmenter | None = None
         self._failure: Exception | None = None

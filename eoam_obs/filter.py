@@ -6,13 +6,13 @@ repeated. The worker reads the small picture itself, in the pause between two ti
 its mask is there at the next tick, and nothing on this thread ever waits (but in the timing mode "same frame", whose
 point that is).
 
-Fail closed: there is something to draw only while `_shown` holds a picture with a mask of its own, or, in low latency,
-with a mask that is recent. Everything that goes wrong clears it, and nothing in here draws the raw source.
+Fail closed: there is something to draw only while `Drawing` holds a picture with a mask of its own, or, in low latency
+and with a mask every so many frames, with a mask that is recent. Everything that goes wrong clears it. Then nothing is
+drawn, or, by a setting, the cover: this tick's picture in a few cells. Nothing in here draws the raw source.
 """
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import time
 from collections.abc import Mapping
@@ -20,11 +20,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eoam_core.installation import check_installation
-from eoam_core.settings import Settings, Timing, View
+from eoam_core.settings import NoMask, Settings, Timing
 from eoam_obs import libobs
+from eoam_obs.camera import Camera
+from eoam_obs.cover import Cover
+from eoam_obs.drawing import Drawing
 from eoam_obs.gpu import Canvas, PictureRing, Shrinker
 from eoam_obs.libobs import LibObs
-from eoam_obs.matte_effect import MaskTexture, MatteEffect
+from eoam_obs.state import Rate, State
 
 if TYPE_CHECKING:
     from eoam_core.pipeline import Matte
@@ -48,12 +51,6 @@ _SAME_FRAME_TIMEOUT_S: Final = 0.025  # then the picture before is shown once mo
 _RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
 # The one that is shown, the one the worker has, and the one being drawn.
 _PICTURES: Final = 3
-_DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
-_NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
-# How often the source is asked for its colour space; until then libobs converts what it draws to the old one.
-_SPACE_TICKS: Final = 16
-# What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
-_SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
 
 _reported_names: Final[set[str]] = set()
 
@@ -89,24 +86,28 @@ class Filter:
         self._defaults = defaults
         self._settings = defaults
         self._suspended = False
+        self.hidden = False  # draw nothing, for as long as a key is held
+        self._rate = Rate()
         self._problem = ""
         self._last_error = ""
-        self._size = (0, 0)
-        self._parent = self._parent_flags = 0
+        self._camera = Camera(obs, source)
+        self._begun_for: tuple[object, ...] = ()  # what the camera and the settings were like
+        self._network: tuple[object, ...] = ()  # what the worker was made for
         self.space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
         self._frame_time = 0
         self._counts = _Counts()
         self._since = 0  # mattes of older pictures are not used any more
         self._retry_at = 0
         self._matte: Matte | None = None
-        self._shown: Canvas | None = None
+        self._newest: Canvas | None = None  # this tick's picture
+        self._previous: int | None = None  # the number of the last tick's
         self._matting: Matting | None = None
         self._retired: list[Matting] = []
         self._shrinker: Shrinker | None = None
-        self._uploaded: object = None  # the mask that is on the GPU
         self._pictures = PictureRing(lambda: Canvas(obs), limit=_PICTURES)
-        self._mask = MaskTexture(obs)
-        self._effect = MatteEffect(obs)
+        self._drawing = Drawing(obs)
+        self._cover = Cover(obs)
+        self._cover_at = 0  # not before: it failed
         self.update(values)
 
     def update(self, values: Mapping[str, object]) -> None:
@@ -125,7 +126,7 @@ class Filter:
     def suspend(self) -> None:
         """Draw nothing and stop the worker until `resume`."""
         self._suspended = True
-        self._shown = None
+        self._drawing.clear()
         matting, self._matting = self._matting, None
         if matting is not None:
             matting.close()
@@ -136,8 +137,8 @@ class Filter:
     def resume(self) -> None:
         """Start again, as if the source had just appeared."""
         self._problem = ""
-        self._retry_at = 0
-        self._size = (0, 0)
+        self._retry_at = self._cover_at = 0
+        self._begun_for = ()
         self._suspended = False
 
     def destroy(self) -> None:
@@ -150,20 +151,34 @@ class Filter:
             self._free()
         finally:
             self._obs.obs_leave_graphics()
+        self._drawing.close()
 
-    def status(self) -> str:
-        """Say in one line: model, milliseconds, frames, last error."""
-        matting, matte = self._matting, self._matte
+    def state(self) -> State:
+        """Say how it goes."""
+        matting, matte, timing = self._matting, self._matte, self._settings.timing
         problem = self._problem or (matting.error if matting is not None else "")
         if self._suspended:
-            return "not running: the script is unloaded"
+            return State(kind="stopped")
         if problem:
-            return f"Nothing is shown. {problem}"
-        if matting is None or matte is None:
-            return "waiting for the first picture"
-        after = f"; last error: {self._last_error}" if self._last_error else ""
-        took = f"{matte.timings.total_ms:.1f} ms per mask ({matting.width}x{matting.height})"
-        return f"{matting.name}: {took}, {matting.frames} masks{after}"
+            return State(kind="problem", problem=problem)
+        if self.hidden:
+            return State(kind="hidden")
+        rate = self._rate.per_second(matting.frames) if matting is not None else 0.0
+        if matting is None or matte is None or not rate:  # not drawn for a second or two
+            return State(kind="waiting")
+        return State(
+            kind="running",
+            notice=self._drawing.problem,
+            last_error=self._last_error,
+            model=matting.name,
+            width=matting.width,
+            height=matting.height,
+            milliseconds=matte.timings.total_ms,
+            masks=matting.frames,
+            masks_per_second=rate,
+            timing=timing,
+            delay=1 if timing is Timing.ALIGNED else 0,
+        )
 
     def render(self) -> None:
         """Draw the person, or nothing."""
@@ -181,9 +196,16 @@ class Filter:
                 self._frame_time = now
                 self._counts.ticks += 1
                 self._counts.nanoseconds += 0 if paused else passed
+                self._newest = None
+                self._drawing.clear()
+                self._cover.forget()
                 if now >= self._retry_at:
                     self._advance(now, passed, paused=paused)
-            self._draw()
+                if not self._drawing.is_shown and self._settings.no_mask is NoMask.BLUR:
+                    self._cover_up(now)
+            if not self._suspended and not self.hidden:
+                self._drawing.draw()
+                self._cover.draw()
         except Exception as error:
             self._fail(error, now)
         finally:
@@ -191,49 +213,52 @@ class Filter:
             obs.gs_blend_state_pop()
 
     def _advance(self, now: int, passed: int, *, paused: bool) -> None:
-        obs = self._obs
-        self._shown = None
-        target = obs.obs_filter_get_target(self._source)
-        if not target:
+        camera, settings = self._camera, self._settings
+        if not camera.look():
+            self._forget(now)
             return
-        width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
-        space = self.space
-        if self._counts.ticks % _SPACE_TICKS == 1 or (width, height) != self._size:
-            space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
-        if (width, height) != self._size or space != self.space:
-            self._begin(width, height, space, now)
+        looks = (camera.width, camera.height, camera.space, settings.model, settings.threads)
+        if looks != self._begun_for:
+            self._begin(looks, settings, now)
         elif paused:
             self._forget(now)
         matting, shrinker = self._matting, self._shrinker
         if matting is None or shrinker is None:
             return
+        tick = min(max(passed, _TICK_NS[0]), _TICK_NS[1])
         in_flight = matting.in_flight
-        self._collect(matting, now)
-        newest = self._capture(shrinker, target, now, in_flight)
-        if self._settings.timing is Timing.SAME_FRAME:
-            matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
-            self._collect(matting, now)
-        else:
-            tick = min(max(passed, _TICK_NS[0]), _TICK_NS[1])
-            matting.read_later(time.monotonic() + _READ_AFTER * tick / _SECOND)
-        self._shown = self._choose(newest, now)
+        self._collect(matting)
+        # Until there is a mask, every frame may bring the first.
+        is_due = self._matte is None or self._counts.ticks % settings.every == 0
+        newest = self._newest = self._capture(now, in_flight)
+        if is_due:
+            encode = camera.space != libobs.GS_CS_SRGB
+            shrinker.stage(newest.texture, camera.width, camera.height, now, encode=encode)
+            if settings.timing is Timing.SAME_FRAME:
+                matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
+                self._collect(matting)
+            else:
+                matting.read_later(time.monotonic() + _READ_AFTER * tick / _SECOND)
+        number = self._choose(settings, now, tick)
+        picture = self._pictures.find(number) if number is not None else None
+        self._drawing.show(picture, settings, (camera.width, camera.height), now, number)
+        self._previous = now
 
-    def _begin(self, width: int, height: int, space: int, now: int) -> None:
-        """Start over with a source of another size or colour space; nothing of the old one is used again."""
+    def _begin(self, looks: tuple[object, ...], settings: Settings, now: int) -> None:
+        """Start over with a source of another size or colour space, or another network; nothing old is used again."""
         self._forget(now)
         self._pictures.destroy()
-        self._size = (width, height)
-        self.space = space
-        self._parent = self._obs.obs_filter_get_parent(self._source) or 0
-        self._parent_flags = self._obs.obs_source_get_output_flags(self._parent) if self._parent else 0
-        if not width or not height or self._problem:
+        self._begun_for = looks
+        camera = self._camera
+        self.space = camera.space
+        if self._problem:
             self._retire()
             return
         from eoam_core.geometry import network_size
 
-        network_width, network_height = network_size(width, height)
-        matting = self._matting
-        if matting is not None and (matting.width, matting.height) == (network_width, network_height):
+        width, height = network_size(camera.width, camera.height)
+        network = (width, height, settings.model, settings.threads)
+        if self._matting is not None and network == self._network:
             return
         self._retire()
         try:
@@ -242,8 +267,9 @@ class Filter:
             self._problem = _missing_libraries() or f"A library does not load: {error}"
             _LOG.error("filter_cannot_run problem=%r", self._problem)
             return
-        self._shrinker = Shrinker(self._obs, network_width, network_height)
-        self._matting = Matting(network_height, network_width, self._settings, self._shrinker)
+        self._shrinker = Shrinker(self._obs, width, height)
+        self._matting = Matting(height, width, settings, self._shrinker)
+        self._network = network
         if self._suspended:  # on the UI thread, while this thread was busy here
             self._retire()
 
@@ -258,105 +284,90 @@ class Filter:
 
     def _forget(self, now: int) -> None:
         self._since = now
-        self._shown = self._matte = None
+        self._previous = self._matte = None
+        self._drawing.clear()
         shrinker, matting = self._shrinker, self._matting
         if shrinker is not None:
             shrinker.staged = None
         if matting is not None:
             matting.reset()
 
-    def _collect(self, matting: Matting, now: int) -> None:
+    def _collect(self, matting: Matting) -> None:
         """Take the newest mask to the GPU."""
         matte = matting.latest()
         if matte is not None and matte.sequence < self._since:
             matte = None
-        if matte is not None and matte.mask is not self._uploaded:
-            self._uploaded = None
-            self._upload(matte, matting)
-            self._uploaded = matte.mask
+        if matte is not None and self._drawing.upload(matte):
             self._counts.masks += 1
             self._counts.mask_ms += matte.timings.total_ms
         self._matte = matte
         if matting.error:
             self._last_error = matting.error
 
-    def _upload(self, matte: Matte, matting: Matting) -> None:
-        factors = matte.coefficients
-        address, rows, columns = (0, 0, 0) if factors is None else (factors.ctypes.data, *factors.shape[:2])
-        levels = matte.levels.ctypes.data
-        self._mask.upload(levels, matting.width, matting.height, address, columns, rows, fine=True)
-
-    def _capture(self, shrinker: Shrinker, target: int, now: int, in_flight: int | None) -> Canvas:
-        """Draw the source into a texture and start shrinking it."""
-        obs = self._obs
+    def _capture(self, now: int, in_flight: int | None) -> Canvas:
+        """Draw the source into a texture."""
         # What waits for the worker is not kept: the picture drawn here takes its place.
-        picture = self._pictures.next(now, in_flight, self._matte.sequence if self._matte is not None else None)
-        width, height = self._size
-        picture.begin(width, height, self.space)
-        # A camera's frames are copied byte by byte: the shader that draws them decodes the sRGB, and linear light in
-        # between would cost a software renderer half of the frame. Layers (scenes, other filters) are blended in linear
-        # light. Either is set, not taken over: a screenshot must not see other colours than the programme.
-        is_source = target == self._parent
-        linear_before = obs.gs_set_linear_srgb(not (is_source and self._parent_flags & libobs.OBS_SOURCE_ASYNC))
-        try:
-            # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
-            obs.gs_blend_function_separate(
-                libobs.GS_BLEND_SRCALPHA, libobs.GS_BLEND_INVSRCALPHA, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA
-            )
-            if is_source and not self._parent_flags & _DRAWS_ITSELF:
-                obs.obs_source_default_render(target)
-            else:
-                obs.obs_source_video_render(target)
-        finally:
-            obs.gs_set_linear_srgb(linear_before)
-            picture.end()
-        shrinker.stage(picture.texture, width, height, now, encode=self.space != libobs.GS_CS_SRGB)
+        shown = self._matte.sequence if self._matte is not None else None
+        picture = self._pictures.next(now, in_flight, shown if self._settings.every == 1 else self._previous)
+        self._camera.draw_into(picture)
         return picture
 
-    def _choose(self, newest: Canvas, now: int) -> Canvas | None:
-        """Return the picture to show through the mask, or None: then nothing is drawn."""
-        matte, timing = self._matte, self._settings.timing
-        if matte is None or now - matte.sequence > _STALE_NS[timing]:
-            return None
-        return newest if timing is Timing.LOW_LATENCY else self._pictures.find(matte.sequence)
+    def _choose(self, settings: Settings, now: int, tick: int) -> int | None:
+        """Return the number of the picture to show through the mask, or None: then nothing is drawn.
 
-    def _draw(self) -> None:
-        picture, settings = self._shown, self._settings
-        if picture is None or self._suspended:
+        With a mask every so many frames most pictures have none of their own. They are shown through the newest, and
+        as late as `aligned` always shows them: sound stays in step, and the mask is older by one frame less.
+        """
+        matte, timing = self._matte, settings.timing
+        if matte is None:
+            return None
+        age = now - matte.sequence
+        if settings.every == 1:
+            if age > _STALE_NS[timing]:
+                return None
+            return now if timing is Timing.LOW_LATENCY else matte.sequence
+        if age > min(_STALE_NS[Timing.LOW_LATENCY] + settings.every * tick, _STALE_NS[Timing.ALIGNED]):
+            return None
+        return self._previous if timing is Timing.ALIGNED else now
+
+    def _cover_up(self, now: int) -> None:
+        """Have this tick's picture drawn in a few cells; on its own, since whatever else failed may fail here too."""
+        if now < self._cover_at:
             return
-        half = max(settings.softness, _NARROWEST) / 2
-        low, high = settings.threshold - half, settings.threshold + half
-        width, height = self._size
-        self._effect.draw(
-            picture.texture,
-            self._mask.texture,
-            low,
-            high,
-            show_mask=settings.view is View.MASK,
-            coefficients=self._mask.coefficients,
-            refinement=settings.refinement,
-            edge_shift=settings.edge_shift,
-            width=width,
-            height=height,
-            mask_size=self._mask.size,
-        )
+        camera, cover = self._camera, self._cover
+        try:
+            if not camera.look():
+                return
+            self.space = camera.space
+            newest = self._newest
+            if newest is None:
+                newest = cover.picture
+                camera.draw_into(newest)
+            cover.take(newest, camera.width, camera.height)
+        except Exception as error:
+            self._say(error)
+            self._cover_at = now + _RETRY_NS
+            cover.destroy()
 
     def _fail(self, error: Exception, now: int) -> None:
         """Draw nothing for a while and start over, with new GPU objects."""
+        self._say(error)
+        self._retry_at = now + _RETRY_NS
+        self._forget(now)
+        self._begun_for = ()
+        self._retire()
+        self._free()
+
+    def _say(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
         if text != self._last_error:
             _LOG.error("render_failed error=%r", error, exc_info=error)
         self._last_error = text
-        self._retry_at = now + _RETRY_NS
-        self._forget(now)
-        self._size = (0, 0)
-        self._retire()
-        self._free()
 
     def _free(self) -> None:
-        self._shown = self._uploaded = None
+        self._newest = None
         shrinker, self._shrinker = self._shrinker, None
-        for part in (self._pictures, self._mask, self._effect, shrinker):
+        for part in (self._pictures, self._drawing, self._cover, shrinker):
             if part is not None:
                 part.destroy()
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
+from eoam_core.presets import acting
 from eoam_core.settings import Settings
-from eoam_obs import panel
+from eoam_obs import panel, stored
 from eoam_obs.filter import Filter
 from eoam_obs.libobs import LibObs
+from eoam_obs.locale import Texts
+from eoam_obs.state import State
+from eoam_obs.stored import Stored
 
 
 class FilterImplementation:
-    """Make filters, and their panels, with `defaults` for the new ones."""
+    """Make filters, and their panels, with `defaults` for the new ones and for those that follow the script's panel."""
 
-    def __init__(self, defaults: Settings) -> None:
+    def __init__(self, defaults: Settings, texts: Texts | None = None) -> None:
         self.defaults = defaults
+        self.texts = texts if texts is not None else Texts()
 
     def create(self, obs: LibObs, source: int, values: Mapping[str, object]) -> Filter:
         """Make the filter for `source`."""
@@ -22,21 +28,54 @@ class FilterImplementation:
 
     def write_defaults(self, obs: LibObs, settings: int) -> None:
         """Write the defaults for new filters into an obs_data."""
-        panel.write_defaults(obs, settings, self.defaults.to_mapping())
+        stored.write_defaults(obs, settings, self.defaults)
 
-    def keep_defaults(self, obs: LibObs, settings: int) -> None:
-        """Store them in a new filter's obs_data."""
-        panel.keep_defaults(obs, settings, self.defaults.to_mapping())
+    def settle(self, obs: LibObs, settings: int, known: Settings | None) -> Stored:
+        """Bring a filter's obs_data in order; its `acting` settings are the defaults if it follows them."""
+        return stored.settle(obs, settings, known, self.defaults)
 
-    def properties(self, obs: LibObs, status: str, refresh: Callable[[int], int]) -> int:
-        """Return the panel of one filter."""
+    def acting(self, filter_settings: Stored) -> Settings:
+        """Return what a filter does with what is stored of it."""
+        return acting(self.defaults) if filter_settings.follows else filter_settings.acting
+
+    def reset(self, obs: LibObs, settings: int) -> None:
+        """Store the defaults."""
+        stored.write(obs, settings, self.defaults)
+
+    def properties(
+        self, obs: LibObs, filter_settings: Stored | None, state: State | None, thunks: Mapping[str, Any]
+    ) -> int:
+        """Return the panel of one filter; without a state that of the type.
+
+        `thunks` holds the callbacks: "modified", "refresh" and "reset" for the buttons, and "guard" for that one where
+        there is no guard yet.
+        """
+        texts = self.texts
         properties = obs.obs_properties_create()
-        panel.add_settings(obs, properties)
-        if status:
-            panel.add_text(obs, properties, panel.STATUS, status)
-            refresh(properties)
+        if state is not None:
+            warning = state.kind in ("problem", "stopped")
+            panel.add_text(obs, properties, panel.STATUS, state.sentence(texts), warning=warning)
+        model = filter_settings.settings.model if filter_settings is not None else ""
+        panel.add_settings(obs, properties, texts, modified=thunks["modified"], model=model)
+        if state is not None:
+            panel.add_follow(obs, properties, texts, modified=thunks["modified"])
+            if "guard" in thunks:
+                item = obs.obs_properties_add_button2(properties, panel.GUARD, texts("panel.guard"), thunks["guard"], 0)
+                obs.obs_property_set_long_description(item, texts("panel.guard.help"))
+            obs.obs_properties_add_button2(properties, panel.REFRESH, texts("panel.refresh"), thunks["refresh"], 0)
+            obs.obs_properties_add_button2(properties, panel.RESET, texts("panel.reset"), thunks["reset"], 0)
         return properties
 
-    def show_status(self, obs: LibObs, properties: int, status: str) -> None:
+    def show_relevant(self, obs: LibObs, properties: int, settings: int) -> bool:
+        """Show the controls that do something, hide the others; whether that changed any."""
+        return panel.show_relevant(obs, properties, settings)
+
+    def hide_guard(self, obs: LibObs, properties: int) -> None:
+        """Hide the button that was needed once."""
+        button = obs.obs_properties_get(properties, panel.GUARD)
+        if button:
+            obs.obs_property_set_visible(button, False)
+
+    def show_status(self, obs: LibObs, properties: int, state: State) -> None:
         """Renew the status line."""
-        panel.show_text(obs, properties, panel.STATUS, status)
+        panel.show_text(obs, properties, panel.STATUS, state.sentence(self.texts))

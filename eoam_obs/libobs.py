@@ -17,7 +17,19 @@ import ctypes
 import ctypes.util
 import sys
 from collections.abc import Callable, Sequence
-from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    c_bool,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int,
+    c_longlong,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 from typing import Any, Final
 
 from eoam_core.errors import InstallationError
@@ -34,6 +46,7 @@ OBS_SOURCE_SRGB: Final = 1 << 15
 GS_R8: Final = 2
 GS_RGBA: Final = 3
 GS_BGRA: Final = 5
+GS_R16: Final = 8  # 0 to 1
 GS_RGBA16F: Final = 9
 GS_CS_SRGB: Final = 0
 GS_CS_SRGB_16F: Final = 1
@@ -47,6 +60,7 @@ GS_BLEND_ONE: Final = 1
 GS_BLEND_SRCALPHA: Final = 4
 GS_BLEND_INVSRCALPHA: Final = 5
 
+OBS_EFFECT_DEFAULT: Final = 0
 OBS_EFFECT_BILINEAR_LOWRES: Final = 6
 OBS_EFFECT_AREA: Final = 9
 
@@ -55,7 +69,15 @@ OBS_COMBO_FORMAT_STRING: Final = 3
 OBS_TEXT_INFO: Final = 3
 OBS_TEXT_INFO_NORMAL: Final = 0
 OBS_TEXT_INFO_WARNING: Final = 1
+OBS_TEXT_INFO_ERROR: Final = 2
+OBS_TEXT_MULTILINE: Final = 2
+OBS_PATH_FILE: Final = 0
+OBS_TASK_UI: Final = 0
+INVALID_HOTKEY: Final = ctypes.c_size_t(-1).value
 OBS_GROUP_NORMAL: Final = 1
+OBS_ORDER_MOVE_UP: Final = 0
+OBS_ORDER_MOVE_DOWN: Final = 1
+OBS_GROUP_CHECKABLE: Final = 2
 
 LOG_ERROR: Final = 100
 LOG_WARNING: Final = 200
@@ -69,19 +91,19 @@ GetSize = ctypes.CFUNCTYPE(c_uint32, c_void_p)
 GetDefaults = ctypes.CFUNCTYPE(None, c_void_p)
 GetProperties = ctypes.CFUNCTYPE(c_void_p, c_void_p)
 Update = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+Load = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 Notify = ctypes.CFUNCTYPE(None, c_void_p)
 VideoTick = ctypes.CFUNCTYPE(None, c_void_p, c_float)
 VideoRender = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 GetColorSpace = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t, c_void_p)
 ButtonClicked = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_void_p)
+PropertyModified = ctypes.CFUNCTYPE(c_bool, c_void_p, c_void_p, c_void_p)
+HotkeyPressed = ctypes.CFUNCTYPE(None, c_void_p, c_size_t, c_void_p, c_bool)
+Task = ctypes.CFUNCTYPE(None, c_void_p)
 
 
+_UNUSED_CALLBACKS_BEFORE_LOAD: Final = ("filter_video", "filter_audio", "enum_active_sources", "save")
 _UNUSED_CALLBACKS: Final = (
-    "filter_video",
-    "filter_audio",
-    "enum_active_sources",
-    "save",
-    "load",
     "mouse_click",
     "mouse_move",
     "mouse_wheel",
@@ -136,6 +158,8 @@ class SourceInfo(ctypes.Structure):
         ("hide", Notify),
         ("video_tick", VideoTick),
         ("video_render", VideoRender),
+        *((name, c_void_p) for name in _UNUSED_CALLBACKS_BEFORE_LOAD),
+        ("load", Load),
         *((name, c_void_p) for name in _UNUSED_CALLBACKS),
         ("icon_type", c_int),
         *((name, c_void_p) for name in _UNUSED_MEDIA_CALLBACKS),
@@ -184,6 +208,43 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_source_get_base_width": (c_uint32, (c_void_p,)),
     "obs_source_get_base_height": (c_uint32, (c_void_p,)),
     "obs_source_filter_remove": (None, (c_void_p, c_void_p)),
+    "obs_get_locale": (c_char_p, ()),
+    "obs_queue_task": (None, (c_int, c_void_p, c_void_p, c_bool)),
+    "obs_output_get_display_name": (c_char_p, (Text,)),
+    "obs_get_source_by_name": (c_void_p, (Text,)),
+    "obs_source_create": (c_void_p, (Text, Text, c_void_p, c_void_p)),
+    "obs_source_release": (None, (c_void_p,)),
+    "obs_source_filter_add": (None, (c_void_p, c_void_p)),
+    "obs_source_filter_set_order": (None, (c_void_p, c_void_p, c_int)),
+    "obs_source_get_unversioned_id": (c_char_p, (c_void_p,)),
+    "obs_get_latest_input_type_id": (c_char_p, (Text,)),
+    "obs_data_create": (c_void_p, ()),
+    "obs_source_get_filter_by_name": (c_void_p, (c_void_p, Text)),
+    "obs_source_get_settings": (c_void_p, (c_void_p,)),
+    "obs_source_get_weak_source": (c_void_p, (c_void_p,)),
+    "obs_weak_source_get_source": (c_void_p, (c_void_p,)),
+    "obs_weak_source_release": (None, (c_void_p,)),
+    "obs_source_enabled": (c_bool, (c_void_p,)),
+    "obs_source_set_enabled": (None, (c_void_p, c_bool)),
+    "obs_source_update": (None, (c_void_p, c_void_p)),
+    "obs_source_update_properties": (None, (c_void_p,)),
+    "obs_hotkey_register_source": (c_size_t, (c_void_p, Text, Text, c_void_p, c_void_p)),
+    "obs_hotkey_unregister": (None, (c_size_t,)),
+    "obs_data_release": (None, (c_void_p,)),
+    "obs_data_get_string": (c_char_p, (c_void_p, Text)),
+    "obs_data_get_bool": (c_bool, (c_void_p, Text)),
+    "obs_data_set_int": (None, (c_void_p, Text, c_longlong)),
+    "obs_data_set_default_int": (None, (c_void_p, Text, c_longlong)),
+    "obs_data_erase": (None, (c_void_p, Text)),
+    "obs_properties_add_group": (c_void_p, (c_void_p, Text, Text, c_int, c_void_p)),
+    "obs_properties_add_int": (c_void_p, (c_void_p, Text, Text, c_int, c_int, c_int)),
+    "obs_properties_add_color": (c_void_p, (c_void_p, Text, Text)),
+    "obs_properties_add_path": (c_void_p, (c_void_p, Text, Text, c_int, Text, Text)),
+    "obs_property_set_visible": (None, (c_void_p, c_bool)),
+    "obs_property_visible": (c_bool, (c_void_p,)),
+    "obs_property_set_modified_callback": (None, (c_void_p, c_void_p)),
+    "obs_property_float_set_suffix": (None, (c_void_p, Text)),
+    "obs_property_int_set_suffix": (None, (c_void_p, Text)),
     "obs_source_get_color_space": (c_int, (c_void_p, c_size_t, c_void_p)),
     "obs_source_default_render": (None, (c_void_p,)),
     "obs_source_video_render": (None, (c_void_p,)),
@@ -236,6 +297,7 @@ _LEAF: Final[_Prototypes] = {
     "gs_effect_get_param_by_name": (c_void_p, (c_void_p, Text)),
     "gs_effect_set_float": (None, (c_void_p, c_float)),
     "gs_effect_set_vec2": (None, (c_void_p, POINTER(Vec2))),
+    "gs_effect_set_vec4": (None, (c_void_p, POINTER(Vec4))),
     "gs_effect_set_texture": (None, (c_void_p, c_void_p)),
     "gs_effect_set_texture_srgb": (None, (c_void_p, c_void_p)),
     "gs_texrender_reset": (None, (c_void_p,)),
@@ -273,6 +335,43 @@ class LibObs:
     obs_source_get_base_width: Callable[[int], int]
     obs_source_get_base_height: Callable[[int], int]
     obs_source_filter_remove: Callable[[int, int], None]
+    obs_get_locale: Callable[[], bytes | None]
+    obs_queue_task: Callable[[int, Any, int, bool], None]
+    obs_output_get_display_name: Callable[[str], bytes | None]
+    obs_get_source_by_name: Callable[[str], int | None]
+    obs_source_create: Callable[[str, str, int | None, int | None], int | None]
+    obs_source_release: _Do
+    obs_source_filter_add: Callable[[int, int], None]
+    obs_source_filter_set_order: Callable[[int, int, int], None]
+    obs_source_get_unversioned_id: Callable[[int], bytes | None]
+    obs_get_latest_input_type_id: Callable[[str], bytes | None]
+    obs_data_create: Callable[[], int]
+    obs_source_get_filter_by_name: Callable[[int, str], int | None]
+    obs_source_get_settings: _Get
+    obs_source_get_weak_source: _Get
+    obs_weak_source_get_source: _Get
+    obs_weak_source_release: _Do
+    obs_source_enabled: Callable[[int], bool]
+    obs_source_set_enabled: Callable[[int, bool], None]
+    obs_source_update: Callable[[int, int | None], None]
+    obs_source_update_properties: _Do
+    obs_hotkey_register_source: Callable[[int, str, str, Any, int], int]
+    obs_hotkey_unregister: _Do
+    obs_data_release: _Do
+    obs_data_get_string: Callable[[int, str], bytes | None]
+    obs_data_get_bool: Callable[[int, str], bool]
+    obs_data_set_int: Callable[[int, str, int], None]
+    obs_data_set_default_int: Callable[[int, str, int], None]
+    obs_data_erase: Callable[[int, str], None]
+    obs_properties_add_group: Callable[[int, str, str, int, int], int]
+    obs_properties_add_int: Callable[[int, str, str, int, int, int], int]
+    obs_properties_add_color: Callable[[int, str, str], int]
+    obs_properties_add_path: Callable[[int, str, str, int, str, str], int]
+    obs_property_set_visible: Callable[[int, bool], None]
+    obs_property_visible: Callable[[int], bool]
+    obs_property_set_modified_callback: Callable[[int, Any], None]
+    obs_property_float_set_suffix: Callable[[int, str], None]
+    obs_property_int_set_suffix: Callable[[int, str], None]
     obs_source_get_color_space: Callable[[int, int, Any], int]
     obs_source_default_render: _Do
     obs_source_video_render: _Do
@@ -322,6 +421,7 @@ class LibObs:
     gs_effect_get_param_by_name: Callable[[int, str], int | None]
     gs_effect_set_float: Callable[[int, float], None]
     gs_effect_set_vec2: Callable[[int, Any], None]
+    gs_effect_set_vec4: Callable[[int, Any], None]
     gs_effect_set_texture: Callable[[int, int], None]
     gs_effect_set_texture_srgb: Callable[[int, int], None]
     gs_texrender_reset: _Do

@@ -6,29 +6,25 @@ frees it in `destroy()`, which may be called more than once.
 
 from __future__ import annotations
 
-import ctypes
-from ctypes import c_void_p
-from pathlib import Path
 from typing import Final
 
 from eoam_obs import libobs
-from eoam_obs.gpu import GraphicsError, draw_effect
+from eoam_obs.gpu import GraphicsError, draw_effect, load_effect
 from eoam_obs.libobs import LibObs
 
-_EFFECT_FILE: Final = Path(__file__).resolve().parent / "effects" / "eoam.effect"
+_EFFECT_FILE: Final = "eoam.effect"
 _PARAMETERS: Final = ("image", "mask", "coefficients", "edge", "refinement", "reach", "move")
 _GS_RGBA16: Final = 7  # four channels of 16 bits, 0 to 1
-_GS_R16: Final = 8
 
 
 class MaskTexture:
     """Takes every new mask, and what `eoam_core.refine.Refiner` made of it."""
 
     def __init__(self, obs: LibObs) -> None:
-        self._bytes = _Uploads(obs, libobs.GS_R8, 1)
-        self._fine = _Uploads(obs, _GS_R16, 2)
+        self._bytes = Uploads(obs, libobs.GS_R8, 1)
+        self._fine = Uploads(obs, libobs.GS_R16, 2)
         self._mask = self._bytes
-        self._coefficients = _Uploads(obs, _GS_RGBA16, 8)
+        self._coefficients = Uploads(obs, _GS_RGBA16, 8)
 
     @property
     def texture(self) -> int:
@@ -78,7 +74,7 @@ class MaskTexture:
         self._coefficients.destroy()
 
 
-class _Uploads:
+class Uploads:
     """Two textures in turn: the one being written is not the one the GPU still reads."""
 
     def __init__(self, obs: LibObs, color_format: int, bytes_per_pixel: int) -> None:
@@ -202,14 +198,6 @@ class MatteEffect:
         self._obs.gs_effect_set_vec2(self._move, self._move_value)
 
     def _load(self) -> None:
-        obs, problem = self._obs, c_void_p()
-        effect = obs.gs_effect_create_from_file(str(_EFFECT_FILE), ctypes.byref(problem))
-        text = "see the log"
-        if problem.value:
-            text = ctypes.string_at(problem.value).decode(errors="replace").strip() or text
-            obs.bfree(problem.value)
-        if not effect:
-            raise GraphicsError(f"The shader {_EFFECT_FILE} does not compile: {text}")
-        self._effect = effect
-        for name in _PARAMETERS:
-            setattr(self, f"_{name}", obs.gs_effect_get_param_by_name(effect, name) or 0)
+        self._effect, parameters = load_effect(self._obs, _EFFECT_FILE, _PARAMETERS)
+        for name, parameter in parameters.items():
+            setattr(self, f"_{name}", parameter)

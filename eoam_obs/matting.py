@@ -16,7 +16,7 @@ from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import Segmenter
 from eoam_core.settings import Settings
 from eoam_core.worker import Fetched, Worker
-from eoam_obs.deferred import DeferredSegmenter
+from eoam_obs.deferred import DeferredSegmenter, opener
 
 _CLOSE_TIMEOUT_S: Final = 5.0  # longer than any inference; a session that is being opened may take a second
 
@@ -41,12 +41,17 @@ class Matting:
         settings: Settings,
         source: FrameSource,
         *,
-        make_segmenter: Callable[[int, int], Segmenter] = DeferredSegmenter,
+        make_segmenter: Callable[[int, int], Segmenter] | None = None,
     ) -> None:
         self.height = height
         self.width = width
         self._source = source
-        self._segmenter = make_segmenter(height, width)
+        self._segmenter: Segmenter
+        if make_segmenter is not None:
+            self._segmenter = make_segmenter(height, width)
+        else:
+            opened = opener(settings.model, settings.threads)
+            self._segmenter = DeferredSegmenter(height, width, open_segmenter=opened)
         self._worker = Worker(Pipeline(self._segmenter, settings))
         self._closer: threading.Thread | None = None
         self._frame = np.zeros((height, width, 4), np.uint8)

@@ -5,28 +5,33 @@ every instance and calls them until the process ends: after the script was reloa
 even during OBS's shutdown. So this module must be imported once and never reloaded, its thunks live for ever, libobs
 holds integer handles and never a Python object, and what the callbacks do is swappable (`attach`, `detach`).
 
-Nothing escapes into libobs: every callback goes through `_callback`, which logs once and fails closed. A filter whose
-Python side is missing, broken or detached draws nothing, since drawing nothing is the only answer that cannot show
-the room.
+Nothing escapes into libobs: every callback goes through `thunks.callback`, which logs once and fails closed. A filter
+whose Python side is missing, broken or detached draws nothing, since drawing nothing is the only answer that cannot
+show the room.
+
+libobs calls `update` on the graphics thread, but an obs_data has no lock, and the UI thread writes this one while a
+slider is dragged. So the stored settings are read and brought in order on the UI thread only.
 """
 
 from __future__ import annotations
 
 import atexit
 import ctypes
-import functools
-import itertools
-import json
 import logging
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
 
 from eoam_core.errors import InstallationError
-from eoam_obs import libobs, log
+from eoam_core.settings import Preset, Settings
+from eoam_obs import guard, hotkeys, libobs, log
+from eoam_obs.instances import HANDLES, INSTANCES, Instance, VideoFilter, settings_of
+from eoam_obs.locale import Texts
+from eoam_obs.state import State
+from eoam_obs.stored import Stored
+from eoam_obs.thunks import callback, keep, report
+from eoam_obs.watch import QUIET_S, Watch
 
 FILTER_ID: Final = "eoam_background_removal"
 FILTER_NAME: Final = "EOAM Background Removal"
@@ -37,66 +42,47 @@ _LOG: Final = logging.getLogger("eoam")
 _DEAD_HANDLE: Final = 0xE0A3
 _LET_GO_TIMEOUT_S: Final = 2.0
 _DRAWS_IN_A_ROW: Final = 20
-
-
-class VideoFilter(Protocol):
-    """One filter on one source, as the callbacks need it."""
-
-    def update(self, values: Mapping[str, object]) -> None:
-        """Take the stored settings of the source."""
-
-    space: int  # the colour space (`libobs.GS_CS_...`) that `render` draws in
-
-    def render(self) -> None:
-        """Draw, on the graphics thread with the graphics context held."""
-
-    def suspend(self) -> None:
-        """Stop the work and draw nothing; the script is gone."""
-
-    def resume(self) -> None:
-        """Work again after `suspend`; the script is back."""
-
-    def destroy(self) -> None:
-        """Free everything, on any thread, without the graphics context."""
-
-    def status(self) -> str:
-        """Say in one line how it goes."""
+_STOPPED: Final = State(kind="stopped")
 
 
 class Implementation(Protocol):
     """What the registered type does at present."""
 
+    texts: Texts
+
     def create(self, obs: libobs.LibObs, source: int, values: Mapping[str, object]) -> VideoFilter:
-        """Make the filter for `source` with its stored settings."""
+        """Make the filter for `source` with the settings that act."""
 
     def write_defaults(self, obs: libobs.LibObs, settings: int) -> None:
         """Write the default settings into an obs_data, as defaults."""
 
-    def keep_defaults(self, obs: libobs.LibObs, settings: int) -> None:
-        """Store in a new instance's obs_data what it takes from the defaults of today."""
+    def settle(self, obs: libobs.LibObs, settings: int, known: Settings | None) -> Stored:
+        """Bring a filter's obs_data in order, `known` being what it held last."""
 
-    def properties(self, obs: libobs.LibObs, status: str, refresh: Callable[[int], int]) -> int:
-        """Return a new obs_properties; `refresh(properties)` adds the button that renews the status line."""
+    def acting(self, filter_settings: Stored) -> Settings:
+        """Return what a filter does with what is stored of it."""
 
-    def show_status(self, obs: libobs.LibObs, properties: int, status: str) -> None:
-        """Write `status` into the properties' status line."""
+    def reset(self, obs: libobs.LibObs, settings: int) -> None:
+        """Store the defaults in a filter's obs_data."""
 
+    def properties(
+        self, obs: libobs.LibObs, filter_settings: Stored | None, state: State | None, thunks: Mapping[str, Any]
+    ) -> int:
+        """Return a new obs_properties."""
 
-@dataclass
-class _Instance:
-    source: int
-    values: Mapping[str, object] = field(default_factory=dict)
-    video_filter: VideoFilter | None = None
+    def show_relevant(self, obs: libobs.LibObs, properties: int, settings: int) -> bool:
+        """Show the properties that do something; whether that changed any."""
+
+    def hide_guard(self, obs: libobs.LibObs, properties: int) -> None:
+        """Hide the button that adds the guard."""
+
+    def show_status(self, obs: libobs.LibObs, properties: int, state: State) -> None:
+        """Write the state into the properties' status line."""
 
 
 _obs: libobs.LibObs | None = None
 _implementation: Implementation | None = None
-_instances: Final[dict[int, _Instance]] = {}
-_handles: Final = itertools.count(1)
-_permanent: Final[list[object]] = []
-_reported: Final[set[tuple[str, str]]] = set()
-# The thunks outlive even this module's own namespace, should anybody ever clear sys.modules.
-vars(sys).setdefault("_eoam_obs_permanent", []).append(_permanent)
+_watch: Watch | None = None
 
 
 def attach(implementation: Implementation) -> libobs.LibObs:
@@ -107,149 +93,217 @@ def attach(implementation: Implementation) -> libobs.LibObs:
     Raises:
         InstallationError: there is no usable libobs in this process.
     """
-    global _obs, _implementation
+    global _obs, _implementation, _watch
     obs = _obs or libobs.LibObs()
     log.install(obs)
     if _obs is None:
         _register(obs)
         _obs = obs
     _implementation = implementation
+    hotkeys.attach(obs, implementation.texts)
     obs.obs_enable_source_type(FILTER_ID, True)
-    for instance in list(_instances.values()):
-        if instance.video_filter is not None:
-            instance.video_filter.resume()
-        else:
-            instance.video_filter = implementation.create(obs, instance.source, instance.values)
+    for instance in list(INSTANCES.values()):
+        with instance.held(obs) as source, settings_of(obs, source) as settings:
+            if not source:
+                continue
+            _settle(instance, obs, implementation, settings)
+            if instance.video_filter is not None:
+                _apply(instance, implementation)
+                instance.video_filter.resume()
+            else:
+                _make(instance, obs, implementation)
+    if _watch is None:
+        _watch = Watch(obs)
     return obs
 
 
 def detach() -> None:
     """Stop every instance's work and draw nothing; the type stays known to OBS, but not offered. Idempotent."""
-    global _implementation
+    global _implementation, _watch
     _implementation = None
-    for instance in list(_instances.values()):
+    watch, _watch = _watch, None
+    if watch is not None:
+        watch.close()
+    for instance in list(INSTANCES.values()):
         if instance.video_filter is not None:
             instance.video_filter.suspend()
     if _obs is not None:
         _obs.obs_enable_source_type(FILTER_ID, False)
 
 
-def status_lines() -> list[str]:
-    """Return one line per live filter."""
-    return [_status(instance) for instance in list(_instances.values())]
+def use_defaults() -> None:
+    """Have the filters that follow the defaults take them anew."""
+    if _implementation is not None:
+        for instance in list(INSTANCES.values()):
+            if instance.stored is not None and instance.stored.follows:
+                _apply(instance, _implementation)
 
 
-def read_settings(obs: libobs.LibObs, settings: int) -> dict[str, object]:
-    """Return the values stored in an obs_data, those of a wrong type and unknown names included."""
-    values = json.loads(obs.obs_data_get_json(settings) or b"{}")
-    return values if isinstance(values, dict) else {}
+def states() -> list[tuple[str, State]]:
+    """Return (name of the source, state) of every live filter."""
+    obs = _obs
+    found = []
+    for instance in list(INSTANCES.values()):
+        name = b""
+        if obs is not None:
+            with instance.held(obs) as source:
+                parent = obs.obs_filter_get_parent(source) if source else 0
+                name = (obs.obs_source_get_name(parent) if parent else None) or b""
+        found.append((name.decode(errors="replace"), _state(instance)))
+    return found
 
 
-def _status(instance: _Instance | None) -> str:
+def _state(instance: Instance | None) -> State:
     if instance is None or instance.video_filter is None:
-        return "not running: the script is unloaded or could not start, see the script log"
-    return instance.video_filter.status()
+        return _STOPPED
+    return instance.video_filter.state()
 
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def _callback(prototype: Any, *, failed: object) -> Callable[[_Function], Any]:
-    """Make a permanent thunk of a function: what it raises is logged once, and libobs gets `failed`."""
-
-    def decorate(function: _Function) -> Any:
-        @functools.wraps(function)
-        def guarded(*arguments: Any) -> Any:
-            try:
-                return function(*arguments)
-            except BaseException as error:  # libobs is C: nothing may get through, whatever it is
-                _report(function.__name__, error)
-                return failed
-
-        thunk = prototype(guarded)
-        _permanent.append(thunk)
-        return thunk
-
-    return decorate
-
-
-def _report(where: str, error: BaseException) -> None:
-    """Log an error the first time it is seen; a render callback would say it sixty times a second."""
-    key = (where, f"{type(error).__name__}: {error}")
-    if key in _reported or len(_reported) > 100:
+def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: int) -> None:
+    """Bring the instance's obs_data in order, and remember it; an open panel shows what that changed."""
+    before = instance.stored
+    instance.stored = implementation.settle(obs, settings, before.settings if before is not None else None)
+    if before is None or not instance.stored.changed:
         return
-    _reported.add(key)
-    _LOG.error("callback_failed callback=%s error=%r", where, error, exc_info=error)
+    preset = instance.stored.settings.preset
+    if preset is not before.settings.preset and preset is not Preset.CUSTOM:
+        obs.obs_source_update_properties(instance.source)  # a list was used, and no slider is being dragged
+    else:
+        instance.refresh_at = time.monotonic() + QUIET_S
+
+
+def _apply(instance: Instance, implementation: Implementation) -> None:
+    """Have the filter do what is stored."""
+    if instance.video_filter is not None and instance.stored is not None:
+        instance.video_filter.update(implementation.acting(instance.stored).to_mapping())
+
+
+def _make(instance: Instance, obs: libobs.LibObs, implementation: Implementation) -> None:
+    assert instance.stored is not None
+    values = implementation.acting(instance.stored).to_mapping()
+    instance.video_filter = implementation.create(obs, instance.source, values)
 
 
 _name_buffer: Final = ctypes.create_string_buffer(FILTER_NAME.encode())
 
 
-@_callback(libobs.GetName, failed=None)
+@callback(libobs.GetName, failed=None)
 def _get_name(_type_data: int) -> int:
     return ctypes.addressof(_name_buffer)
 
 
-@_callback(libobs.Create, failed=_DEAD_HANDLE)
+@callback(libobs.Create, failed=_DEAD_HANDLE)
 def _create(settings: int, source: int) -> int:
-    handle = next(_handles)
-    instance = _instances[handle] = _Instance(source)
+    handle = next(HANDLES)
+    instance = INSTANCES[handle] = Instance(handle, source)
     try:
         if _obs is not None:
+            instance.weak = _obs.obs_source_get_weak_source(source) or 0
             if _implementation is not None:
-                _implementation.keep_defaults(_obs, settings)
-            instance.values = read_settings(_obs, settings)
-            if _implementation is not None:
-                instance.video_filter = _implementation.create(_obs, source, instance.values)
+                _settle(instance, _obs, _implementation, settings)
+                _make(instance, _obs, _implementation)
     except BaseException as error:  # the handle must get out, see _DEAD_HANDLE
-        _report("create", error)
+        report("create", error)
     return handle
 
 
-@_callback(libobs.Destroy, failed=None)
+@callback(libobs.Load, failed=None)
+def _load(handle: int, _settings: int) -> None:
+    instance = INSTANCES.get(handle)
+    if instance is not None and _obs is not None and _implementation is not None:
+        hotkeys.register(_obs, instance, _implementation.texts)
+
+
+@callback(libobs.Destroy, failed=None)
 def _destroy(handle: int) -> None:
-    instance = _instances.pop(handle, None)
-    if instance is not None and instance.video_filter is not None:
-        instance.video_filter.destroy()
+    instance = INSTANCES.pop(handle, None)
+    if instance is None:
+        return
+    try:
+        if instance.video_filter is not None:
+            instance.video_filter.destroy()
+    finally:
+        if _obs is not None:
+            hotkeys.unregister(_obs, instance)
+            instance.let_go(_obs)
 
 
-@_callback(libobs.GetDefaults, failed=None)
+@callback(libobs.GetDefaults, failed=None)
 def _get_defaults(settings: int) -> None:
     if _implementation is not None and _obs is not None:
         _implementation.write_defaults(_obs, settings)
 
 
-@_callback(libobs.GetProperties, failed=None)
+@callback(libobs.GetProperties, failed=None)
 def _get_properties(handle: int | None) -> int | None:
     if _obs is None:
         return None
-    obs = _obs
     if _implementation is None:
-        return obs.obs_properties_create()
-    status = _status(_instances.get(handle)) if handle else ""
+        return _obs.obs_properties_create()
+    instance = INSTANCES.get(handle) if handle else None
+    thunks = {"modified": _modified, "refresh": _refresh, "reset": _reset}
+    if instance is not None and not guard.has_guard(_obs, instance.source):
+        thunks["guard"] = _guard
+    stored = instance.stored if instance is not None else None
+    return _implementation.properties(_obs, stored, _state(instance) if handle else None, thunks)
 
-    def refresh(properties: int) -> int:
-        return obs.obs_properties_add_button2(properties, "refresh", "Refresh", _refresh, handle or 0)
 
-    return _implementation.properties(obs, status, refresh)
+@callback(libobs.PropertyModified, failed=False)
+def _modified(properties: int, _property: int, settings: int) -> bool:
+    if _implementation is None or _obs is None:
+        return False
+    return _implementation.show_relevant(_obs, properties, settings)
 
 
-@_callback(libobs.ButtonClicked, failed=False)
+@callback(libobs.ButtonClicked, failed=False)
 def _refresh(properties: int, _button: int, handle: int | None) -> bool:
     if _implementation is None or _obs is None or handle is None:
         return False
-    _implementation.show_status(_obs, properties, _status(_instances.get(handle)))
+    _implementation.show_status(_obs, properties, _state(INSTANCES.get(handle)))
     return True
 
 
-@_callback(libobs.Update, failed=None)
-def _update(handle: int, settings: int) -> None:
-    instance = _instances.get(handle)
-    if instance is None or _obs is None:
-        return
-    instance.values = read_settings(_obs, settings)
-    if instance.video_filter is not None:
-        instance.video_filter.update(instance.values)
+@callback(libobs.ButtonClicked, failed=False)
+def _reset(properties: int, _button: int, handle: int | None) -> bool:
+    instance = INSTANCES.get(handle) if handle is not None else None
+    if _implementation is None or _obs is None or instance is None:
+        return False
+    with settings_of(_obs, instance.source) as settings:
+        _implementation.reset(_obs, settings)
+        _implementation.show_relevant(_obs, properties, settings)
+    _obs.obs_source_update(instance.source, None)
+    return True
+
+
+@callback(libobs.ButtonClicked, failed=False)
+def _guard(properties: int, _button: int, handle: int | None) -> bool:
+    instance = INSTANCES.get(handle) if handle is not None else None
+    if _implementation is None or _obs is None or instance is None:
+        return False
+    with instance.held(_obs) as source:
+        parent = _obs.obs_filter_get_parent(source) if source else 0
+        if not parent or not guard.add_guard(_obs, parent, source):
+            _LOG.error("guard_not_added: this OBS has no Color Correction filter, or the filter is on no source")
+            return False
+    _implementation.hide_guard(_obs, properties)
+    return True
+
+
+@callback(libobs.Update, failed=None)
+def _update(handle: int, _settings: int) -> None:
+    if _obs is not None:
+        _obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, handle, False)
+
+
+@callback(libobs.Task, failed=None)
+def _update_now(handle: int) -> None:
+    instance, obs, implementation = INSTANCES.get(handle), _obs, _implementation
+    if instance is None or obs is None or implementation is None:
+        return  # without an implementation: `attach` looks at the settings again
+    with instance.held(obs) as source, settings_of(obs, source) as settings:
+        if settings:
+            _settle(instance, obs, implementation, settings)
+    _apply(instance, implementation)
 
 
 _drawing_thread: int = 0
@@ -273,20 +327,20 @@ def _keep_thread_state() -> None:
         ctypes.pythonapi.PyGILState_Ensure()
 
 
-@_callback(libobs.VideoRender, failed=None)
+@callback(libobs.VideoRender, failed=None)
 def _video_render(handle: int, _effect: int) -> None:
     if _drawn < _DRAWS_IN_A_ROW or threading.get_ident() != _drawing_thread:
         _keep_thread_state()
-    instance = _instances.get(handle)
+    instance = INSTANCES.get(handle)
     if _implementation is None or instance is None or instance.video_filter is None:
         return  # nothing is drawn: see the module's docstring
     instance.video_filter.render()
 
 
-@_callback(libobs.GetColorSpace, failed=libobs.GS_CS_SRGB)
+@callback(libobs.GetColorSpace, failed=libobs.GS_CS_SRGB)
 def _video_get_color_space(handle: int, _count: int, _preferred: int) -> int:
     # What `render` draws in, whatever is preferred: where they differ libobs converts. Asked several times a frame.
-    instance = _instances.get(handle)
+    instance = INSTANCES.get(handle)
     if instance is None or instance.video_filter is None:
         return libobs.GS_CS_SRGB
     return instance.video_filter.space
@@ -301,12 +355,12 @@ def _let_go() -> None:
     obs = _obs
     if obs is None:
         return
-    for instance in list(_instances.values()):
+    for instance in list(INSTANCES.values()):
         parent = obs.obs_filter_get_parent(instance.source)
         if parent:
             obs.obs_source_filter_remove(parent, instance.source)
     ends = time.monotonic() + _LET_GO_TIMEOUT_S
-    while _instances and time.monotonic() < ends:
+    while INSTANCES and time.monotonic() < ends:
         time.sleep(0.01)  # libobs destroys on a thread of its own, which needs the GIL for that
 
 
@@ -325,10 +379,11 @@ def _register(obs: libobs.LibObs) -> None:
     info.get_defaults = _get_defaults
     info.get_properties = _get_properties
     info.update = _update
+    info.load = _load
     info.video_render = _video_render
     info.video_get_color_space = _video_get_color_space
     obs.obs_register_source_s(ctypes.addressof(info), ctypes.sizeof(info))
-    _permanent.extend((info, owner))
+    keep(info, owner)
     if obs.obs_source_get_display_name(FILTER_ID) is None:
         raise InstallationError(
             f"OBS {obs.version} did not take the filter (its log says why): this version of EOAM does not know its "

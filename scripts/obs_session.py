@@ -70,10 +70,10 @@ def python_path_for_obs() -> str:
 
 
 @contextlib.contextmanager
-def virtual_display() -> Iterator[str]:
-    """Run Xvfb on a free display and give its name."""
+def virtual_display(size: str = "1600x1000") -> Iterator[str]:
+    """Run Xvfb on a free display of this size and give its name."""
     reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{size}x24", "-nolisten", "tcp"]
     # A session of its own: Ctrl+C in the terminal would end it before OBS, which crashes without its display.
     server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL, start_new_session=True)
     os.close(writing)
@@ -212,6 +212,7 @@ class ObsSession:
     preview: bool = False
     profile: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # more sections of basic.ini
     start_timeout_s: float = 90.0
+    language: str = "en-US"
 
     _process: subprocess.Popen[bytes] | None = None
     _client: Any = None
@@ -415,6 +416,7 @@ class ObsSession:
                 "LastVersion": "486539266",
                 "InfoIncrement": "99",
                 "EnableAutoUpdates": "false",
+                "Language": self.language,
             },
             Basic={
                 "Profile": "Untitled",

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eoam_core.errors import InputError
-from eoam_core.picture import Background, fit_network, read_picture, write_png
+from eoam_core.picture import BackgroundPicture, fit_network, parse_colour, read_picture, write_png
 
 from .doubles import frame_with_person
 
@@ -138,27 +138,35 @@ def test_transparent_colour_does_not_reach_the_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "bgr"),
-    [("#ff8000", (0, 128, 255)), ("#F80", (0, 136, 255)), ("green", (0, 255, 0)), ("White", (255, 255, 255))],
+    ("text", "colour"),
+    [("#ff8000", "#ff8000"), ("#F80", "#ff8800"), ("green", "#00ff00"), ("White", "#ffffff"), ("#FFaa01", "#ffaa01")],
 )
-def test_a_colour_fills_the_background(text: str, bgr: tuple[int, int, int]) -> None:
-    picture = Background(text).at(height=3, width=5)
-    assert picture.shape == (3, 5, 3)
-    assert (picture == np.array(bgr)).all()
+def test_a_colour_has_several_names(text: str, colour: str) -> None:
+    assert parse_colour(text) == colour
 
 
 @pytest.mark.parametrize("text", ["#ff80", "#gggggg", "mauve", "ff8000", ""])
-def test_what_is_neither_colour_nor_picture_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match=r"neither|cannot be read"):
-        Background(text)
+def test_what_is_no_colour_is_none(text: str) -> None:
+    assert parse_colour(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "No background picture is chosen"), ("no.png", "no picture no.png")]
+)
+def test_a_background_picture_that_cannot_be_read_is_named(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        BackgroundPicture.chosen(text)
 
 
 def test_a_picture_covers_the_background_and_keeps_its_shape(tmp_path: Path) -> None:
     picture = np.zeros((100, 100, 3), np.uint8)
     picture[:20] = picture[80:] = 255  # cropped away for a wide frame
-    background = Background(str(_saved(tmp_path / "a.png", picture)))
+    background = BackgroundPicture(_saved(tmp_path / "a.png", picture))
     wide = background.at(height=50, width=200)
     assert wide.shape == (50, 200, 3)
     assert not wide.any()
     assert background.at(height=50, width=200) is wide
     assert background.at(height=200, width=50)[:30].all()
+    opaque = background.with_alpha(height=200, width=50)
+    assert opaque.flags.c_contiguous
+    assert (opaque[..., 3] == 255).all()

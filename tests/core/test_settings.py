@@ -151,9 +151,8 @@ def test_an_empty_mapping_gives_the_defaults() -> None:
     assert Settings.from_mapping({}).settings == Settings()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/cli.md"])
-def test_the_documentation_holds_the_generated_table(document: str) -> None:
-    assert settings_table() in (ROOT / document).read_text(encoding="utf-8")
+def test_the_documentation_holds_the_generated_table() -> None:
+    assert settings_table() in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
 def test_the_module_prints_the_table() -> None:

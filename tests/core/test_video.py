@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from eoam_core.errors import InputError, InstallationError
-from eoam_core.picture import Background
 from eoam_core.pipeline import Pipeline
 from eoam_core.settings import Settings, View
 from eoam_core.video import VideoReport, convert_video
@@ -54,6 +54,10 @@ def _clip(
         if audio is not None:
             output.mux(audio.encode(None))
     return path
+
+
+def before(colour: str) -> Settings:
+    return Settings.validated(background="color", background_color=colour)
 
 
 def _convert(source: Path, target: Path, **options: Any) -> VideoReport:
@@ -107,11 +111,23 @@ def test_containers_that_can_hold_alpha_get_it(clip: Path, out: Path, suffix: st
 
 @pytest.mark.parametrize("suffix", [".webm", ".mkv", ".mov", ".mp4"])
 def test_a_new_background_needs_no_alpha(clip: Path, out: Path, suffix: str) -> None:
-    _convert(clip, out / f"a{suffix}", background=Background("green"))
+    _convert(clip, out / f"a{suffix}", settings=before("#00ff00"))
     pictures = _pictures(out / f"a{suffix}")
     assert len(pictures) == FRAMES
     assert np.abs(pictures[6][5, 5].astype(int) - (0, 255, 0)).max() < 25
     assert np.abs(pictures[6][48, 64].astype(int) - (255, 30, 20)).max() < 25
+
+
+def test_the_room_can_be_blurred_and_a_picture_be_behind(clip: Path, tmp_path: Path, out: Path) -> None:
+    file = tmp_path / "behind.png"
+    cv2.imencode(".png", np.full((10, 10, 3), (10, 200, 40), np.uint8))[1].tofile(file)
+    settings = Settings.validated(background="picture", background_picture=str(file))
+    _convert(clip, out / "a.mp4", settings=settings)
+    assert np.abs(_pictures(out / "a.mp4")[6][5, 5].astype(int) - (40, 200, 10)).max() < 25
+    _convert(clip, out / "b.mp4", settings=Settings.validated(background="blur"))
+    assert np.abs(_pictures(out / "b.mp4")[6][40, 25].astype(int) - (0, 90, 120)).max() < 25  # the room, and no red
+    with pytest.raises(InputError, match="No background picture is chosen"):
+        _convert(clip, out / "c.mp4", settings=Settings.validated(background="picture"))
 
 
 def test_the_mask_can_be_shown_instead(clip: Path, out: Path) -> None:
@@ -124,14 +140,14 @@ def test_the_mask_can_be_shown_instead(clip: Path, out: Path) -> None:
 def test_uneven_time_stamps_are_kept(tmp_path: Path, out: Path) -> None:
     times = [0, 512, 1024, 3000, 3100, 9000, 9512, 12800]
     source = _clip(tmp_path / "in.mp4", times=times)
-    _convert(source, out / "a.mp4", background=Background("black"))
+    _convert(source, out / "a.mp4", settings=before("#000000"))
     assert _times(out / "a.mp4") == pytest.approx([pts / 12800 for pts in times], abs=1e-6)
 
 
 @pytest.mark.parametrize(("codec", "suffix"), [("aac", ".mp4"), ("aac", ".mov"), ("aac", ".mkv"), ("libopus", ".webm")])
 def test_sound_is_copied_bit_by_bit(tmp_path: Path, out: Path, codec: str, suffix: str) -> None:
     source = _clip(tmp_path / "in.mkv", sound=codec)
-    report = _convert(source, out / f"a{suffix}", background=Background("black"))
+    report = _convert(source, out / f"a{suffix}", settings=before("#000000"))
     assert report.notes == ()
 
     def packets(path: Path) -> list[bytes]:
@@ -160,7 +176,7 @@ def test_odd_sizes_are_kept_or_grow_by_one_line(tmp_path: Path, out: Path) -> No
         output.mux(stream.encode(None))
     _convert(source, out / "a.webm")
     _convert(source, out / "a.mov")
-    _convert(source, out / "a.mp4", background=Background("black"))
+    _convert(source, out / "a.mp4", settings=before("#000000"))
     assert _pictures(out / "a.webm")[0].shape == (51, 33, 3)
     assert _pictures(out / "a.mov")[0].shape == (51, 33, 3)
     assert _pictures(out / "a.mp4")[0].shape == (52, 34, 3)
@@ -168,13 +184,13 @@ def test_odd_sizes_are_kept_or_grow_by_one_line(tmp_path: Path, out: Path) -> No
 
 def test_video_that_a_phone_stored_lying_is_turned_upright(tmp_path: Path, out: Path) -> None:
     source = _clip(tmp_path / "in.mp4", rotation=90)
-    _convert(source, out / "a.mp4", background=Background("black"))
+    _convert(source, out / "a.mp4", settings=before("#000000"))
     assert _pictures(out / "a.mp4")[0].shape == (128, 96, 3)
 
 
 def test_the_matrix_of_the_colours_is_kept(tmp_path: Path, out: Path) -> None:
     large = _clip(tmp_path / "in.mp4", size=(720, 960))
-    _convert(large, out / "a.mp4", background=Background("#ff0000"))
+    _convert(large, out / "a.mp4", settings=before("#ff0000"))
     with av.open(str(out / "a.mp4")) as container:
         frame = next(container.decode(video=0))
         assert frame.colorspace == 1  # BT.709
@@ -184,7 +200,7 @@ def test_the_matrix_of_the_colours_is_kept(tmp_path: Path, out: Path) -> None:
 
 def test_progress_is_reported_with_the_total(clip: Path, out: Path) -> None:
     totals: list[int | None] = []
-    _convert(clip, out / "a.mp4", background=Background("black"), on_frame=totals.append)
+    _convert(clip, out / "a.mp4", settings=before("#000000"), on_frame=totals.append)
     assert totals == [FRAMES] * FRAMES
 
 
@@ -266,7 +282,7 @@ def test_an_output_that_cannot_hold_the_result_is_refused(clip: Path, out: Path,
 def test_a_video_is_not_written_over_itself(clip: Path) -> None:
     content = clip.read_bytes()
     with pytest.raises(InputError, match="is the input itself"):
-        _convert(clip, clip, background=Background("black"))
+        _convert(clip, clip, settings=before("#000000"))
     assert clip.read_bytes() == content
 
 

@@ -1,4 +1,4 @@
-"""Has the product's shader draw a given mask on a given picture inside OBS, and reads back what came out.
+"""Has the product's shaders draw a given mask on a given picture inside OBS, and reads back what came out.
 
 probe_script.py imports this inside OBS.
 """
@@ -6,13 +6,17 @@ probe_script.py imports this inside OBS.
 from __future__ import annotations
 
 import ctypes
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.refine import fine_levels
+from eoam_core.settings import BackgroundKind, Settings
 from eoam_obs import libobs
+from eoam_obs.drawing import Drawing
 from eoam_obs.gpu import Canvas
 from eoam_obs.libobs import LibObs
 from eoam_obs.matte_effect import MaskTexture, MatteEffect
@@ -65,6 +69,60 @@ def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
         obs.gs_enable_framebuffer_srgb(encoded_before)
         obs.gs_blend_state_pop()
         obs.obs_leave_graphics()
+
+
+def draw_scenes(folder: str, cases: list[dict[str, object]]) -> None:
+    """Draw picture.npy with mask.npy, coefficients.npy and confidence.npy of `folder` by the product's `Drawing`.
+
+    Once per case, into `<number>.npy`; a case holds settings. Shapes as in `draw_all`, confidence (h, w) uint16.
+    """
+    place = Path(folder)
+    names = ("picture", "mask", "coefficients", "confidence")
+    picture, mask, coefficients, confidence = (np.load(place / f"{name}.npy") for name in names)
+    height, width = picture.shape[:2]
+    obs = LibObs()
+    canvas, drawing = Canvas(obs, libobs.GS_RGBA), Drawing(obs)
+    obs.obs_enter_graphics()
+    obs.gs_blend_state_push()
+    encoded_before = obs.gs_framebuffer_srgb_enabled()
+    texture = obs.gs_texture_create(width, height, libobs.GS_BGRA, 1, None, libobs.GS_DYNAMIC)
+    surface = obs.gs_stagesurface_create(width, height, libobs.GS_RGBA)
+    try:
+        assert texture
+        assert surface
+        obs.gs_texture_set_image(texture, picture.ctypes.data, width * 4, False)
+        drawing.upload(
+            SimpleNamespace(mask=mask, levels=fine_levels(mask), coefficients=coefficients, confidence=confidence)
+        )  # type: ignore[arg-type]
+        shown = SimpleNamespace(texture=texture, space=libobs.GS_CS_SRGB)
+        for number, case in enumerate(cases):
+            settings = Settings.validated(**case)
+            ends = time.monotonic() + 20
+            while True:  # a background picture is read on another thread
+                drawing.show(shown, settings, (width, height), time.monotonic_ns(), number)  # type: ignore[arg-type]
+                backdrop = drawing._backdrop
+                if settings.background is not BackgroundKind.PICTURE or backdrop is None or backdrop._behind:
+                    break
+                assert time.monotonic() < ends, drawing.problem
+                time.sleep(0.01)
+            canvas.begin(width, height)
+            try:
+                drawing.draw()
+            finally:
+                canvas.end()
+            obs.gs_stage_texture(surface, canvas.texture)
+            np.save(place / f"{number}.npy", _read(obs, surface, width, height))
+    finally:
+        if surface:
+            obs.gs_stagesurface_destroy(surface)
+        if texture:
+            obs.gs_texture_destroy(texture)
+        for part in (canvas, drawing):
+            part.destroy()
+        obs.gs_enable_framebuffer_srgb(encoded_before)
+        obs.gs_blend_state_pop()
+        obs.obs_leave_graphics()
+    drawing.close()
 
 
 def _read(obs: LibObs, surface: int, width: int, height: int) -> NDArray[np.uint8]:

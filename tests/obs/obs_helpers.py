@@ -19,7 +19,7 @@ from obs_session import REPOSITORY, Collection, Ended, Json, ObsSession
 SCRIPT = REPOSITORY / "obs_eoam.py"
 PROBE = Path(__file__).parent / "probe_script.py"
 # The toy model's mask is exact, so nothing may touch it up where a test computes what must come out.
-PLAIN = {"contour_fill": False, "smoothing": 0.0, "refinement": 0.0}
+PLAIN = {"regions": "share", "region_share": 0.0, "holes": "open", "smoothing": 0.0, "refinement": 0.0}
 
 
 class Probe:
@@ -63,6 +63,7 @@ class Starter:
         canvas: tuple[int, int] = (640, 360),
         fps: int = 30,
         profile: Mapping[str, Mapping[str, str]] | None = None,
+        language: str = "en-US",
     ) -> ObsSession:
         folder = self._factory.mktemp("obs")
         everywhere = [(SCRIPT, {}), (PROBE, {})]
@@ -74,6 +75,7 @@ class Starter:
             canvas=canvas,
             fps=fps,
             profile=profile or {},
+            language=language,
             environment={"EOAM_PROBE": str(folder), **(environment or {})},
         )
         return self._stack.enter_context(session)
@@ -122,6 +124,15 @@ def crash_report(ended: Ended, obs: ObsSession) -> str:
     text = stacks.read_text() if stacks.exists() else ""
     tail = "\n".join(ended.output.splitlines()[-40:])
     return f"exit code {ended.exit_code}, leaks {ended.leaks}\nPython stacks: {text or 'none'}\nlog:\n{tail}"
+
+
+def grab_screen(display: str, size: tuple[int, int] = (1600, 1000)) -> Picture:
+    """Photograph a display, (h, w, 3) uint8 RGB."""
+    import av
+
+    with av.open(display, format="x11grab", options={"video_size": f"{size[0]}x{size[1]}"}) as screen:
+        picture: Picture = next(screen.decode(video=0)).to_ndarray(format="rgb24")
+        return picture
 
 
 def save_picture(file: Path, picture: Picture) -> Path:

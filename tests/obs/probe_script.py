@@ -71,9 +71,11 @@ def _set_default(name, value):
         obs.obs_data_release(settings)
 
 
-def _script_panel():
+def _script_panel(press=""):
     properties = sys.modules["obs_eoam"].script_properties()
     try:
+        if press:
+            obs.obs_property_button_clicked(obs.obs_properties_get(properties, press), None)
         return _items(properties)
     finally:
         obs.obs_properties_destroy(properties)
@@ -101,6 +103,37 @@ def _type_panel():
         obs.obs_properties_destroy(properties)
 
 
+class _Keys(ctypes.Structure):
+    _fields_ = (("modifiers", ctypes.c_uint32), ("key", ctypes.c_int))
+
+
+def _key(name, pressed):
+    """What OBS's thread for hotkeys does when a key goes down or up."""
+    libobs = ctypes.CDLL(None)
+    libobs.obs_key_from_name.argtypes = [ctypes.c_char_p]
+    libobs.obs_hotkey_inject_event.argtypes = [_Keys, ctypes.c_bool]
+    libobs.obs_hotkey_inject_event(_Keys(0, libobs.obs_key_from_name(name.encode())), pressed)
+
+
+def _hold(name, pressed):
+    """Hold a hotkey, or let it go: OBS's own thread would find the key up again at once."""
+    libobs = ctypes.CDLL(None)
+    libobs.obs_hotkey_get_name.restype = ctypes.c_char_p
+    libobs.obs_hotkey_get_name.argtypes = [ctypes.c_void_p]
+    libobs.obs_hotkey_trigger_routed_callback.argtypes = [ctypes.c_size_t, ctypes.c_bool]
+    found = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+    def look(_data, number, hotkey):
+        if libobs.obs_hotkey_get_name(hotkey).decode() == name:
+            found.append(number)
+        return True
+
+    libobs.obs_enum_hotkeys(look, None)
+    for number in found:
+        libobs.obs_hotkey_trigger_routed_callback(number, pressed)
+
+
 def _keep(source):
     """Take a reference to a source and never give it back."""
     return bool(obs.obs_get_source_by_name(source))
@@ -110,6 +143,12 @@ def _draw_matte(folder, cases):
     import matte_drawing
 
     matte_drawing.draw_all(folder, cases)
+
+
+def _draw_scenes(folder, cases):
+    import matte_drawing
+
+    matte_drawing.draw_scenes(folder, cases)
 
 
 def _items(properties):
@@ -122,12 +161,22 @@ def _items(properties):
     for getter in (libobs.obs_property_name, libobs.obs_property_description):
         getter.restype = ctypes.c_char_p
         getter.argtypes = [ctypes.c_void_p]
-    item = ctypes.c_void_p(libobs.obs_properties_first(int(properties)))
+    libobs.obs_property_visible.restype = ctypes.c_bool
+    libobs.obs_property_visible.argtypes = [ctypes.c_void_p]
+    libobs.obs_property_group_content.restype = ctypes.c_void_p
+    libobs.obs_property_group_content.argtypes = [ctypes.c_void_p]
     items = {}
-    while item.value:
-        items[libobs.obs_property_name(item).decode()] = libobs.obs_property_description(item).decode()
-        if not libobs.obs_property_next(ctypes.byref(item)):
-            break
+    groups = [libobs.obs_properties_first(int(properties))]
+    while groups:
+        item = ctypes.c_void_p(groups.pop())
+        while item.value:
+            if libobs.obs_property_visible(item):
+                items[libobs.obs_property_name(item).decode()] = libobs.obs_property_description(item).decode()
+                content = libobs.obs_property_group_content(item)
+                if content:
+                    groups.append(libobs.obs_properties_first(content))
+            if not libobs.obs_property_next(ctypes.byref(item)):
+                break
     return items
 
 
@@ -140,5 +189,8 @@ _COMMANDS = {
     "filter_panel": _filter_panel,
     "type_panel": _type_panel,
     "draw_matte": _draw_matte,
+    "draw_scenes": _draw_scenes,
+    "hold": _hold,
+    "key": _key,
     "keep": _keep,
 }

@@ -55,7 +55,7 @@ def test_the_person_stays_and_the_room_goes(obs: ObsSession, source: str) -> Non
 
 def test_a_mask_takes_a_few_milliseconds(obs: ObsSession) -> None:
     status = str(Probe(obs, obs.folder)("filter_panel", source=CAMERA, name=FILTER)["status"])
-    assert " ms per mask (256x144)" in status
+    assert " ms per mask, " in status
     milliseconds = float(status.split(": ")[1].split(" ms")[0])
     assert milliseconds < 100, status  # generous: the machine of a test run has other things to do
 

@@ -111,9 +111,9 @@ def test_among_other_filters_the_person_stays_in_place(obs: ObsSession, name: st
 
 
 def test_filters_of_one_size_share_one_network(obs: ObsSession) -> None:
-    status = Probe(obs, obs.folder)("script_panel")["status"]
     # Each of them has a worker of its own and is running.
-    assert status.count("ms per mask") >= len(CHAINS)
+    probe = Probe(obs, obs.folder)
+    obs.wait(lambda: probe("script_panel")["filters"].count("ms per mask") >= len(CHAINS), "all to run", every_s=0.5)
 
 
 def test_on_a_nested_scene(obs: ObsSession) -> None:

@@ -48,7 +48,7 @@ def test_without_a_usable_model_nothing_is_shown_until_it_is_repaired(
     stays_empty(obs)
     model.write_bytes(content)
     obs.wait_for_picture(is_drawn, "the person, once the model is there", timeout_s=15)
-    assert "brightness 1: " in status()
+    obs.wait(lambda: "brightness 1, " in status(), "the network in the status", every_s=0.5)
     assert obs.log.count("There is no model file") <= 2  # said once when loading and once when running
     ends_cleanly(obs)
 

@@ -6,6 +6,7 @@ import ctypes
 import itertools
 import logging
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -17,12 +18,13 @@ import pytest
 import eoam_obs.matting
 from eoam_core.errors import ModelError
 from eoam_core.segmenter import NullSegmenter
-from eoam_core.settings import Settings, describe_settings
-from eoam_obs import libobs, panel, source_type
+from eoam_core.settings import Settings
+from eoam_obs import libobs, source_type
 from eoam_obs.deferred import RETRY_S, DeferredSegmenter
 from eoam_obs.filter import Filter
 from eoam_obs.gpu import GraphicsError, PictureRing
 from eoam_obs.matting import Matting
+from eoam_obs.thunks import callback
 
 TICK = 33_000_000  # nanoseconds
 
@@ -116,7 +118,13 @@ def test_a_padded_surface_becomes_a_frame_of_its_own() -> None:
     surface[:, width * 4 :] = 99
     surface[:, : width * 4] = np.arange(width, dtype=np.uint8).repeat(4)
     source = Surface(surface)
-    matting = Matting(height, width, Settings(contour_fill=False, smoothing=0.0), source, make_segmenter=Mean)
+    matting = Matting(
+        height,
+        width,
+        Settings.validated(regions="share", region_share=0.0, holes="open", smoothing=0.0),
+        source,
+        make_segmenter=Mean,
+    )
     try:
         source.sequence = 7
         matting.process_now(7, 5.0)
@@ -167,7 +175,13 @@ class Counting(Mean):
 def test_a_frame_equal_to_the_last_is_not_inferred_again() -> None:
     rows = np.random.default_rng(0).integers(0, 256, (16, 32 * 4), dtype=np.uint8)
     source = Surface(rows)
-    matting = Matting(16, 32, Settings(contour_fill=False, smoothing=0.0), source, make_segmenter=Counting)
+    matting = Matting(
+        16,
+        32,
+        Settings.validated(regions="share", region_share=0.0, holes="open", smoothing=0.0),
+        source,
+        make_segmenter=Counting,
+    )
     Counting.asked = 0
 
     def process(sequence: int) -> Any:
@@ -186,7 +200,7 @@ def test_a_frame_equal_to_the_last_is_not_inferred_again() -> None:
         rows[15, 127] ^= 1  # a single bit, in the last byte
         process(4)
         assert Counting.asked == 2
-        matting.update_settings(Settings(contour_fill=True, smoothing=0.0))
+        matting.update_settings(Settings(smoothing=0.0))
         process(5)
         assert Counting.asked == 3
         matting.reset()
@@ -196,46 +210,10 @@ def test_a_frame_equal_to_the_last_is_not_inferred_again() -> None:
         matting.close()
 
 
-class PropertyMaker:
-    """Stands in for both libobs and obspython."""
-
-    def __init__(self) -> None:
-        self.items: list[tuple[Any, ...]] = []
-        self.choices: list[tuple[str, str]] = []
-        self.values: dict[str, object] = {}
-        self.stored = {"threshold"}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("obs_properties_add_"):
-            return lambda properties, *arguments: self.items.append((name[19:], *arguments))
-        if name == "obs_property_list_add_string":
-            return lambda item, label, value: self.choices.append((value, label))
-        if name == "obs_data_has_user_value":
-            return lambda settings, key: key in self.stored
-        if name.startswith("obs_data_set_"):
-            return lambda settings, key, value: self.values.update({key: value})
-        return lambda *arguments: None
-
-
-def test_the_panel_holds_every_setting_with_its_range() -> None:
-    maker = PropertyMaker()
-    panel.add_settings(maker, 1)
-    assert [item[1:3] for item in maker.items] == [(info.name, info.label) for info in describe_settings()]
-    sliders = {item[1]: item[3:] for item in maker.items if item[0] == "float_slider"}
-    assert sliders["threshold"] == (0.05, 0.95, 0.01)
-    assert ("mask", "Mask") in maker.choices
-
-
-def test_defaults_are_stored_only_where_nothing_is_stored_yet() -> None:
-    maker = PropertyMaker()
-    panel.keep_defaults(maker, 1, Settings().to_mapping())
-    assert maker.values.keys() == {info.name for info in describe_settings()} - {"threshold"}
-
-
 def test_nothing_escapes_from_a_callback_and_it_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
     prototype = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)
 
-    @source_type._callback(prototype, failed=-7)
+    @callback(prototype, failed=-7)
     def half(number: int) -> int:
         if number % 2:
             raise KeyboardInterrupt("odd")
@@ -259,7 +237,7 @@ def test_a_filter_that_cannot_be_made_still_has_a_handle(monkeypatch: pytest.Mon
     handle = source_type._create(11, 12)
     assert handle
     source_type._video_render(handle, None)
-    assert "not running" in source_type.status_lines()[-1]
+    assert source_type.states()[-1][1].kind == "stopped"
     source_type._destroy(handle)
     source_type._destroy(handle)
     source_type._video_render(handle, None)
@@ -274,6 +252,10 @@ class NoteTaking:
         self.has_target = True
         self.refuse: set[str] = set()
         self.shown: list[int] = []  # textures that were drawn to the output
+        self.techniques: list[str] = []  # and with what
+        self.passes: list[str] = []  # what was drawn anywhere
+        self.technique = ""
+        self.inside = 0  # texture renders that have been begun
         self.alive: dict[int, str] = {}
         self._numbers = itertools.count(100)
         self._memory = ctypes.create_string_buffer(1 << 20)
@@ -291,16 +273,25 @@ class NoteTaking:
     def obs_source_get_base_height(self, source: int) -> int:
         return self.size[1]
 
-    def gs_draw_sprite(self, texture: int, flip: int, width: int, height: int) -> None:
-        if (width, height) == (0, 0):
-            self.shown.append(texture)
+    def gs_texrender_begin_with_color_space(self, texrender: int, width: int, height: int, space: int) -> bool:
+        if "gs_texrender_begin_with_color_space" in self.refuse:
+            return False
+        self.inside += 1
+        return True
 
-    def gs_effect_loop(self, effect: int, technique: str) -> bool:
+    def gs_texrender_end(self, texrender: int) -> None:
+        self.inside -= 1
+
+    def gs_effect_loop(self, effect: int, technique: str | bytes) -> bool:
         self._image ^= 1
+        self.technique = technique if isinstance(technique, str) else technique.decode()
         return bool(self._image)
 
-    def gs_texrender_begin_with_color_space(self, texrender: int, width: int, height: int, space: int) -> bool:
-        return "gs_texrender_begin_with_color_space" not in self.refuse
+    def gs_draw_sprite(self, texture: int, flip: int, width: int, height: int) -> None:
+        self.passes.append(self.technique)
+        if not self.inside:
+            self.shown.append(texture)
+            self.techniques.append(self.technique)
 
     def gs_texrender_get_texture(self, texrender: int) -> int:
         return texrender
@@ -363,7 +354,12 @@ class ByHand:
             timings = SimpleNamespace(total_ms=1.0)
             levels = mask.astype(np.uint16)
             self.matte = SimpleNamespace(
-                mask=mask, levels=levels, coefficients=None, sequence=self.in_flight, timings=timings
+                mask=mask,
+                levels=levels,
+                coefficients=None,
+                confidence=None,
+                sequence=self.in_flight,
+                timings=timings,
             )
             self.in_flight = None
             self.frames += 1
@@ -450,18 +446,30 @@ def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None
     stage.tick(10, finish=True)
     video_filter = stage.filter
     counting: Any = Counting()
-    parts = [video_filter, video_filter._shrinker, video_filter._mask, video_filter._effect]
-    for part in [*parts, video_filter._shrinker._canvas, *video_filter._pictures._canvases.values()]:  # type: ignore[union-attr]
-        part._obs = counting  # type: ignore[union-attr]
+    drawing, shrinker = video_filter._drawing, video_filter._shrinker
+    assert shrinker is not None
+    canvases = [shrinker._canvas, *video_filter._pictures._canvases.values()]
+    parts: list[Any] = [
+        video_filter,
+        video_filter._camera,
+        video_filter._cover,
+        drawing,
+        drawing._mask,
+        drawing._effect,
+    ]
+    parts += [shrinker, *canvases]
+    for part in parts:
+        part._obs = counting
     stage.tick(16, finish=True)
     assert 0 < len(calls) <= 16 * 42, Counter(calls)
     assert calls.count("obs_source_get_color_space") == 1
-    for part in [*parts, video_filter._shrinker._canvas, *video_filter._pictures._canvases.values()]:  # type: ignore[union-attr]
-        part._obs = stage.obs  # type: ignore[union-attr,assignment]
+    for part in parts:
+        part._obs = stage.obs
     del calls[:]
     before = sys.getallocatedblocks()
     stage.tick(100, finish=True)
-    del stage.obs.shown[:], stage.worker.submitted[:]
+    for noted in (stage.obs.shown, stage.obs.techniques, stage.obs.passes, stage.worker.submitted):
+        noted.clear()
     assert sys.getallocatedblocks() - before < 100  # less than one object per frame
 
 
@@ -501,7 +509,8 @@ def test_low_latency_shows_the_newest_picture(stage: Stage) -> None:
 
 def test_an_equal_mask_is_not_uploaded_again(stage: Stage) -> None:
     uploads = []
-    stage.filter._mask.upload = lambda *arguments, **_: uploads.append(arguments)  # type: ignore[method-assign]
+    mask = stage.filter._drawing._mask
+    mask.upload = lambda *arguments, **_: uploads.append(arguments)  # type: ignore[method-assign]
     stage.tick(3, finish=True)
     before = len(uploads)
     assert before == 2
@@ -562,12 +571,12 @@ def test_a_worker_that_fails_or_dies_leaves_nothing_on_the_screen(stage: Stage) 
     assert stage.tick(6, finish=True) > 0
     stage.worker.matte, stage.worker.error = None, "the worker has ended"
     assert stage.tick(10) == 0
-    assert stage.filter.status() == "Nothing is shown. the worker has ended"
+    assert (stage.filter.state().kind, stage.filter.state().problem) == ("problem", "the worker has ended")
     stage.worker.error = ""
     stage.worker.finish()
     stage.tick(3, finish=True)
     assert stage.tick() == 1
-    assert "last error: the worker has ended" in stage.filter.status()
+    assert (stage.filter.state().kind, stage.filter.state().last_error) == ("running", "the worker has ended")
 
 
 def test_another_size_starts_over(stage: Stage) -> None:
@@ -642,6 +651,174 @@ def test_a_shader_that_does_not_compile_draws_nothing(stage: Stage) -> None:
     assert stage.tick(6, finish=True) > 0
 
 
+COVER = "Draw"  # OBS's own technique; the project's have other names
+
+
+def covers(stage: Stage, count: int = 1, **options: Any) -> bool:
+    """Let time pass; whether each tick drew the cover and nothing else."""
+    before = len(stage.obs.techniques)
+    shown = stage.tick(count, **options)
+    return shown == count and set(stage.obs.techniques[before:]) == {COVER}
+
+
+def test_without_a_mask_the_picture_may_be_covered_instead(stage: Stage) -> None:
+    stage.filter.update({"no_mask": "blur"})
+    assert covers(stage, 5)  # before the first mask
+    stage.worker.finish()
+    assert not covers(stage)
+    assert stage.obs.techniques[-1] == "Plain"
+    stage.tick(60)
+    assert covers(stage, 10)  # the mask is stale
+    stage.worker.finish()
+    stage.tick(2, finish=True)
+    assert stage.obs.techniques[-1] == "Plain"
+    stage.worker.matte, stage.worker.error = None, "the worker has ended"
+    assert covers(stage, 5)
+    stage.obs.size = (360, 640)
+    assert covers(stage, 3)
+    stage.obs.size = (0, 0)
+    assert stage.tick(3) == 0
+    stage.obs.size, stage.obs.has_target = (640, 360), False
+    assert stage.tick(3) == 0
+    stage.obs.has_target = True
+    assert covers(stage)
+    stage.filter.hidden = True
+    assert stage.tick(3) == 0
+    stage.filter.hidden = False
+    assert covers(stage, nanoseconds=5_000_000_000)  # a pause: the picture is this tick's
+    stage.filter.suspend()
+    assert stage.tick(3) == 0
+    stage.filter.resume()
+
+
+def test_the_cover_is_made_of_this_ticks_picture(stage: Stage) -> None:
+    stage.filter.update({"no_mask": "blur"})
+    stage.tick(2)
+    assert stage.filter._newest is stage.filter._pictures.find(stage.obs.now)
+    before = stage.obs.passes.count("Draw")
+    stage.filter.render()  # once more in this tick
+    assert stage.obs.passes.count("Draw") == before + 1
+
+
+def test_without_libraries_the_cover_is_all_there_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "eoam_obs.matting", None)
+    stage.filter.update({"no_mask": "blur"})
+    assert covers(stage, 10)
+
+
+def test_a_shader_that_does_not_compile_leaves_the_cover(stage: Stage) -> None:
+    stage.filter.update({"no_mask": "blur"})
+    stage.obs.refuse = {"gs_effect_create_from_file"}
+    stage.tick(3, finish=True)  # one tick for the failure itself
+    assert covers(stage, 40, finish=True)
+
+
+def test_a_driver_that_refuses_textures_shows_nothing_whatever_the_setting(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.filter.update({"no_mask": "blur"})
+    stage.tick(6, finish=True)
+    stage.obs.refuse = {"gs_texrender_begin_with_color_space"}
+    with caplog.at_level(logging.ERROR, "eoam"):
+        assert stage.tick(30) == 0
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("change", [{"model": "another"}, {"threads": 2}])
+def test_another_network_starts_over_without_the_old_mask(stage: Stage, change: dict[str, object]) -> None:
+    assert stage.tick(6, finish=True) > 0
+    old = stage.worker
+    stage.filter.update(change)
+    assert stage.tick(4) == 0
+    assert stage.worker is not old
+    assert old.is_closed
+    stage.worker.finish()
+    assert stage.tick() == 1
+    stage.filter.update({**change, "threshold": 0.6})
+    assert stage.tick() == 1
+
+
+@pytest.mark.parametrize("every", [2, 5])
+def test_a_mask_every_so_many_frames_is_shown_with_the_picture_before_the_newest(stage: Stage, every: int) -> None:
+    stage.filter.update({"every": every})
+    stage.tick(4 * every, finish=True)
+    submitted = len(stage.worker.submitted)
+    for _ in range(3 * every):
+        before = stage.filter._pictures.find(stage.obs.now)
+        assert before is not None
+        assert stage.tick(finish=True) == 1
+        assert stage.obs.shown[-1] == before.texture
+    assert len(stage.worker.submitted) - submitted == 3
+
+
+@pytest.mark.parametrize("timing", ["low_latency", "same_frame"])
+def test_without_delay_a_mask_every_so_many_frames_is_shown_with_the_newest(stage: Stage, timing: str) -> None:
+    stage.filter.update({"every": 3, "timing": timing})
+    stage.tick(6, finish=True)
+    for _ in range(6):
+        assert stage.tick(finish=True) == 1
+        newest = stage.filter._pictures.find(stage.obs.now)
+        assert newest is not None
+        assert stage.obs.shown[-1] == newest.texture
+
+
+def test_a_mask_for_many_pictures_grows_stale_all_the_same(stage: Stage) -> None:
+    stage.filter.update({"every": 10})
+    stage.tick(12, finish=True)
+    assert stage.tick(20) > 0
+    stage.tick(15)
+    assert stage.tick(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "last", "passes"),
+    [
+        ({}, "Plain", []),
+        ({"view": "mask"}, "PlainMask", []),
+        ({"background": "color"}, "OnColour", ["PlainMask"]),
+        ({"background": "blur"}, "OnPicture", ["PlainMask", "Room", "Smear", "Smear"]),
+        ({"background": "blur", "blur_strength": 10.0}, "OnPicture", ["PlainMask", "Room", "Shrink", "Smear", "Smear"]),
+        ({"background": "picture"}, "Plain", ["PlainMask"]),
+        (
+            {"decontamination": 0.5},
+            "PlainCleaned",
+            ["PlainMask", "Front", "Smear", "Smear", "Around", "Smear", "Smear"],
+        ),
+        ({"view": "outline"}, "Outline", ["PlainMask"]),
+        ({"view": "side_by_side"}, "Sides", ["PlainMask", "Plain"]),
+        ({"view": "confidence"}, "Confidence", []),
+    ],
+)
+def test_each_look_takes_its_passes_once_per_tick(
+    stage: Stage, settings: dict[str, object], last: str, passes: list[str]
+) -> None:
+    stage.filter.update(settings)
+    stage.tick(5, finish=True)
+    stage.obs.passes.clear()
+    assert stage.tick() == 1
+    stage.filter.render()  # the preview, in the same tick
+    ours = [name for name in stage.obs.passes if name != "Draw"]  # that is the shrinking for the network
+    assert ours == [*passes, last, last]
+    stage.worker.finish()
+    stage.filter.update({"view": "result", "background": "transparent", "decontamination": 0.0})
+    assert stage.filter._drawing._settings.to_mapping() != Settings().to_mapping() or not settings
+    stage.filter.render()
+    assert stage.obs.techniques[-1] == last  # what was prepared: settings act from the next tick on
+    stage.tick(2, finish=True)
+    assert stage.obs.techniques[-1] == "Plain"
+    assert stage.filter._drawing._backdrop is None
+
+
+def test_what_cannot_be_read_behind_the_person_is_said_and_nothing_is_there(stage: Stage) -> None:
+    stage.filter.update({"background": "picture", "background_picture": "no such file.png"})
+    ends = time.monotonic() + 20
+    while "no such file" not in stage.filter.state().notice and time.monotonic() < ends:
+        assert stage.tick(finish=True) <= 1
+        time.sleep(0.01)
+    assert "There is no picture no such file.png" in stage.filter.state().notice
+    assert stage.obs.techniques[-1] == "Plain"
+
+
 def test_suspended_it_draws_nothing_and_resumed_it_starts_over(stage: Stage) -> None:
     assert stage.tick(6, finish=True) > 0
     stage.filter.suspend()
@@ -660,4 +837,13 @@ def test_libraries_that_do_not_load_are_named_once(
     with caplog.at_level(logging.ERROR, "eoam"):
         assert stage.tick(100) == 0
     assert [record.getMessage().split()[0] for record in caplog.records] == ["filter_cannot_run"]
-    assert stage.filter.status().startswith("Nothing is shown.")
+    assert stage.filter.state().kind == "problem"
+
+
+def test_while_the_key_is_held_nothing_is_drawn_and_afterwards_at_once(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    stage.filter.hidden = True
+    assert stage.tick(5, finish=True) == 0
+    assert stage.filter.state().kind == "hidden"
+    stage.filter.hidden = False
+    assert stage.tick(1, finish=True) == 1

@@ -101,7 +101,7 @@ def test_what_an_obs_cannot_do_is_said_in_the_log_and_in_the_panel(
     obs = start(start_obs, sources, brightness_model, kind)
     version = str(obs.request("GetVersion")["obsVersion"])
     probe = Probe(obs, obs.folder)
-    said = probe("script_panel")["status"]
+    said = probe("script_panel")["problem"]
     assert message in said
     assert version in said
     assert said in obs.log
@@ -110,7 +110,7 @@ def test_what_an_obs_cannot_do_is_said_in_the_log_and_in_the_panel(
     probe("reload")
     probe("unload")
     probe("load")
-    assert message in probe("script_panel")["status"]
+    assert message in probe("script_panel")["problem"]
     assert "Traceback" not in obs.log
 
 

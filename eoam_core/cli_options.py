@@ -1,0 +1,152 @@
+"""The flags that several commands have, and what becomes of them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from eoam_core.errors import InputError, InstallationError
+from eoam_core.installation import check_installation, default_model_path, install_command
+from eoam_core.setting_info import hex_colour
+from eoam_core.settings import BackgroundKind, SettingInfo, Settings, describe_settings
+
+
+def require_libraries() -> None:
+    """Raise InstallationError, with the command that installs them, if libraries are missing."""
+    bad = [part for part in check_installation() if not part.ok and part.name != "model"]
+    if bad:
+        names = ", ".join(f"{part.name} {part.required}" for part in bad)
+        raise InstallationError(f"Missing or too old: {names}. To install: {install_command()}")
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Return the settings that the flags of `add_settings` give."""
+    values = {info.name: getattr(options, info.name) for info in describe_settings() if hasattr(options, info.name)}
+    values.pop("model")  # a file here, and no setting
+    return Settings.validated(**{**values, **_background(options.background)})
+
+
+def _background(text: str) -> dict[str, object]:
+    """Return the settings that --background stands for: a kind, or for short the colour or the picture itself."""
+    from eoam_core.picture import colour_names, parse_colour
+
+    if text in [kind.value for kind in BackgroundKind]:
+        return {"background": text}
+    colour = parse_colour(text)
+    if colour is not None:
+        return {"background": BackgroundKind.COLOR, "background_color": colour}
+    if not text or not Path(text).exists():
+        kinds, names = ", ".join(kind.value for kind in BackgroundKind), ", ".join(colour_names())
+        raise InputError(
+            f"The background {text!r} is neither {kinds}, nor #rrggbb, {names}, nor a picture that exists."
+        )
+    return {"background": BackgroundKind.PICTURE, "background_picture": text}
+
+
+@contextmanager
+def progress(wanted: bool | None, *, unit: str, name: str = "") -> Iterator[Callable[[int | None], None]]:
+    """Yield what to call after each step, with the total if it is known; draws a bar on stderr if `wanted`.
+
+    None means: if stderr is a terminal and tqdm is there. A bar with a `name` is one of several and vanishes.
+    """
+    bar: Any = None
+    if wanted or (wanted is None and sys.stderr.isatty()):
+        try:
+            tqdm = importlib.import_module("tqdm").tqdm  # optional, and without type stubs
+        except ImportError as error:
+            if wanted:
+                command = install_command(["tqdm>=4.66"])
+                raise InstallationError(f"A progress bar needs tqdm; install it: {command}") from error
+        else:
+            bar = tqdm(unit=unit, file=sys.stderr, desc=name or None, leave=not name)
+
+    def advance(total: int | None) -> None:
+        if bar is not None:
+            bar.total = total
+            bar.update()
+
+    try:
+        yield advance
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def add_settings(parser: argparse.ArgumentParser, *, live: Collection[str] = ()) -> None:
+    """Add --model and a flag for every setting that has a meaning for files, and for those named in `live`."""
+    add_model(parser)
+    group = parser.add_argument_group("settings, as in OBS")
+    for info in describe_settings():
+        if info.live_only and info.name not in live:
+            continue
+        if info.kind == "bool":
+            group.add_argument(
+                info.flag,
+                action=argparse.BooleanOptionalAction,
+                default=info.default,
+                help=_escaped(f"{info.help} ({'on' if info.default else 'off'})"),
+            )
+            continue
+        shown = hex_colour(int(info.default)) if info.kind == "color" else info.default
+        group.add_argument(
+            info.flag,
+            type=str if info.name == "background" else _checker(info),  # what that may be is looked at later
+            default=info.default,
+            metavar=_metavar(info),
+            help=_escaped(f"{info.help} ({shown or 'none'})"),
+        )
+
+
+def _metavar(info: SettingInfo) -> str:
+    if info.name == "background":
+        return "|".join([*(value for value, _ in info.choices), "COLOUR", "FILE"])
+    fixed = {"color": "#rrggbb", "path": "FILE"}.get(info.kind, "")
+    return fixed or "|".join(value for value, _ in info.choices) or f"{info.minimum:g}..{info.maximum:g}"
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add --model."""
+    parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE", help="another .onnx file")
+
+
+def add_progress(parser: argparse.ArgumentParser) -> None:
+    """Add --progress and --no-progress."""
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="show a progress bar (if stderr is a terminal)"
+    )
+
+
+def _checker(info: SettingInfo) -> Callable[[str], object]:
+    def check(text: str) -> object:
+        value: object = text
+        if info.kind in ("float", "int"):
+            try:
+                value = float(text)
+            except ValueError:
+                value = text
+        try:
+            return info.checked(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return check
+
+
+def positive(text: str) -> int:
+    """Return a whole number from 1 on, for argparse."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return number
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%%")  # argparse formats help texts

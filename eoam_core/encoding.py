@@ -1,0 +1,108 @@
+"""How pictures are stored in each container, with alpha and without."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from eoam_core.errors import InputError, InstallationError
+from eoam_core.installation import install_command
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Encoding:
+    """FFmpeg's names of a codec, of a pixel format, and of the codec's options."""
+
+    codec: str
+    pixel_format: str
+    options: dict[str, str]
+
+    @property
+    def is_rgb(self) -> bool:
+        """Whether it holds red, green and blue, so that no matrix comes in."""
+        return self.pixel_format.startswith("rgb")
+
+
+_VP9: Final = {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"}
+# libvpx keeps alpha in a second stream, which has to run in step with the first: no alternate reference frames.
+_VP9_ALPHA: Final = Encoding(codec="libvpx-vp9", pixel_format="yuva420p", options={**_VP9, "auto-alt-ref": "0"})
+_VP9_PLAIN: Final = Encoding(codec="libvpx-vp9", pixel_format="yuv420p", options=_VP9)
+_PRORES_ALPHA: Final = Encoding(codec="prores_ks", pixel_format="yuva444p10le", options={"profile": "4444"})
+_H264_PLAIN: Final = Encoding(codec="libx264", pixel_format="yuv420p", options={"crf": "18", "preset": "veryfast"})
+
+# What comes out of a pipe is read once and at once: no time is spent on making it small, and nothing is lost.
+_RAW_ALPHA: Final = Encoding(codec="rawvideo", pixel_format="rgba", options={})
+_RAW_PLAIN: Final = Encoding(codec="rawvideo", pixel_format="rgb24", options={})
+
+# suffix -> (with alpha, without)
+_ENCODINGS: Final[dict[str, tuple[Encoding | None, Encoding]]] = {
+    ".webm": (_VP9_ALPHA, _VP9_PLAIN),
+    ".mkv": (_VP9_ALPHA, _H264_PLAIN),
+    ".mov": (_PRORES_ALPHA, _H264_PLAIN),
+    ".mp4": (None, _H264_PLAIN),
+}
+# the formats that need no going back, and so can come out of a pipe
+_PIPED: Final[dict[str, tuple[Encoding, Encoding]]] = {
+    "nut": (_RAW_ALPHA, _RAW_PLAIN),
+    "rawvideo": (_RAW_ALPHA, _RAW_PLAIN),
+    "matroska": (_VP9_ALPHA, _H264_PLAIN),
+    "webm": (_VP9_ALPHA, _VP9_PLAIN),
+}
+PIPED_FORMATS: Final = tuple(_PIPED)
+VIDEO_SUFFIXES: Final = tuple(_ENCODINGS)
+
+
+def encoding_for(target: Path, *, with_alpha: bool) -> Encoding:
+    """Return how to encode for the target's ending.
+
+    Raises:
+        InputError: the ending is unknown, or its container cannot hold alpha.
+    """
+    known = ", ".join(_ENCODINGS)
+    suffix = target.suffix.lower()
+    if suffix not in _ENCODINGS:
+        found = f"ends in {target.suffix!r}" if target.suffix else "has no ending"
+        raise InputError(f"The output {target} {found}; name it one of {known}.")
+    alpha, plain = _ENCODINGS[suffix]
+    if not with_alpha:
+        return plain
+    if alpha is None:
+        raise InputError(f"The output {target} cannot hold transparency; name it .webm or .mov, or give --background.")
+    return alpha
+
+
+def piped_encoding(form: str, *, with_alpha: bool) -> Encoding:
+    """Return how to encode for a pipe; `form` is one of PIPED_FORMATS.
+
+    Raises:
+        InputError: it is another.
+    """
+    if form not in _PIPED:
+        raise InputError(f"{form!r} cannot come out of a pipe; choose one of {', '.join(_PIPED)}.")
+    return _PIPED[form][0 if with_alpha else 1]
+
+
+def import_av() -> Any:
+    """Return PyAV, which is imported with the first video, because nothing else needs it.
+
+    Raises:
+        InstallationError: it is missing or does not load.
+    """
+    try:
+        return importlib.import_module("av")
+    except Exception as error:
+        command = install_command(["av>=17.1", "tqdm>=4.66"])
+        raise InstallationError(f"Videos need PyAV, which does not load ({error}); install it: {command}") from error
+
+
+def require_encoder(av: Any, encoding: Encoding) -> None:
+    """Raise InstallationError if this build of PyAV does not have the encoder."""
+    try:
+        av.codec.Codec(encoding.codec, "w")
+    except Exception as error:
+        command = install_command(["av>=17.1"])
+        raise InstallationError(
+            f"This build of PyAV has no encoder {encoding.codec}; install the one from the package index: {command}"
+        ) from error

@@ -1,0 +1,79 @@
+"""The source that a filter is on: its size, its colour space, and its picture. With the graphics context held."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+from eoam_obs import libobs
+from eoam_obs.gpu import Canvas
+from eoam_obs.guard import is_guard
+from eoam_obs.libobs import LibObs
+
+_DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
+# How often the source is asked for its colour space; until then libobs converts what it draws to the old one.
+_SPACE_TICKS: Final = 16
+# What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
+_SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
+
+
+class Camera:
+    """What the filter `source` is on, whatever kind of source that is."""
+
+    def __init__(self, obs: LibObs, source: int) -> None:
+        self._obs = obs
+        self._source = source
+        self._linked = self._target = self._parent = self._parent_flags = 0
+        self._guarded = False  # whether what comes before this filter is the privacy guard, which is stepped over
+        self._ticks = 0
+        self.width = self.height = 0
+        self.space = libobs.GS_CS_SRGB
+
+    def look(self) -> bool:
+        """See what there is in this tick; False if there is nothing to draw."""
+        obs = self._obs
+        linked = obs.obs_filter_get_target(self._source) or 0
+        if linked != self._linked or self._ticks % _SPACE_TICKS == 0:
+            self._linked = linked
+            self._guarded = bool(linked) and is_guard(obs, linked)
+        # What lies before the guard is asked for every time: another filter may have come or gone there.
+        target = self._target = (obs.obs_filter_get_target(linked) or 0) if self._guarded else linked
+        if not target:
+            return False
+        width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
+        is_new = width != self.width or height != self.height
+        if is_new or self._ticks % _SPACE_TICKS == 0:
+            self.space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
+        if is_new:
+            self._ticks = 0
+            self._parent = obs.obs_filter_get_parent(self._source) or 0
+            self._parent_flags = obs.obs_source_get_output_flags(self._parent) if self._parent else 0
+            self.width, self.height = width, height
+        self._ticks += 1
+        return bool(width and height)
+
+    def draw_into(self, canvas: Canvas) -> None:
+        """Draw what `look` saw, premultiplied, at its own size and in its own colour space.
+
+        Raises:
+            GraphicsError: there is no memory for a texture of this size.
+        """
+        obs, target = self._obs, self._target
+        canvas.begin(self.width, self.height, self.space)
+        # A camera's frames are copied byte by byte: the shader that draws them decodes the sRGB, and linear light in
+        # between would cost a software renderer half of the frame. Layers (scenes, other filters) are blended in linear
+        # light. Either is set, not taken over: a screenshot must not see other colours than the programme.
+        is_source = target == self._parent
+        linear_before = obs.gs_set_linear_srgb(not (is_source and self._parent_flags & libobs.OBS_SOURCE_ASYNC))
+        try:
+            # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
+            obs.gs_blend_function_separate(
+                libobs.GS_BLEND_SRCALPHA, libobs.GS_BLEND_INVSRCALPHA, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA
+            )
+            if is_source and not self._parent_flags & _DRAWS_ITSELF:
+                obs.obs_source_default_render(target)
+            else:
+                obs.obs_source_video_render(target)
+        finally:
+            obs.gs_set_linear_srgb(linear_before)
+            canvas.end()

@@ -1,0 +1,160 @@
+"""A mask on the GPU, and everything that is drawn with it. With the graphics context held, unless it says otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eoam_core.settings import Settings, View
+from eoam_obs import libobs
+from eoam_obs.backdrop import Backdrop, needs_backdrop
+from eoam_obs.gpu import Canvas
+from eoam_obs.libobs import LibObs
+from eoam_obs.matte_effect import MaskTexture, MatteEffect, Uploads
+
+if TYPE_CHECKING:
+    from eoam_core.pipeline import Matte
+
+_NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
+
+
+class Drawing:
+    """Draws a picture through the mask that was uploaded last.
+
+    `show` says once per tick what is drawn, `draw` draws it as often as OBS wants; what was changed meanwhile acts from
+    the next `show` on, so that picture, mask and settings always belong together.
+    """
+
+    def __init__(self, obs: LibObs) -> None:
+        self._obs = obs
+        self._mask = MaskTexture(obs)
+        self._confidence = Uploads(obs, libobs.GS_R16, 2)
+        self._effect = MatteEffect(obs)
+        self._backdrop: Backdrop | None = None
+        self._ended: Backdrop | None = None  # its thread may still read a file
+        self._uploaded: object = None  # the mask that is on the GPU
+        self._picture: Canvas | None = None
+        self._settings = Settings()
+        self._is_plain = True
+        self._size = (0, 0)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether `draw` draws anything; on any thread."""
+        return self._picture is not None
+
+    @property
+    def problem(self) -> str:
+        """What keeps the background from being drawn, or ""; on any thread."""
+        backdrop = self._backdrop
+        return backdrop.problem if backdrop is not None else ""
+
+    def upload(self, matte: Matte) -> bool:
+        """Take a mask to the GPU; False if it is there already.
+
+        Raises:
+            GraphicsError: there is no memory for the textures.
+        """
+        mask: Any = matte.mask
+        if mask is self._uploaded:
+            return False
+        self._uploaded = None
+        factors = matte.coefficients
+        address, rows, columns = (0, 0, 0) if factors is None else (factors.ctypes.data, *factors.shape[:2])
+        height, width = mask.shape
+        self._mask.upload(matte.levels.ctypes.data, width, height, address, columns, rows, fine=True)
+        confidence = matte.confidence
+        if confidence is not None:
+            self._confidence.upload(confidence.ctypes.data, confidence.shape[1], confidence.shape[0])
+        elif self._confidence.texture:
+            self._confidence.destroy()
+        self._uploaded = mask
+        return True
+
+    def show(self, picture: Canvas | None, settings: Settings, size: tuple[int, int], now: int, number: object) -> None:
+        """Draw `picture`, of this size, or nothing, from now on.
+
+        Args:
+            picture: what is shown through the mask.
+            settings: how.
+            size: the picture's width and height.
+            now: the tick's time in nanoseconds.
+            number: an object that tells what the picture shows from what it showed before.
+
+        Raises:
+            GraphicsError: the driver refused something.
+        """
+        self._picture = None
+        if picture is None:
+            if self._backdrop is not None:
+                self._backdrop.forget()
+            return
+        if settings is not self._settings:
+            self._settings = settings
+            self._is_plain = not needs_backdrop(settings)
+        self._size = size
+        if not self._is_plain:
+            self._prepare(picture, now, number)
+        elif self._backdrop is not None:
+            self._free_backdrop()
+        self._picture = picture
+
+    def clear(self) -> None:
+        """Draw nothing until the next `show`; on any thread."""
+        self._picture = None
+
+    def draw(self) -> None:
+        """Draw what is to be shown.
+
+        Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
+        """
+        picture = self._picture
+        if picture is None:
+            return
+        if self._is_plain:
+            self._draw_matte(picture, self._settings.view is View.MASK)
+        elif self._backdrop is not None:
+            self._backdrop.draw(self._confidence.texture or self._mask.texture)
+
+    def destroy(self) -> None:
+        """Free everything."""
+        self._picture = self._uploaded = None
+        self._free_backdrop()
+        for part in (self._mask, self._confidence, self._effect):
+            part.destroy()
+
+    def close(self) -> None:
+        """Wait for what still runs after `destroy`; without the graphics context."""
+        backdrop, self._ended = self._ended, None
+        if backdrop is not None:
+            backdrop.close()
+
+    def _prepare(self, picture: Canvas, now: int, number: object) -> None:
+        backdrop = self._backdrop
+        if backdrop is None:
+            backdrop = self._backdrop = Backdrop(self._obs)
+        made_of = (number, self._uploaded)
+        backdrop.prepare(self._settings, picture, self._size, now, lambda: self._draw_matte(picture, True), made_of)
+
+    def _free_backdrop(self) -> None:
+        backdrop, self._backdrop = self._backdrop, None
+        if backdrop is not None:
+            self._ended = backdrop
+            backdrop.destroy()
+
+    def _draw_matte(self, picture: Canvas, show_mask: bool) -> None:
+        settings = self._settings
+        half = max(settings.softness, _NARROWEST) / 2
+        width, height = self._size
+        self._effect.draw(
+            picture.texture,
+            self._mask.texture,
+            settings.threshold - half,
+            settings.threshold + half,
+            show_mask=show_mask,
+            coefficients=self._mask.coefficients,
+            refinement=settings.refinement,
+            edge_shift=settings.edge_shift,
+            width=width,
+            height=height,
+            mask_size=self._mask.size,
+        )

@@ -1,0 +1,150 @@
+"""What a report of a problem holds, how it gets to the clipboard, and which sources are offered."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from eoam_core.settings import Settings
+from eoam_obs import desktop, diagnostics, sources
+from eoam_obs.locale import Texts
+from eoam_obs.state import State
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the programs of Linux")
+
+
+def obs(version: str = "29.0.2", major: int = 29) -> Any:
+    return SimpleNamespace(version=version, major=major)
+
+
+def test_the_parts_are_named_with_their_versions_and_the_networks_sum() -> None:
+    lines = [part.line(Texts()) for part in diagnostics.parts(obs(), Texts())]
+    assert [line.split()[0] for line in lines] == ["Python", "numpy", "onnxruntime", "opencv", "Network", "OBS"]
+    assert lines[-1] == "OBS Studio 29.0.2: OK"
+    assert "sha256" in lines[4]
+
+
+def test_an_obs_that_was_never_tested_is_said_to_be() -> None:
+    assert "not tested" in diagnostics.parts(obs("99.0", 99), Texts())[-1].line(Texts())
+
+
+def test_what_is_missing_comes_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    part = next(part for part in diagnostics.parts(None, Texts()) if part.name == "onnxruntime")
+    assert part.cure
+    assert part.line(Texts()) == f"onnxruntime is missing. {part.cure}"
+
+
+def test_a_report_says_what_is_set_and_how_it_goes() -> None:
+    running = State(
+        kind="running", milliseconds=1.3, masks_per_second=30, model="eoam 1.2", width=256, height=144, delay=1
+    )
+    text = diagnostics.report(obs(), Settings(), [(running, Settings(threshold=0.7))])
+    assert "defaults: all at their defaults" in text
+    assert "filter 1: Removing the background: 1.3 ms per mask, 30 masks a second" in text
+    assert "settings: threshold=0.7" in text
+
+
+def test_a_report_holds_no_folder_and_nobodys_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    home = tmp_path / "home" / "jane"
+    monkeypatch.setattr(Path, "home", lambda: home)
+    monkeypatch.setenv("LOGNAME", "jane")
+    own = Settings(background="picture", background_picture=str(home / "my flat.png"), model=str(home / "own.onnx"))
+    failed = State(kind="problem", problem=f"{home}/models/own.onnx is damaged; jane may not read it")
+    text = diagnostics.report(obs(), own, [(failed, own)])
+    assert "jane" not in text
+    assert "flat" not in text
+    assert "background_picture=(a file)" in text
+    assert "~/models/own.onnx is damaged; USER may" in text
+
+
+@linux
+def test_the_clipboard_gets_the_text_from_the_first_program_that_works(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copied = tmp_path / "copied"
+    for name, body in (("xclip", "exit 1"), ("xsel", f"cat > {copied}")):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{body}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin{os.pathsep}/usr/bin")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert desktop.copy("Grüße")
+    assert copied.read_text(encoding="utf-8") == "Grüße"
+
+
+@linux
+def test_without_a_program_it_says_that_nothing_was_copied(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not desktop.copy("text")
+    assert not desktop.show_folder(tmp_path)
+    assert not desktop.show_folder(tmp_path / "none")
+
+
+class Obspython:
+    """The sources of a scene collection."""
+
+    kinds = {"b microphone": ("pulse_input_capture", 2), "picture": ("image_source", 1), "webcam": ("v4l2_input", 5)}  # noqa: RUF012
+    released = 0
+
+    def obs_enum_sources(self) -> list[str]:
+        return list(self.kinds)
+
+    def obs_source_get_output_flags(self, source: str) -> int:
+        return self.kinds[source][1]
+
+    def obs_source_get_unversioned_id(self, source: str) -> str:
+        return self.kinds[source][0]
+
+    def obs_source_get_name(self, source: str) -> str:
+        return source
+
+    def source_list_release(self, found: list[str]) -> None:
+        self.released += len(found)
+
+
+def test_sources_with_a_picture_are_offered_cameras_first() -> None:
+    api = Obspython()
+    assert sources.video_sources(api) == ["webcam", "picture"]
+    assert api.released == 3
+
+
+class Library:
+    """A libobs with one source that has a filter."""
+
+    def __init__(self) -> None:
+        self.filters = ["EOAM"]
+        self.held = 0
+
+    def obs_get_source_by_name(self, name: str) -> int:
+        self.held += name == "camera"
+        return 5 if name == "camera" else 0
+
+    def obs_source_get_filter_by_name(self, source: int, name: str) -> int:
+        self.held += name in self.filters
+        return 6 if name in self.filters else 0
+
+    def obs_source_create(self, kind: str, name: str, settings: None, hotkeys: None) -> int:
+        self.held += 1
+        self.made = name
+        return 7
+
+    def obs_source_filter_add(self, source: int, added: int) -> None:
+        self.filters.append(self.made)
+
+    def obs_source_release(self, source: int) -> None:
+        self.held -= 1
+
+
+def test_the_filter_is_added_by_a_name_that_is_free_and_nothing_is_kept() -> None:
+    library: Any = Library()
+    assert sources.add_filter(library, "camera", "eoam", "EOAM")
+    assert sources.add_filter(library, "camera", "eoam", "EOAM")
+    assert not sources.add_filter(library, "gone", "eoam", "EOAM")
+    assert library.filters == ["EOAM", "EOAM 2", "EOAM 3"]
+    assert library.held == 0

@@ -1,0 +1,171 @@
+"""The script's panel with a stand-in for obspython: what it shows and what its buttons do where no OBS is needed."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from test_panel_parts import Api, Data, Item
+
+from eoam_core.settings import Preset
+from eoam_obs import diagnostics, script_panel, virtual_camera
+from eoam_obs.diagnostics import Part
+from eoam_obs.locale import Texts
+from eoam_obs.script_panel import DEFAULTS, ScriptPanel
+
+
+class Obspython(Api):
+    """Adds what only a script's panel uses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.references = 0
+        self.camera = False
+
+    def obs_data_addref(self, data: Data) -> None:
+        self.references += 1
+
+    def obs_data_release(self, data: Data) -> None:
+        self.references -= 1
+
+    def obs_property_text_set_info_type(self, item: Item, kind: int) -> None:
+        pass
+
+    def obs_property_set_description(self, item: Item, text: str) -> None:
+        item.label = text
+
+    def obs_enum_sources(self) -> list[str]:
+        return []
+
+    def source_list_release(self, found: list[str]) -> None:
+        pass
+
+    def obs_frontend_virtualcam_active(self) -> bool:
+        return self.camera
+
+    def obs_frontend_start_virtualcam(self) -> None:
+        self.camera = True
+
+    def obs_frontend_stop_virtualcam(self) -> None:
+        self.camera = False
+
+
+class Job:
+    """An installation that is done at once."""
+
+    state, message = "idle", "numpy is not there yet"
+
+    def start(self) -> None:
+        self.state, self.message = "done", "Press Reload"
+
+
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = Part(key="numpy", name="numpy", found="", cure="run pip")
+    monkeypatch.setattr(diagnostics, "parts", lambda obs, texts: (broken,))
+
+
+def library(*, has_camera: bool = True) -> Any:
+    return SimpleNamespace(
+        version="32.2.2",
+        major=32,
+        obs_output_get_display_name=lambda kind: b"Virtual Camera" if has_camera else None,
+    )
+
+
+def find(api: Api, properties: int, name: str) -> Item:
+    item = api.obs_properties_get(properties, name)
+    assert item is not None, name
+    return item
+
+
+@pytest.mark.usefixtures("missing")
+def test_where_a_library_is_missing_installing_it_is_offered_and_reported() -> None:
+    api, job = Obspython(), Job()
+    properties = ScriptPanel(api, Texts(), job).properties()
+    assert find(api, properties, "missing_numpy").label == "numpy is missing. run pip"
+    assert find(api, properties, "install_state").label == "numpy is not there yet"
+    find(api, properties, "install").rest[0](properties, None)
+    assert (job.state, find(api, properties, "install_state").label) == ("done", "Press Reload")
+
+
+@pytest.mark.usefixtures("missing")
+def test_without_the_part_that_installs_there_is_no_button_for_it() -> None:
+    api = Obspython()
+    assert api.obs_properties_get(ScriptPanel(api, Texts()).properties(), "install") is None
+
+
+def test_what_keeps_the_filter_out_of_obs_is_said_and_nothing_is_offered() -> None:
+    api = Obspython()
+    script = ScriptPanel(api, Texts())
+    script.problem = "OBS 12 is too old"
+    properties = script.properties()
+    assert find(api, properties, "problem").label == "OBS 12 is too old"
+    assert find(api, properties, "filters").label == "The filter is not in OBS."
+    assert api.obs_properties_get(properties, "add_to") is None
+
+
+def test_obspython_is_given_plain_functions_since_it_ignores_methods() -> None:
+    api = Obspython()
+    script = ScriptPanel(api, Texts())
+    script.obs = library()
+    script.properties()
+    items = [item for group in api.properties.values() for item in group.values()]
+    functions = [item.rest[0] for item in items if item.kind == "button"]
+    functions += [item.modified for item in items if item.modified]
+    assert len(functions) > 20
+    assert all(inspect.isfunction(function) for function in functions)
+
+
+def test_the_virtual_camera_is_switched_or_what_it_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Obspython()
+    script = ScriptPanel(api, Texts())
+    script.obs = library()
+    properties = script.properties()
+    find(api, properties, "camera").rest[0](properties, None)
+    assert api.camera
+    assert find(api, properties, "done").visible
+    assert find(api, script.properties(), "camera").label == "Stop virtual camera"
+    for system, word in (("linux", "v4l2loopback"), ("win32", "installer"), ("darwin", "installer")):
+        monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
+        assert word in virtual_camera.missing(library(has_camera=False), Texts())
+
+
+def test_a_preset_chosen_in_the_panel_sets_the_rest_and_the_panel_shows_it() -> None:
+    api, data = Obspython(), Data()
+    script = ScriptPanel(api, Texts())
+    assert script.use(data) == DEFAULTS
+    properties = script.properties()
+    modified = find(api, properties, "preset").modified
+    data["preset"] = "meeting"
+    assert script.use(data).preset is Preset.MEETING
+    assert data["regions"] == "largest"
+    assert modified(properties, None, data)
+    assert find(api, properties, "blur_strength").visible
+    assert not modified(properties, None, data)  # nothing new: no slider is torn away
+
+
+def test_the_scripts_data_is_given_back() -> None:
+    api = Obspython()
+    script = ScriptPanel(api, Texts())
+    script.use(Data())
+    script.use(Data())
+    assert api.references == 1
+    script.close()
+    script.close()
+    assert api.references == 0
+
+
+def test_the_copied_text_is_shown_and_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    api, data, copied = Obspython(), Data(), []
+    monkeypatch.setattr(script_panel.desktop, "copy", lambda text: copied.append(text) or True)
+    script = ScriptPanel(api, Texts())
+    script.use(data)
+    properties = script.properties()
+    assert not find(api, properties, "diagnostics").visible
+    find(api, properties, "copy").rest[0](properties, None)
+    assert find(api, properties, "diagnostics").visible
+    assert data.defaults["diagnostics"] == copied[0]
+    assert "diagnostics" not in data
