@@ -75,7 +75,7 @@ def test_a_plan_gives_every_file_its_place(tmp_path: Path, out: Path) -> None:
 
 @pytest.mark.parametrize("names", [("x/a.jpg", "y/a.jpg"), ("a.jpg", "a.png"), ("a.jpg", "a.jpg"), ("a.png", "A.png")])
 def test_two_files_for_one_place_are_refused(out: Path, names: tuple[str, str]) -> None:
-    with pytest.raises(InputError, match=r"would be written to .+a\.png; use a folder for each"):
+    with pytest.raises(InputError, match=r"(?i)would be written to .+a\.png; use a folder for each"):
         plan(map(Path, names), out, suffix=".png")
 
 
@@ -129,7 +129,7 @@ def test_a_folder_is_made_or_the_reason_said(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "new" / "deep")
     assert (tmp_path / "new" / "deep").is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be made: .+; choose another place"):
+    with pytest.raises(InputError, match=r"cannot be made: .+; choose another place"):
         prepare_folder(tmp_path / "file")
 
 
@@ -370,5 +370,5 @@ def test_the_documented_lines_with_ffmpeg_work(tmp_path: Path, line: str) -> Non
         return
     with av.open(str(tmp_path / made)) as container:
         assert len(list(container.decode(video=0))) >= FRAMES
-        wants_sound = "rawvideo" not in line and "yuv4mpegpipe" not in line
+        wants_sound = not any(form in line for form in ("-f rawvideo", "--pipe-format rawvideo", "yuv4mpegpipe"))
         assert bool(container.streams.audio) == wants_sound

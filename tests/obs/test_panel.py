@@ -12,6 +12,7 @@ from obs_session import CAMERA, FILTER, FILTER_ID, SCENE, Json, ObsSession, filt
 
 from eoam_core.presets import values_of
 from eoam_core.settings import VERSION, Preset, Settings, describe_settings
+from eoam_obs import guard
 from eoam_obs.stored import VERSION_KEY
 
 OLD = {"threshold": 0.6, "softness": 0.3, "contour_fill": True, "smoothing": 0.4, "timing": "aligned", "view": "result"}
@@ -140,8 +141,10 @@ def test_the_button_adds_the_filter_to_the_chosen_source(obs: ObsSession, probe:
     probe("set_default", name="add_to", value="no filter")
     panel = probe("script_panel", press="add")
     assert panel["done"].startswith("no filter has the filter now.")
-    assert kinds("no filter") == [FILTER_ID]
+    assert kinds("no filter") == ["color_filter_v2", FILTER_ID]
     obs.request("RemoveSourceFilter", sourceName="no filter", filterName="EOAM Background Removal")
+    obs.request("RemoveSourceFilter", sourceName="no filter", filterName=guard.NAME)
+    probe("set_default", name="guard", value=False)
     panel = probe("script_panel", press="add")  # without a choice: the first without the filter
     assert kinds("no filter") == [FILTER_ID]
     obs.request("RemoveSourceFilter", sourceName="no filter", filterName="EOAM Background Removal")
@@ -170,7 +173,7 @@ def test_a_filter_that_follows_the_script_changes_with_it(obs: ObsSession, probe
     probe("set_default", name="view", value="mask")
     obs.wait_for_picture(lambda picture: bool((picture[..., :3].max(axis=2) == 255).any()), "the mask")
     panel = probe("filter_panel", source=CAMERA, name=FILTER)
-    assert panel.keys() == {"status", "refresh", "follow_defaults"}
+    assert panel.keys() == {"status", "refresh", "follow_defaults", "guard"}
     assert stored(obs)["view"] == "result"  # its own settings are kept
     probe("set_default", name="view", value="result")
     obs.set_filter(follow_defaults=False)
