@@ -31,7 +31,7 @@ _QUALITY: Final = (
 _DIFFERENT: Final[Mapping[Preset, Mapping[str, SettingValue]]] = {
     Preset.STREAMING: {},
     # One person before a blurred room; whoever passes behind is part of the room. A little calmer, since nobody dances.
-    Preset.MEETING: {"background": BackgroundKind.BLUR.value, "regions": Regions.LARGEST.value, "smoothing": 0.5},
+    Preset.MEETING: {"background": BackgroundKind.BLUR.value, "regions": Regions.LARGEST.value, "smoothing": 0.8},
     # Half of the masks. Nothing else is worth its price: the refinement of the edge is a tenth of a mask's time.
     Preset.LOW_CPU: {"every": 2},
     # A wider passage keeps more of hair, and the room's colour is taken out of it.
