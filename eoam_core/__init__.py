@@ -13,20 +13,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from eoam_core.cleanup import fill_largest_region
     from eoam_core.compose import alpha_from_mask, compose_frame, cut_out, has_alpha
+    from eoam_core.cutter import Cutter
     from eoam_core.errors import EoamError, InputError, InstallationError, ModelError
     from eoam_core.geometry import network_size
     from eoam_core.installation import Component, check_installation, default_model_path, install_command
+    from eoam_core.picture import fit_network, read_picture, write_png
     from eoam_core.pipeline import Matte, Pipeline, Timings
     from eoam_core.segmenter import ModelInfo, NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
-    from eoam_core.settings import ParsedSettings, SettingInfo, Settings, Timing, View, describe_settings
+    from eoam_core.settings import (
+        BackgroundKind,
+        Holes,
+        ParsedSettings,
+        Regions,
+        SettingInfo,
+        Settings,
+        Timing,
+        View,
+        describe_settings,
+    )
     from eoam_core.temporal import MaskSmoother
+    from eoam_core.video import VideoReport, convert_video
+    from eoam_core.webcam import Camera, Sink, run_webcam, settings_for_webcam
+    from eoam_core.webcam_devices import OpenedCamera, PreviewWindow, VirtualCamera
     from eoam_core.worker import Worker
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BackgroundKind",
+    "Camera",
     "Component",
+    "Cutter",
     "EoamError",
+    "Holes",
     "InputError",
     "InstallationError",
     "MaskSmoother",
@@ -35,38 +54,65 @@ __all__ = [
     "ModelInfo",
     "NullSegmenter",
     "OnnxSegmenter",
+    "OpenedCamera",
     "ParsedSettings",
     "Pipeline",
+    "PreviewWindow",
+    "Regions",
     "Segmenter",
     "SettingInfo",
     "Settings",
+    "Sink",
     "Timing",
     "Timings",
+    "VideoReport",
     "View",
+    "VirtualCamera",
     "Worker",
     "alpha_from_mask",
     "check_installation",
     "compose_frame",
+    "convert_video",
     "cut_out",
     "default_model_path",
     "describe_settings",
     "fill_largest_region",
+    "fit_network",
     "has_alpha",
     "install_command",
     "network_size",
     "read_model_info",
+    "read_picture",
+    "run_webcam",
+    "settings_for_webcam",
+    "write_png",
 ]
 
 _HOMES = {
     "cleanup": ("fill_largest_region",),
     "compose": ("alpha_from_mask", "compose_frame", "cut_out", "has_alpha"),
+    "cutter": ("Cutter",),
     "errors": ("EoamError", "InputError", "InstallationError", "ModelError"),
     "geometry": ("network_size",),
     "installation": ("Component", "check_installation", "default_model_path", "install_command"),
+    "picture": ("fit_network", "read_picture", "write_png"),
     "pipeline": ("Matte", "Pipeline", "Timings"),
     "segmenter": ("ModelInfo", "NullSegmenter", "OnnxSegmenter", "Segmenter", "read_model_info"),
-    "settings": ("ParsedSettings", "SettingInfo", "Settings", "Timing", "View", "describe_settings"),
+    "settings": (
+        "BackgroundKind",
+        "Holes",
+        "ParsedSettings",
+        "Regions",
+        "SettingInfo",
+        "Settings",
+        "Timing",
+        "View",
+        "describe_settings",
+    ),
     "temporal": ("MaskSmoother",),
+    "video": ("VideoReport", "convert_video"),
+    "webcam": ("Camera", "Sink", "run_webcam", "settings_for_webcam"),
+    "webcam_devices": ("OpenedCamera", "PreviewWindow", "VirtualCamera"),
     "worker": ("Worker",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -26,7 +26,7 @@ _STANDARD_INPUT: Final = "Standard input"
 def add_file_commands(commands: Any) -> None:
     """Add `image` and `video` to argparse's subcommands."""
     image = commands.add_parser("image", help="cut the person out of pictures", description=_image_text())
-    _add_files(image, "PNG, JPEG, WebP, BMP, TIFF or what else OpenCV reads, and the PNG to write; - is a pipe")
+    _add_files(image, "IN, a PNG, JPEG, WebP, BMP, TIFF or what else OpenCV reads, and OUT.png")
     add_progress(image)
     add_settings(image)
     image.set_defaults(run=_image)
@@ -34,7 +34,7 @@ def add_file_commands(commands: Any) -> None:
     video = commands.add_parser("video", help="cut the person out of videos", description=_video_text())
     _add_files(
         video,
-        "any video that FFmpeg reads, and the .webm, .mkv or .mov to write, with --background .mp4, too; - is a pipe",
+        "IN, any video that FFmpeg reads, and OUT, a .webm, .mkv or .mov, with --background .mp4, too",
     )
     video.add_argument(
         "--ending", choices=VIDEO_SUFFIXES, help="of the files in the folder (.webm; without alpha .mp4)"
@@ -49,7 +49,8 @@ def add_file_commands(commands: Any) -> None:
 
 
 def _add_files(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("files", type=Path, nargs="+", metavar="IN OUT", help=text + "; with --into any number of IN")
+    text += "; - is standard input or output; with --into any number of IN and no OUT"
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=text)
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="write every IN there; what is there is left alone")
     parser.add_argument("--overwrite", action="store_true", help="with --into: write again what is there")
 

@@ -23,7 +23,9 @@ def add_webcam_command(commands: Any) -> None:
         "A virtual camera cannot be transparent: without --background the background colour is behind the person.",
     )
     parser.add_argument("--camera", default="0", metavar="NUMBER|FILE", help="a camera, or a video in its place (0)")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="what to ask the camera for, such as 1280x720")
+    parser.add_argument(
+        "--size", type=_size, default=(640, 480), metavar="WxH", help="what to ask the camera for (640x480)"
+    )
     parser.add_argument("--fps", type=_rate, metavar="N", help="pictures per second to ask the camera for")
     parser.add_argument("--device", default="", metavar="NAME", help="the virtual camera (the first that is free)")
     parser.add_argument(

@@ -30,7 +30,7 @@ _COLOURS: Final = {
 }
 
 
-def read_picture(path: Path) -> Bytes:
+def read_picture(path: Path | str) -> Bytes:
     """Read a picture as BGRA, (h, w, 4) uint8, whatever it holds: grey, 16 bit, with or without alpha.
 
     Raises:

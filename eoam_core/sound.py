@@ -52,11 +52,11 @@ class Sound:
             yield from self._encoder.encode(None)
 
     def _encode(self, output: Any, source: Any) -> None:
-        name, container = source.codec_context.name, output.format.name
+        name, container = source.codec_context.name, output.format.name + " in a pipe" * (output.file is not None)
         self._told = f"The sound was left out: {container} cannot hold {name}."
         # rawvideo calls itself able to hold anything, and is one stream without a header.
         for encoder, codec, bits, samples in _ENCODERS:
-            if container == "rawvideo" or codec not in output.supported_codecs:
+            if output.format.name == "rawvideo" or codec not in output.supported_codecs:
                 continue
             layout = source.codec_context.layout if source.codec_context.channels <= 2 else "stereo"
             with suppress(ValueError):  # this build of FFmpeg does not have the encoder
@@ -84,7 +84,15 @@ class Sound:
 def _copy(output: Any, source: Any) -> Any:
     """Return a stream that takes the packets as they are, or None if the container cannot hold them."""
     # Decoder and container name the same codec differently (libopus, opus; mp3float, mp3).
-    if output.format.name != "rawvideo" and source.codec.canonical_name in output.supported_codecs:
+    name = source.codec.canonical_name
+    if (
+        output.format.name == "matroska"
+        and output.file is not None
+        and name == "aac"
+        and not source.codec_context.extradata
+    ):
+        return None  # Matroska adds the header that this stream lacks (as in MPEG-TS) at the end, which no pipe allows
+    if output.format.name != "rawvideo" and name in output.supported_codecs:
         with suppress(ValueError):
             return output.add_stream_from_template(source)
     return None

@@ -148,8 +148,9 @@ class PreviewWindow:
             )
         self._title = title
         self._open = True
+        self._sized = False  # from then on the size is the user's
         try:
-            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except (cv2.error, AttributeError) as error:
             command = install_command(["opencv-python>=4.8"])
             raise InstallationError(
@@ -160,6 +161,9 @@ class PreviewWindow:
     def send(self, picture: Bytes) -> bool:
         """Show a picture, (h, w, 3) uint8 BGR; return False once the user has closed the window or pressed Esc or Q."""
         if self._open:
+            if not self._sized:
+                cv2.resizeWindow(self._title, picture.shape[1], picture.shape[0])
+                self._sized = True
             cv2.imshow(self._title, picture)
             key = cv2.waitKey(1) & 0xFF
             self._open = key not in _KEYS_THAT_END and cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1

@@ -158,7 +158,17 @@ def test_sound_is_copied_bit_by_bit(tmp_path: Path, out: Path, codec: str, suffi
     assert packets(out / f"a{suffix}") == packets(source)
 
 
-def test_sound_that_the_container_cannot_hold_is_left_out_with_a_note(tmp_path: Path, out: Path) -> None:
+def test_sound_that_the_container_cannot_hold_is_encoded_anew_with_a_note(tmp_path: Path, out: Path) -> None:
+    report = _convert(_clip(tmp_path / "in.mp4", sound="aac"), out / "a.webm")
+    assert report.notes == ("The sound was encoded anew as opus: webm cannot hold aac.",)
+    with av.open(str(out / "a.webm")) as container:
+        assert [stream.codec_context.name for stream in container.streams.audio] == ["opus"]
+
+
+def test_sound_that_no_encoder_here_can_make_fit_is_left_out_with_a_note(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eoam_core.sound._ENCODERS", (("no_such_encoder", "opus", 64_000, 960),))
     report = _convert(_clip(tmp_path / "in.mp4", sound="aac"), out / "a.webm")
     assert report.notes == ("The sound was left out: webm cannot hold aac.",)
     with av.open(str(out / "a.webm")) as container:
