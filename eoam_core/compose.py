@@ -118,10 +118,15 @@ def _ground(frame: Bytes, alpha: Bytes, settings: Settings, picture: Bytes | Non
 
 def _over(person: Bytes, alpha: Bytes, ground: Floats) -> Bytes:
     """Put the person, BGRA, over the ground in linear light; the opacity stays."""
-    share = (alpha.astype(np.float32) / np.float32(255))[..., None]
-    result = np.dstack([encoded(linear_light(person[..., :3]) * share + ground * (1 - share)), person[..., 3]])
-    kept = alpha == 255  # a person's bytes are those of the frame
-    result[kept] = person[kept]
+    result = np.empty_like(person)
+    result[..., :3] = encoded(ground)
+    result[..., 3] = person[..., 3]
+    # Only the edge is a mixture; linear light for every pixel takes three times as long.
+    rows, columns = np.nonzero((alpha > 0) & (alpha < 255))
+    share = (alpha[rows, columns].astype(np.float32) / np.float32(255))[:, None]
+    behind = np.broadcast_to(ground, (*alpha.shape, 3))[rows, columns]
+    result[rows, columns, :3] = encoded(linear_light(person[rows, columns, :3]) * share + behind * (1 - share))
+    cv2.copyTo(person, (alpha == 255).astype(np.uint8), result)  # a person's bytes are those of the frame
     result[result[..., 3] == 0] = 0
     return result
 
