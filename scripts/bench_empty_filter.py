@@ -10,11 +10,16 @@ import ctypes
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from eoam_core.settings import Settings
 from eoam_obs import libobs, source_type
 from eoam_obs.libobs import LibObs
+from eoam_obs.locale import Texts
+from eoam_obs.state import State
+from eoam_obs.stored import Stored
 
 _OBS_EFFECT_DEFAULT = 0
 _SMALL = (256, 144)
@@ -24,6 +29,7 @@ class EmptyFilter:
     """One such filter on `source`."""
 
     space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
+    hidden = False
 
     def __init__(self, obs: LibObs, source: int) -> None:
         self._obs = obs
@@ -43,9 +49,9 @@ class EmptyFilter:
     def resume(self) -> None:
         """Do nothing: there is no worker."""
 
-    def status(self) -> str:
+    def state(self) -> State:
         """Say what this is."""
-        return "for measuring only"
+        return State(kind="waiting")
 
     def render(self) -> None:
         """Draw the source by way of a texture."""
@@ -127,6 +133,8 @@ class EmptyFilter:
 class EmptyImplementation:
     """Answers for the registered type."""
 
+    texts = Texts()
+
     def create(self, obs: LibObs, source: int, _values: Mapping[str, object]) -> EmptyFilter:
         """Make the filter for `source`."""
         return EmptyFilter(obs, source)
@@ -134,14 +142,31 @@ class EmptyImplementation:
     def write_defaults(self, _obs: LibObs, _settings: int) -> None:
         """Do nothing: there are no settings."""
 
-    def keep_defaults(self, _obs: LibObs, _settings: int) -> None:
+    def settle(self, _obs: LibObs, _settings: int, _known: Settings | None) -> Stored:
+        """Take nothing that is stored."""
+        return Stored(settings=Settings(), acting=Settings())
+
+    def acting(self, filter_settings: Stored) -> Settings:
+        """Return what nobody looks at."""
+        return filter_settings.acting
+
+    def reset(self, _obs: LibObs, _settings: int) -> None:
         """Do nothing: there are no settings."""
 
-    def properties(self, obs: LibObs, _status: str, _refresh: Callable[[int], int]) -> int:
+    def properties(
+        self, obs: LibObs, _filter_settings: Stored | None, _state: State | None, _thunks: Mapping[str, Any]
+    ) -> int:
         """Return an empty panel."""
         return obs.obs_properties_create()
 
-    def show_status(self, _obs: LibObs, _properties: int, _status: str) -> None:
+    def show_relevant(self, _obs: LibObs, _properties: int, _settings: int) -> bool:
+        """Do nothing: the panel is empty."""
+        return False
+
+    def hide_guard(self, _obs: LibObs, _properties: int) -> None:
+        """Do nothing: the panel is empty."""
+
+    def show_status(self, _obs: LibObs, _properties: int, _state: State) -> None:
         """Do nothing: the panel is empty."""
 
 

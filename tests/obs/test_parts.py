@@ -17,6 +17,7 @@ import pytest
 
 import eoam_obs.matting
 from eoam_core.errors import ModelError
+from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
 from eoam_core.settings import Settings
 from eoam_obs import libobs, source_type
@@ -110,6 +111,23 @@ def test_a_network_that_does_not_open_is_tried_again_now_and_then() -> None:
     broken[0] = False
     now[0] = 3 * RETRY_S
     assert not segmenter.segment(frame).any()
+
+
+def test_the_opening_of_a_network_is_not_in_the_time_of_a_mask() -> None:
+    # A picture that stands still has no other mask than its first, and the panel shows that one's time.
+    seconds = [0.0]
+
+    def open_segmenter(height: int, width: int) -> NullSegmenter:
+        seconds[0] += 0.4
+        return NullSegmenter(height, width)
+
+    segmenter = DeferredSegmenter(16, 32, open_segmenter=open_segmenter)
+    with Pipeline(segmenter, clock=lambda: seconds[0]) as pipeline:
+        frame = np.zeros((16, 32, 4), np.uint8)
+        first = pipeline.process(frame, 1)
+        again = pipeline.process(frame, 2, repeated=True)
+    assert seconds == [0.4]
+    assert first.timings.total_ms == again.timings.total_ms == 0
 
 
 def test_a_padded_surface_becomes_a_frame_of_its_own() -> None:
