@@ -97,9 +97,7 @@ class Refiner:
     def __init__(self) -> None:
         self._set_size((0, 0))
 
-    def coefficients(
-        self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None, noise: float = 0.0
-    ) -> Coefficients:
+    def coefficients(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None, noise: float = 0.0) -> Coefficients:
         """Return what explains `mask`, (h, w) uint8, by the colours of `frame`, (h, w, 4) uint8 BGRA, premultiplied.
 
         The result is a new array, ((h + 3) // 4, (w + 3) // 4, 4) uint16: luma's factor a, chroma's factor c, the

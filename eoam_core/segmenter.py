@@ -59,6 +59,17 @@ class Segmenter(Protocol):
         """Free what is held; may be called more than once."""
 
 
+@runtime_checkable
+class Openable(Protocol):
+    """A segmenter that is not ready at once.
+
+    `Pipeline` calls `open` before every frame that it leads through, and leaves that out of its times.
+    """
+
+    def open(self) -> None:
+        """Get ready for frames; does nothing if it is."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelInfo:
     """Describe a model file: what it says about itself, and the hash that tells two files apart."""

@@ -73,9 +73,15 @@ class DeferredSegmenter:
         Raises:
             ModelError, InstallationError: as `OnnxSegmenter`.
         """
-        if self._segmenter is None:
-            self._segmenter = self._opened()
-        return self._segmenter.segment(frame)
+        return self._opened().segment(frame)
+
+    def open(self) -> None:
+        """Open the network unless it is open: apart from `segment`, so that the time of a mask is not that of opening.
+
+        Raises:
+            ModelError, InstallationError: as `OnnxSegmenter`.
+        """
+        self._opened()
 
     def close(self) -> None:
         """Close the network if it is open."""
@@ -83,12 +89,15 @@ class DeferredSegmenter:
             self._segmenter.close()
 
     def _opened(self) -> Segmenter:
+        if self._segmenter is not None:
+            return self._segmenter
         now = self._clock()
         if self._failure is not None and now < self._retry_at:
             raise self._failure.with_traceback(None)  # it would grow by some lines with every frame
         try:
-            return self._open(self.height, self.width)
+            self._segmenter = self._open(self.height, self.width)
         except Exception as error:
             self._failure = error
             self._retry_at = now + RETRY_S
             raise
+        return self._segmenter

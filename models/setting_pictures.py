@@ -3,7 +3,8 @@
     python -m models.setting_pictures docs/pictures
 
 NASA's portrait of Eileen Collins (public domain, from scikit-image), cut out by this project's network and put into a
-drawn room, alone, as three people, and with a drawn body whose arms leave gaps and a mug before it.
+drawn room, alone, as three people, and with a drawn body whose arms leave gaps and a mug before it. Her backgrounds are
+in the public domain as well, and in scikit-image: SpaceX's launch site by night and NASA's Hubble deep field.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ import cv2
 import numpy as np
 
 from eoam_core import OnnxSegmenter, Settings, default_model_path
+from eoam_core.compose import compose_frame
 from eoam_core.errors import EoamError
 from eoam_core.geometry import network_size
-from eoam_core.refine import Refiner, picture_alpha
+from eoam_core.picture import BackgroundPicture
+from eoam_core.refine import Refiner, fine_levels, picture_alpha
 
 from .data import DataError, Image, Person
 from .evaluate import bgra, shrink
@@ -72,7 +75,18 @@ def room() -> Image:
     return np.asarray(np.clip(picture, 0, 255), np.uint8)
 
 
-Step = Callable[[Image, Image, Image], Image]
+def checkerboard() -> Image:
+    """Return what picture editors show where nothing is, `(360, 640, 3)`."""
+    y, x = np.indices(SIZE) // 20
+    return np.repeat(np.where((x + y) % 2, np.uint8(204), np.uint8(250))[..., None], 3, 2)
+
+
+def behind(name: str) -> Image:
+    """Return one of scikit-image's pictures, cut to the frame as a background picture is, `(360, 640, 3)` BGR."""
+    from skimage import data
+
+    path = Path(data.__file__).parent / name
+    return BackgroundPicture(path).at(height=SIZE[0], width=SIZE[1])
 
 
 class Stage:
@@ -89,6 +103,19 @@ class Stage:
     def cut_out(self, settings: Settings) -> Image:
         """Return the last frame's cut-out over green."""
         return over_colour(self._shots[-1][2], self.alphas(settings)[-1])
+
+    def composed(self, settings: Settings, behind: Image | None = None) -> Image:
+        """Return the last frame as the filter shows it, `behind` (360, 640, 3) being the background picture.
+
+        What is transparent lies over a checkerboard.
+        """
+        step = our_filter(settings, drawn=False)()
+        for small, raw, picture in self._shots:
+            mask = step(small, raw, picture)
+        frame = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), np.uint8)
+        rgba = compose_frame(frame, mask, settings, picture=behind, confidence=fine_levels(raw))
+        opacity = rgba[..., 3:].astype(np.float32) / 255
+        return np.asarray(rgba[..., 2::-1] * opacity + checkerboard() * (1 - opacity) + 0.5).astype(np.uint8)
 
     def unrest(self, settings: Settings) -> Image:
         """Return the mean change of the alpha from frame to frame, four times as bright."""
@@ -129,6 +156,8 @@ def stages(model: Path) -> dict[str, Stage]:
     one = Scene(lambda _: ground, actor, hold(0.5, 1.0))
     lonely = list(shoot([(_FRAMES, one)], (1,)))
     dark = list(shoot([(_FRAMES, replace(one, camera="dark"))], (1,)))
+    wall = np.full_like(ground, (70, 215, 255))  # a colour that shows wherever it is left
+    bright = list(shoot([(_FRAMES, replace(one, ground=lambda _: wall))], (1,)))
     two = Scene(lambda _: ground, actor, hold(0.25, 0.85), second=(actor, hold(0.66, 0.55)))
     behind = next(shoot([(1, Scene(lambda _: ground, actor, hold(0.92, 0.3)))], (1,))).clean
     three = list(shoot([(_FRAMES, replace(two, ground=lambda _: behind))], (1,)))
@@ -144,6 +173,7 @@ def stages(model: Path) -> dict[str, Stage]:
     return {
         "one": Stage(lonely, seen),
         "dark": Stage(dark, seen),
+        "bright": Stage(bright, seen),
         "three": Stage(three, seen),
         "holes": Stage(list(shoot([(_FRAMES, scene)], (1,))), cut_mask),
     }
@@ -159,7 +189,48 @@ def pictures(model: Path) -> dict[str, Image]:
         shown = [(f"{setting} {value}", stage.cut_out(Settings(**{setting: value}))) for value in values]  # type: ignore[arg-type]
         return panels([("picture", stage.picture), *shown], crop)
 
+    def looks(stage: Stage, setting: str, values: list[str | float], **others: object) -> list[tuple[str, Image]]:
+        return [
+            (f"{setting} {value}", stage.composed(Settings(**{setting: value}, **others)))  # type: ignore[arg-type]
+            for value in values
+        ]
+
+    site, stars = behind("rocket.jpg"), behind("hubble_deep_field.jpg")
+    by_picture = Settings(background="picture")  # type: ignore[arg-type]
     return {
+        "background": panels(
+            [
+                *looks(one, "background", ["transparent", "blur", "color"]),
+                ("background picture", one.composed(by_picture, site)),
+            ]
+        ),
+        "blur_strength": panels(
+            [("picture", one.picture), *looks(one, "blur_strength", [1.0, 4.0, 10.0], background="blur")]
+        ),
+        "background_color": panels(
+            [
+                ("picture", one.picture),
+                *looks(one, "background_color", ["#00ff00", "#ffffff", "#203050"], background="color"),
+            ]
+        ),
+        "background_picture": panels(
+            [
+                ("picture", one.picture),
+                ("none chosen", one.composed(by_picture)),
+                ("a launch site", one.composed(by_picture, site)),
+                ("stars", one.composed(by_picture, stars)),
+            ]
+        ),
+        "decontamination": panels(
+            [
+                ("picture", scene["bright"].picture),
+                *looks(
+                    scene["bright"], "decontamination", [0.0, 0.5, 1.0], background="color", background_color="#203050"
+                ),
+            ],
+            hair,
+        ),
+        "view": panels(looks(one, "view", ["result", "mask", "outline", "side_by_side", "confidence"]), width=240),
         "threshold": row(one, "threshold", [0.1, 0.5, 0.9]),
         # With the refinement, which draws the edge narrow where colours differ, it shows much less.
         "softness": panels(
@@ -209,7 +280,7 @@ def main(argv: list[str] | None = None) -> int:
         args.folder.mkdir(parents=True, exist_ok=True)
         for name, picture in pictures(args.model).items():
             path = args.folder / f"masks-{name}.jpg"
-            if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 88]):
+            if not cv2.imwrite(str(path), picture, [cv2.IMWRITE_JPEG_QUALITY, 84]):
                 raise DataError(f"{path} cannot be written; name a folder that you may write to.")
             print(path)
     except (DataError, EoamError) as error:

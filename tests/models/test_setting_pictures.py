@@ -1,7 +1,8 @@
-"""The pictures of the settings show a difference, and there is one for each setting of the mask."""
+"""The pictures of the settings show a difference, and there is one for each setting that shows on a still picture."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,9 @@ from eoam_core.settings import describe_settings
 from models.data import Image
 from models.setting_pictures import main, panels, pictures, portrait, room
 
-OTHERS = {  # settings that change no mask
-    "preset", "background", "blur_strength", "background_color", "background_picture", "decontamination", "advanced",
-    "model", "timing", "every", "threads", "no_mask", "view",
-}  # fmt: skip
+# Settings that show on no picture, or on more than one. What `no_mask` draws is drawn on the GPU alone.
+OTHERS = {"preset", "advanced", "model", "timing", "every", "threads", "no_mask"}
+DOCUMENTS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +22,31 @@ def drawn(exported: Path) -> dict[str, Image]:
     return pictures(exported)
 
 
-def test_every_setting_of_the_mask_has_a_picture(drawn: dict[str, Image]) -> None:
+def test_every_setting_that_shows_has_a_picture(drawn: dict[str, Image]) -> None:
     assert set(drawn) == {info.name for info in describe_settings()} - OTHERS
+
+
+def test_every_setting_is_shown_where_it_is_explained(drawn: dict[str, Image]) -> None:
+    text = (DOCUMENTS / "settings.md").read_text()
+    for name in drawn:
+        assert f"(pictures/masks-{name}.jpg)" in text
+        assert 5_000 < (DOCUMENTS / "pictures" / f"masks-{name}.jpg").stat().st_size < 60_000
 
 
 def test_no_two_panels_of_a_picture_are_the_same(drawn: dict[str, Image]) -> None:
     for name, picture in drawn.items():
-        shown = [picture[26:, start : start + 300].astype(int) for start in (306, 612, 918)]
-        for first, second in ((0, 1), (1, 2)):
-            assert (np.abs(shown[first] - shown[second]).max(2) > 8).sum() >= 200, name  # pixels, of 300 by 170 to 225
+        width = 240 if name == "view" else 300
+        shown = [picture[26:, start : start + width].astype(int) for start in range(0, picture.shape[1], width + 6)]
+        assert len(shown) == (5 if name == "view" else 4)
+        # The others begin with what the setting is applied to, which may be what one of its values leaves.
+        for first, second in itertools.pairwise(shown if name in ("background", "view") else shown[1:]):
+            assert (np.abs(first - second).max(2) > 8).sum() >= 200, name  # pixels, of 300 by 170 to 225
+
+
+def test_the_cleaning_takes_the_yellow_wall_out_of_the_edge(drawn: dict[str, Image]) -> None:
+    none, half, whole = (drawn["decontamination"][26:, start : start + 300] for start in (306, 612, 918))
+    yellow = [np.count_nonzero(p.min(2) + 60 < p[..., 2].astype(int) - 30) for p in (none, half, whole)]
+    assert yellow[0] > yellow[1] > yellow[2]
 
 
 def test_smoothing_calms_what_flickers(drawn: dict[str, Image]) -> None:
