@@ -49,7 +49,8 @@ _WHOLE: Final = 32767  # a share of 1
 _LONGEST: Final = 0.99  # the largest share that is ever kept
 # Mean change of what stands still per standard deviation of the noise: 0.8 of it, times what the followed picture adds.
 _CHANGE_PER_NOISE: Final = 0.87
-_NOISE_KEPT: Final = 0.9  # share of the older estimate that is kept with every picture
+_NOISE_EVERY: Final = 8  # pictures; the noise of a camera changes slowly, and looking takes time
+_NOISE_KEPT: Final = 0.5  # share of the older estimate that is kept when looking again
 _CALM: Final = 0.3  # share of the picture, the calmest, by which the noise is judged: the rest may be moving
 
 
@@ -77,6 +78,7 @@ class MaskSmoother:
         self._grey: Bytes | None = None  # the picture that _mask belongs to
         self._moved = 0.0  # share of the picture that moved in the frame before
         self._noise = 0.0
+        self._watched = 0  # pictures
         # Room to work in: memory that is new in every frame would cost as much as the work.
         self._change: Bytes = np.empty((0, 0), np.uint8)
         self._target: Fixed = np.empty((0, 0), np.int16)
@@ -142,9 +144,11 @@ class MaskSmoother:
         if self._moved > _CUT_SHARE or self._moved > max(_JUMP_SHARE, _JUMP_FACTOR * before):
             self._begin(grey)
             return True
-        calm = _calm_mean(self._change)
-        if calm < _STILL:  # else the camera itself moves, which tells nothing
-            self._noise += (1.0 - _NOISE_KEPT) * (calm / _CHANGE_PER_NOISE - self._noise)
+        self._watched += 1
+        if self._watched % _NOISE_EVERY == 0:
+            calm = _calm_mean(self._change)
+            if calm < _STILL:  # else the camera itself moves, which tells nothing
+                self._noise += (1.0 - _NOISE_KEPT) * (calm / _CHANGE_PER_NOISE - self._noise)
         held = min(max(self._strength, _HELD[0]), _HELD[1])
         cv2.addWeighted(self._grey, held, grey, 1.0 - held, 0.0, dst=self._grey)
         cv2.threshold(self._change, _MOVING - 0.5, 255, cv2.THRESH_BINARY, dst=self._change)
