@@ -107,12 +107,12 @@ class _Keys(ctypes.Structure):
     _fields_ = (("modifiers", ctypes.c_uint32), ("key", ctypes.c_int))
 
 
-def _key(name, pressed):
-    """What OBS's thread for hotkeys does when a key goes down or up."""
+def _key(name):
+    """Press a key as OBS's thread for hotkeys does; at its next look at the keyboard that thread lets it go."""
     libobs = ctypes.CDLL(None)
     libobs.obs_key_from_name.argtypes = [ctypes.c_char_p]
     libobs.obs_hotkey_inject_event.argtypes = [_Keys, ctypes.c_bool]
-    libobs.obs_hotkey_inject_event(_Keys(0, libobs.obs_key_from_name(name.encode())), pressed)
+    libobs.obs_hotkey_inject_event(_Keys(0, libobs.obs_key_from_name(name.encode())), True)
 
 
 def _hold(name, pressed):

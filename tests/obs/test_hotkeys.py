@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,10 @@ from obs_helpers import Probe, Starter, disc, is_drawn, is_empty, save_picture
 from obs_session import CAMERA, FILTER, FILTER_ID, ObsSession, filter_entry, image_entry
 
 BOUND = {"eoam.hide": [{"key": "OBS_KEY_F9"}], "eoam.toggle": [{"key": "OBS_KEY_F8"}]}
+
+# OBS never lets an injected key go by itself: its thread finds every 25 ms that the keyboard does not hold it. A second
+# press before that is no press.
+FORTY_LOOKS_AT_THE_KEYBOARD_S = 1.0
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +77,8 @@ def test_while_the_key_is_held_nothing_is_drawn(obs: ObsSession, probe: Probe) -
 
 def test_a_key_from_the_scene_file_switches_the_filter_off_and_on(obs: ObsSession, probe: Probe) -> None:
     for enabled in (False, True):
-        probe("key", name="OBS_KEY_F8", pressed=True)
-        probe("key", name="OBS_KEY_F8", pressed=False)
+        probe("key", name="OBS_KEY_F8")
+        time.sleep(FORTY_LOOKS_AT_THE_KEYBOARD_S)
         obs.wait(lambda enabled=enabled: stored(obs)["filterEnabled"] is enabled, f"the filter to be {enabled}")
 
 
