@@ -55,6 +55,7 @@ VARIANTS = {
         sixteenth_rounds=2,
     ),
 }
+KEPT_BYTES = 1_000_000  # what a checkpoint in the repository may have
 # (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
 SMALL_SIZES = {(160, 160): 0.5, (112, 192): 0.4, (192, 112): 0.1}
 FULL_SIZES = {(224, 224): 0.5, (144, 256): 0.4, (256, 144): 0.1}
@@ -134,15 +135,39 @@ def save_checkpoint(
     path: Path, net: Eoam, average: Eoam, optimiser: torch.optim.AdamW, step: int, header: dict[str, object]
 ) -> None:
     """Write everything a run needs to go on; through a temporary file, so that a stop leaves the previous one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    tensors = _everything(net, average, optimiser)
+    save_file(tensors, partial, {"eoam": json.dumps({**header, "step": step}, sort_keys=True)})
+    partial.replace(path)
+
+
+def keep_checkpoint(last: Path, kept: Path) -> None:
+    """Copy a checkpoint to a place from which it can be committed: of at most `KEPT_BYTES`.
+
+    A larger one is written without the optimiser's first moments and with its second ones in half the bits: its run
+    goes on within a few steps as it would have, but not to the bit.
+    """
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(".partial")
+    if last.stat().st_size <= KEPT_BYTES:
+        shutil.copyfile(last, partial)
+    else:
+        with safe_open(last, "pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys() if not name.endswith(".exp_avg")}  # noqa: SIM118
+        squares = [name for name in tensors if name.endswith(".exp_avg_sq")]
+        save_file(tensors | {name: tensors[name].bfloat16() for name in squares}, partial, metadata)
+    partial.replace(kept)
+
+
+def _everything(net: Eoam, average: Eoam, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
     tensors = {f"net.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
     tensors |= {f"average.{k}": v.detach().cpu().contiguous() for k, v in average.state_dict().items()}
     for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
         state = optimiser.state.get(p, {})
         tensors |= {f"adam.{i}.{k}": v.detach().cpu().contiguous() for k, v in state.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(tensors, partial, {"eoam": json.dumps({**header, "step": step}, sort_keys=True)})
-    partial.replace(path)
+    return tensors
 
 
 def read_header(path: Path) -> dict[str, object]:
@@ -186,7 +211,10 @@ def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
         keys = file.keys()
         for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
             names = [n for n in keys if n.startswith(f"adam.{i}.")]
-            optimiser.state[p] = {n.split(".", 2)[2]: file.get_tensor(n).to(p.device) for n in names}
+            state = {n.split(".", 2)[2]: file.get_tensor(n).to(p.device, torch.float32) for n in names}
+            if state:
+                state.setdefault("exp_avg", torch.zeros_like(p))  # keep_checkpoint leaves it out of large ones
+            optimiser.state[p] = state
             if "step" in optimiser.state[p]:
                 optimiser.state[p]["step"] = optimiser.state[p]["step"].cpu()
 
@@ -398,8 +426,7 @@ def train(args: argparse.Namespace) -> Path:
             running, seen, began = 0.0, 0, time.monotonic()
             save_checkpoint(last, net, average, optimiser, done, {**base, **figures})
             if args.keep:
-                args.keep.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(last, args.keep)
+                keep_checkpoint(last, args.keep)
     bar.close()
     return last
 

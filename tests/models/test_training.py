@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
+
+from safetensors import safe_open  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
 
 from models import train as train_module  # noqa: E402
 from models.augment import MixConfig, SampleMaker  # noqa: E402
@@ -111,6 +115,25 @@ def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_dat
     resumed = train_module.load_weights(runs / "t" / "last.safetensors", prefix="net").state_dict()
     for name, value in whole.items():
         assert torch.allclose(value.float(), resumed[name].float(), atol=1e-5), name
+
+
+def test_a_large_variants_run_goes_on_from_a_kept_checkpoint_under_1_mb(
+    tiny_data: Path, runs: Path, tmp_path: Path
+) -> None:
+    kept, last = tmp_path / "kept.safetensors", runs / "t" / "last.safetensors"
+    options = ("--workers", "0", "--variant", "plus", "--keep", str(kept))
+    assert start(tiny_data, *options) == 0
+    assert kept.stat().st_size <= 1_000_000 < last.stat().st_size
+    weights = train_module.load_weights(last).state_dict()
+    assert all(torch.equal(weights[n], v) for n, v in train_module.load_weights(kept).state_dict().items())
+    last.unlink()
+    cut = tmp_path / "step-2.safetensors"
+    header = {**train_module.read_header(kept), "step": 2}
+    with safe_open(kept, "pt") as file:
+        names = list(file.keys())
+        save_file({n: file.get_tensor(n) for n in names}, cut, {"eoam": json.dumps(header)})
+    assert start(tiny_data, "--workers", "0", "--variant", "plus", "--keep", str(cut), "--resume") == 0
+    assert train_module.read_header(last)["step"] == 4
 
 
 def test_a_checkpoint_names_its_data_and_configuration(tiny_data: Path, runs: Path) -> None:
