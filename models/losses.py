@@ -12,6 +12,7 @@ from .net import BACKGROUND, EDGE, PORTRAIT
 EDGE_CLASS_WEIGHT = 2.0
 EDGE_PIXEL_WEIGHT = 3.0  # as in SINet's recipe: the band around the outline decides what a viewer sees
 AUXILIARY_WEIGHT = 0.4
+EMPTY_LIMIT = 0.002  # a picture with less of a person counts as empty
 EMPTY_SHARE = 0.05  # of an empty picture called person: half the loss
 
 
@@ -42,16 +43,44 @@ def soft_iou(logits: Tensor, alpha: Tensor) -> Tensor:
     intersection = (p * t).sum(1)
     union = (p + t - p * t).sum(1)
     share = p.mean(1)
-    present = t.mean(1) > 0.002
+    present = t.mean(1) > EMPTY_LIMIT
     return torch.where(present, 1 - intersection / union.clamp_min(1), share / (share + EMPTY_SHARE)).mean()
 
 
-def total_loss(logits: Tensor, f_e8: Tensor, f_e4: Tensor, alpha: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """Return the loss and its parts. `alpha` is `(n, 1, h, w)` in [0, 1]; the others are as Eoam returns them."""
+def lovasz_hinge(logits: Tensor, alpha: Tensor) -> Tensor:
+    """Return the Lovasz hinge, the convex extension of `1 - IoU` of hard masks, averaged over pictures with a person.
+
+    Source: M. Berman, A. Rannen Triki, M. B. Blaschko, "The Lovasz-Softmax loss", CVPR 2018, equations 8 and 9. A
+    picture without a person has no IoU to extend; `soft_iou` is for those.
+    """
+    truth = (alpha > 0.5).flatten(1).to(logits)
+    present = truth.mean(1) > EMPTY_LIMIT
+    if not present.any():
+        return logits.sum() * 0
+    truth, scores = truth[present], logits.flatten(1)[present]
+    errors, order = (1 - scores * (2 * truth - 1)).sort(dim=1, descending=True)
+    sorted_truth = truth.gather(1, order)
+    total = sorted_truth.sum(1, keepdim=True)
+    intersection = total - sorted_truth.cumsum(1)
+    union = total + (1 - sorted_truth).cumsum(1)
+    jaccard = 1 - intersection / union
+    gradient = torch.cat([jaccard[:, :1], jaccard[:, 1:] - jaccard[:, :-1]], 1)
+    return (F.relu(errors) * gradient).sum(1).mean()
+
+
+def total_loss(
+    logits: Tensor, f_e8: Tensor, f_e4: Tensor, alpha: Tensor, *, lovasz: float = 0.0
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the loss and its parts. `alpha` is `(n, 1, h, w)` in [0, 1]; the first three are as Eoam returns them.
+
+    `lovasz`, 0 to 1, is the Lovasz hinge's part in what the overlap of the masks counts, besides the soft IoU.
+    """
     band = edge_band(F.avg_pool2d(alpha, 4), 5)  # at 1/4: the band at full size costs as much as the network
     weight = 1 + (EDGE_PIXEL_WEIGHT - 1) * F.interpolate(band, scale_factor=4.0, mode="nearest")
     mask = (F.binary_cross_entropy_with_logits(logits, alpha, reduction="none") * weight).mean()
     iou = soft_iou(logits, alpha)
+    if lovasz:
+        iou = (1 - lovasz) * iou + lovasz * lovasz_hinge(logits, alpha)
     classes = torch.ones(3)
     classes[EDGE] = EDGE_CLASS_WEIGHT
     classes = classes.to(logits)

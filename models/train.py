@@ -36,6 +36,7 @@ from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms,
 from .losses import total_loss
 from .metrics import foreground_iou
 from .net import FUSIONS, Eoam, NetConfig, count_parameters
+from .ranks import Ranks, join, leave
 from .sheet import save_sheet, tile
 from .teacher import open_teacher, teach
 
@@ -55,6 +56,8 @@ VARIANTS = {
         sixteenth_rounds=2,
     ),
 }
+ALONE = Ranks()
+MOST_DRIFT = 1e-3  # between processes that train together: all start from the same weights and take the same steps
 KEPT_BYTES = 1_000_000  # what a checkpoint in the repository may have
 # (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
 SMALL_SIZES = {(160, 160): 0.5, (112, 192): 0.4, (192, 112): 0.1}
@@ -73,6 +76,7 @@ class TrainConfig:
     average: float = 0.999  # moving average of the weights; what is evaluated and exported
     small_share: float = 0.5  # share of the run on SMALL_SIZES
     teacher: float = 0.0  # weight of the teacher's mask in a photograph's target
+    lovasz: float = 0.0  # the Lovasz hinge's part in the loss of the mask's overlap; the rest is the soft IoU's
     seed: int = 1
 
     @property
@@ -84,15 +88,17 @@ class TrainConfig:
 class Batches(Dataset[tuple[Tensor, Tensor]]):
     """Batch number -> (BGR `(n, h, w, 3)` uint8, alpha `(n, h, w)` uint8): a pure function of seed and number."""
 
-    def __init__(self, data: TrainingSet, config: TrainConfig, mix: MixConfig):
+    def __init__(self, data: TrainingSet, config: TrainConfig, mix: MixConfig, ranks: Ranks = ALONE):
         self.maker = SampleMaker(data, mix)
         self.config = config
+        self.ranks = ranks  # each process draws batches of its own, but all of one size
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         sizes = SMALL_SIZES if index < self.config.small_share * self.config.steps else FULL_SIZES
         draw = np.random.default_rng((self.config.seed, index, 1))
         size = list(sizes)[draw.choice(len(sizes), p=list(sizes.values()))]
-        frames, alphas = self.maker.batch(self.config.seed, index, size, self.config.batch)
+        number, share = index * self.ranks.count + self.ranks.rank, self.ranks.share(self.config.batch)
+        frames, alphas = self.maker.batch(self.config.seed, number, size, share)
         return torch.from_numpy(frames), torch.from_numpy(alphas)
 
 
@@ -304,7 +310,18 @@ def score(net: Eoam, person: Person, size: tuple[int, int], device: torch.device
 
 # --------------------------------------------------------------------------------------------------------- training
 def train(args: argparse.Namespace) -> Path:
-    """Run or resume a training; return the last checkpoint's path. Raises DataError."""
+    """Run or resume a training, together with the other processes if torchrun started several.
+
+    Returns the last checkpoint's path. Raises DataError.
+    """
+    ranks = join(args.device)
+    try:
+        return _train(args, ranks)
+    finally:
+        leave(ranks)
+
+
+def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     last: Path = RUNS / args.run / "last.safetensors"
     config = TrainConfig(
         samples=args.samples,
@@ -313,9 +330,12 @@ def train(args: argparse.Namespace) -> Path:
         seed=args.seed,
         small_share=args.small_share,
         teacher=args.teacher,
+        lovasz=args.lovasz,
     )
     if not 0 <= config.teacher <= 1:
         raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
+    if not 0 <= config.lovasz <= 1:
+        raise DataError(f"--lovasz is {config.lovasz}, need 0 (soft IoU alone) to 1 (the Lovasz hinge alone).")
     net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig(), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
@@ -329,9 +349,8 @@ def train(args: argparse.Namespace) -> Path:
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
 
-    device = torch.device(
-        "cuda" if args.device == "auto" and torch.cuda.is_available() else args.device.replace("auto", "cpu")
-    )
+    device = ranks.device(args.device)
+    ranks.share(config.batch)
     torch.set_num_threads(args.threads)
     # Before the first picture: a loader process forked from one whose OpenCV has threads waits for them for ever.
     cv2.setNumThreads(0)
@@ -377,13 +396,15 @@ def train(args: argparse.Namespace) -> Path:
         "data_sha256": data.sha256,
         "teacher_sha256": teacher_sha256,
     }
-    print(
-        f"{count_parameters(net)} parameters, step {start} of {config.steps}, {device}, data {data.sha256[:12]}",
-        flush=True,
-    )
+    if ranks.is_first:
+        print(
+            f"{count_parameters(net)} parameters, step {start} of {config.steps}, {ranks.count} x {device.type}, "
+            f"data {data.sha256[:12]}",
+            flush=True,
+        )
 
     loader = DataLoader(
-        Batches(data, config, mix),
+        Batches(data, config, mix, ranks),
         batch_size=None,
         sampler=Onwards(start, config.steps),
         num_workers=args.workers,
@@ -391,20 +412,22 @@ def train(args: argparse.Namespace) -> Path:
     )
     figures: dict[str, float] = {}
     running, seen, began = 0.0, 0, time.monotonic()
-    bar = tqdm(total=config.steps, initial=start, unit="step", disable=not sys.stderr.isatty())
+    bar = tqdm(total=config.steps, initial=start, unit="step", disable=not sys.stderr.isatty() or not ranks.is_first)
     for step, (frames, alphas) in enumerate(loader, start):
         net.train()
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, config)
         alpha = alphas.to(device).float().div_(255)[:, None]
         logits, f_e8, f_e4 = net(to_input(frames, device))
-        loss, _parts = total_loss(logits, f_e8, f_e4, alpha)
+        loss, _parts = total_loss(logits, f_e8, f_e4, alpha, lovasz=config.lovasz)
         if not torch.isfinite(loss):
             raise DataError(f"The loss is {loss.item()} at step {step}: lower --rate (now {config.rate}).")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        ranks.average(p.grad for p in net.parameters() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimiser.step()
+        ranks.average(net.buffers())
         keep = min(config.average, (1 + step) / (10 + step))
         with torch.no_grad():
             for mean, value in zip(average.state_dict().values(), net.state_dict().values(), strict=True):
@@ -415,7 +438,10 @@ def train(args: argparse.Namespace) -> Path:
         running, seen = running + loss.item(), seen + 1
         bar.update()
         done = step + 1
-        if done % args.every == 0 or done == config.steps:
+        is_due = done % args.every == 0 or done == config.steps
+        if is_due and (drift := ranks.drift(net.state_dict().values())) > MOST_DRIFT:
+            raise DataError(f"The processes' networks differ by {drift:g} at step {done}: go on with --resume.")
+        if is_due and ranks.is_first:
             figures = validation(average, device)
             pace = (time.monotonic() - began) / seen / config.batch * 1000
             line = " ".join(f"{k}={v}" for k, v in figures.items())
@@ -428,6 +454,7 @@ def train(args: argparse.Namespace) -> Path:
             if args.keep:
                 keep_checkpoint(last, args.keep)
     bar.close()
+    ranks.together()  # the last checkpoint is written
     return last
 
 
@@ -435,7 +462,12 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the command line's parser; models.ablation trains by the same options."""
     parser = argparse.ArgumentParser(prog="python -m models.train", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--run", default="eoam", help="name of the run, a folder in models/runs")
+    parser.add_argument(
+        "--run",
+        "--name",
+        default="eoam",
+        help="name of the run, a folder in models/runs; torchrun keeps --run for itself, --name does the same",
+    )
     parser.add_argument("--resume", action="store_true", help="go on where the run's last checkpoint stands")
     parser.add_argument(
         "--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)"
@@ -449,6 +481,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=TrainConfig.rate)
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
     parser.add_argument("--teacher", type=float, default=TrainConfig.teacher, help="its weight in a target, 0 to 1")
+    parser.add_argument("--lovasz", type=float, default=TrainConfig.lovasz, help="the Lovasz hinge's part, 0 to 1")
     parser.add_argument("--peers", type=Path, default=Path(__file__).parents[2] / "shared" / "peers")
     parser.add_argument("--small-share", type=float, default=TrainConfig.small_share)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

@@ -18,7 +18,7 @@ from safetensors.torch import save_file  # noqa: E402
 from models import train as train_module  # noqa: E402
 from models.augment import MixConfig, SampleMaker  # noqa: E402
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
-from models.losses import class_targets, edge_band, soft_iou, total_loss  # noqa: E402
+from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
 
 from .networks import randomised  # noqa: E402
@@ -69,6 +69,20 @@ def test_a_right_mask_costs_less_than_a_wrong_one_and_an_empty_picture_does_not_
     assert soft_iou(right, alpha) < 0.01 < soft_iou(wrong, alpha)
     assert total_loss(right, classes8, classes4, alpha)[0] < total_loss(wrong, classes8, classes4, alpha)[0]
     assert soft_iou(right[1:], alpha[1:]) < 0.01 < soft_iou(wrong[1:], alpha[1:])  # nobody is there
+
+
+def test_the_lovasz_hinge_is_the_share_of_wrong_pixels_in_the_union_and_ignores_empty_pictures() -> None:
+    alpha = torch.zeros(1, 1, 8, 8)
+    alpha[..., :4, :] = 1  # 32 pixels
+    logits = (alpha * 2 - 1) * 5
+    assert lovasz_hinge(logits, alpha) == 0
+    logits[..., 0, :4] = -1  # four of them missed by a hinge of 2: IoU 28/32
+    assert lovasz_hinge(logits, alpha).item() == pytest.approx(2 * 4 / 32)
+    assert lovasz_hinge(logits, torch.zeros_like(alpha)) == 0
+    loss = total_loss(logits.requires_grad_(), torch.zeros(1, 3, 1, 1), torch.zeros(1, 3, 2, 2), alpha, lovasz=1.0)[0]
+    loss.backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
 
 
 def test_training_rooms_validation_rooms_and_test_rooms_are_disjoint(tiny_data: Path) -> None:
