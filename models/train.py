@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import json
 import math
 import shutil
@@ -76,6 +77,7 @@ class TrainConfig:
     average: float = 0.999  # moving average of the weights; what is evaluated and exported
     small_share: float = 0.5  # share of the run on SMALL_SIZES
     teacher: float = 0.0  # weight of the teacher's mask in a photograph's target
+    distil: float = 0.0  # weight of a larger network's mask, made anew for every sample, beside the target
     lovasz: float = 0.0  # the Lovasz hinge's part in the loss of the mask's overlap; the rest is the soft IoU's
     seed: int = 1
 
@@ -211,6 +213,22 @@ def start_from(net: Eoam, path: Path) -> None:
     net.load_state_dict(weights, strict=False)
 
 
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def blend(alpha: Tensor, larger: Eoam, pictures: Tensor, weight: float) -> Tensor:
+    """Return the target `(n, 1, h, w)` with `weight` of what a larger network, in eval mode, makes of the pictures.
+
+    Only where both agree on person or not: of a wrong mask nothing is to be learnt.
+    """
+    with torch.no_grad():
+        opinion = torch.sigmoid(larger(pictures))
+    agree = (opinion > 0.5) == (alpha > 0.5)
+    return torch.where(agree, (1 - weight) * alpha + weight * opinion, alpha)
+
+
 def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
     """Put a checkpoint's optimiser state back."""
     with safe_open(path, "pt") as file:
@@ -330,10 +348,13 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         seed=args.seed,
         small_share=args.small_share,
         teacher=args.teacher,
+        distil=args.distil,
         lovasz=args.lovasz,
     )
     if not 0 <= config.teacher <= 1:
         raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
+    if not 0 <= config.distil <= 1:
+        raise DataError(f"--distil is {config.distil}, need 0 (none) to 1 (the larger network alone).")
     if not 0 <= config.lovasz <= 1:
         raise DataError(f"--lovasz is {config.lovasz}, need 0 (soft IoU alone) to 1 (the Lovasz hinge alone).")
     net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig(), 0
@@ -366,6 +387,13 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
                 "differs): give the same files with --peers, or start a new run."
             )
         data = teach(data, teacher, config.teacher)
+    larger, larger_sha256 = None, None
+    if config.distil:
+        if args.larger is None:
+            raise DataError(f"--distil is {config.distil}, but --larger names no checkpoint to learn from.")
+        larger, larger_sha256 = load_weights(args.larger).to(device), sha256_of(args.larger)
+        if args.resume and header.get("larger_sha256") != larger_sha256:
+            raise DataError(f"{args.larger} is not the network that run {args.run} learned from (its hash differs).")
     validation = Validation(args.data)
     net = Eoam(net_config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Eoam(net_config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -395,6 +423,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         "train": asdict(config),
         "data_sha256": data.sha256,
         "teacher_sha256": teacher_sha256,
+        "larger_sha256": larger_sha256,
     }
     if ranks.is_first:
         print(
@@ -418,7 +447,10 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, config)
         alpha = alphas.to(device).float().div_(255)[:, None]
-        logits, f_e8, f_e4 = net(to_input(frames, device))
+        pictures = to_input(frames, device)
+        if larger is not None:
+            alpha = blend(alpha, larger, pictures, config.distil)
+        logits, f_e8, f_e4 = net(pictures)
         loss, _parts = total_loss(logits, f_e8, f_e4, alpha, lovasz=config.lovasz)
         if not torch.isfinite(loss):
             raise DataError(f"The loss is {loss.item()} at step {step}: lower --rate (now {config.rate}).")
@@ -481,6 +513,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=TrainConfig.rate)
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
     parser.add_argument("--teacher", type=float, default=TrainConfig.teacher, help="its weight in a target, 0 to 1")
+    parser.add_argument("--distil", type=float, default=TrainConfig.distil, help="the larger network's weight, 0 to 1")
+    parser.add_argument("--larger", type=Path, help="the larger network's checkpoint, of any variant")
     parser.add_argument("--lovasz", type=float, default=TrainConfig.lovasz, help="the Lovasz hinge's part, 0 to 1")
     parser.add_argument("--peers", type=Path, default=Path(__file__).parents[2] / "shared" / "peers")
     parser.add_argument("--small-share", type=float, default=TrainConfig.small_share)

@@ -150,6 +150,33 @@ def test_a_large_variants_run_goes_on_from_a_kept_checkpoint_under_1_mb(
     assert train_module.read_header(last)["step"] == 4
 
 
+def test_a_run_learns_from_a_larger_network_and_goes_on_only_with_the_same(
+    tiny_data: Path, runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    larger = tmp_path / "larger.safetensors"
+    assert start(tiny_data, "--workers", "0", "--variant", "plus", "--keep", str(larger)) == 0
+    shutil.rmtree(runs / "t")
+    assert start(tiny_data, "--workers", "0", "--distil", "0.5") == 2
+    assert "--larger" in capsys.readouterr().err
+    assert start(tiny_data, "--workers", "0", "--distil", "0.5", "--larger", str(larger)) == 0
+    header = train_module.read_header(runs / "t" / "last.safetensors")
+    assert header["larger_sha256"] == train_module.sha256_of(larger)
+    other = runs / "t" / "last.safetensors"
+    assert start(tiny_data, "--workers", "0", "--resume", "--larger", str(other)) == 2
+    assert "hash differs" in capsys.readouterr().err
+
+
+def test_a_larger_network_is_believed_only_where_it_agrees_with_the_mask() -> None:
+    larger = randomised(NetConfig()).eval()
+    pictures = torch.rand(2, 3, 32, 32)
+    opinion = torch.sigmoid(larger(pictures))
+    alpha = (opinion > 0.5).float()
+    alpha[1] = 1 - alpha[1]
+    target = train_module.blend(alpha, larger, pictures, 0.25)
+    assert torch.allclose(target[0], 0.75 * alpha[0] + 0.25 * opinion[0])
+    assert torch.equal(target[1], alpha[1])
+
+
 def test_a_checkpoint_names_its_data_and_configuration(tiny_data: Path, runs: Path) -> None:
     assert start(tiny_data, "--workers", "0") == 0
     header = train_module.read_header(runs / "t" / "last.safetensors")
