@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from . import train
+from .checkpoint import load_weights, read_header
 from .data import DataError, Image, Person, read_pairs
 from .metrics import boundary_iou, foreground_iou, two_class_iou
 from .net import FUSIONS, Eoam, confidence_map
+from .validation import predict, to_input
 
 SIZE = (224, 224)
 CM_MOST = 2 / 3  # all three classes equally likely
@@ -44,14 +46,14 @@ def trained(fusion: str, seed: int, args: argparse.Namespace) -> Eoam:
     words += ["--fusion", fusion, "--threads", str(args.threads), "--workers", str(args.workers)]
     words += ["--device", args.device, "--every", str(args.every)]
     if last.is_file():
-        header = train.read_header(last)
+        header = read_header(last)
         if header["step"] == train.TrainConfig(**header["train"]).steps:  # type: ignore[arg-type]
             print(f"{name}: finished", flush=True)
-            return train.load_weights(last)
+            return load_weights(last)
         words.append("--resume")
     print(f"{name}: {'going on' if last.is_file() else 'starting'}", flush=True)
     train.train(train.make_parser().parse_args(words))
-    return train.load_weights(last)
+    return load_weights(last)
 
 
 def judge(net: Eoam, people: list[Person]) -> NDArray[np.float64]:
@@ -61,7 +63,7 @@ def judge(net: Eoam, people: list[Person]) -> NDArray[np.float64]:
     for person in people:
         small = cv2.resize(person.bgr, SIZE[::-1], interpolation=cv2.INTER_AREA)
         h, w = person.alpha.shape
-        mask = cv2.resize(train.predict(net, small, device), (w, h)) > 0
+        mask = cv2.resize(predict(net, small, device), (w, h)) > 0
         truth = person.alpha > 127
         scores.append((foreground_iou(mask, truth), two_class_iou(mask, truth), boundary_iou(mask, truth)))
     return 100 * np.asarray(np.mean(scores, 0))
@@ -101,7 +103,7 @@ def free_pictures() -> list[Image]:
 def look(net: Eoam, picture: Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the mask `(h, w)` and the CM map `(h/4, w/4)` of a BGR picture, in [0, 1]."""
     with torch.no_grad():
-        x = net.stem(train.to_input(torch.from_numpy(picture)[None], torch.device("cpu")) * 4 - 2)
+        x = net.stem(to_input(torch.from_numpy(picture)[None], torch.device("cpu")) * 4 - 2)
         _, f_e, cells = net.decode(x)
         mask = torch.sigmoid(F.pixel_shuffle(cells, 4))
     return mask[0, 0].numpy(), confidence_map(f_e)[0, 0].numpy()

@@ -29,10 +29,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from .checkpoint import load_weights, read_header
 from .data import DataError
 from .graph import measure_graph
 from .net import ConvBN, Eoam, Round, SeparableBlock
-from .train import load_weights, read_header
 
 OPSET = 17
 VERSION = "1.2"

@@ -13,11 +13,7 @@ figures. There is no pickle in it.
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
-import json
 import math
-import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -26,20 +22,27 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from .augment import MixConfig, SampleMaker
-from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms, read_training_set, validation_ids
+from .checkpoint import (
+    keep_checkpoint,
+    load_optimiser,
+    load_weights,
+    read_header,
+    save_checkpoint,
+    sha256_of,
+    start_from,
+)
+from .data import DataError, TrainingSet, read_training_set
 from .losses import total_loss
-from .metrics import foreground_iou
 from .net import FUSIONS, Eoam, NetConfig, count_parameters
 from .ranks import Ranks, join, leave
-from .sheet import save_sheet, tile
+from .sheet import save_sheet
 from .teacher import open_teacher, teach
+from .validation import Validation, record, to_input
 
 RUNS = Path(__file__).parent / "runs"
 # Sizes of the family; "plus" is for people with CPU to spare.
@@ -59,7 +62,6 @@ VARIANTS = {
 }
 ALONE = Ranks()
 MOST_DRIFT = 1e-3  # between processes that train together: all start from the same weights and take the same steps
-KEPT_BYTES = 1_000_000  # what a checkpoint in the repository may have
 # (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
 SMALL_SIZES = {(160, 160): 0.5, (112, 192): 0.4, (192, 112): 0.1}
 FULL_SIZES = {(224, 224): 0.5, (144, 256): 0.4, (256, 144): 0.1}
@@ -133,91 +135,6 @@ def make_optimiser(net: Eoam, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW([{"params": dense, "weight_decay": config.decay}, {"params": rest, "weight_decay": 0.0}])
 
 
-def to_input(bgr: Tensor, device: torch.device) -> Tensor:
-    """Turn `(n, h, w, 3)` uint8 BGR into `(n, 3, h, w)` float RGB in [0, 1], channels last."""
-    return bgr.to(device).permute(0, 3, 1, 2).flip(1).float().div_(255).contiguous(memory_format=torch.channels_last)
-
-
-# ------------------------------------------------------------------------------------------------------ checkpoints
-def save_checkpoint(
-    path: Path, net: Eoam, average: Eoam, optimiser: torch.optim.AdamW, step: int, header: dict[str, object]
-) -> None:
-    """Write everything a run needs to go on; through a temporary file, so that a stop leaves the previous one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    tensors = _everything(net, average, optimiser)
-    save_file(tensors, partial, {"eoam": json.dumps({**header, "step": step}, sort_keys=True)})
-    partial.replace(path)
-
-
-def keep_checkpoint(last: Path, kept: Path) -> None:
-    """Copy a checkpoint to a place from which it can be committed: of at most `KEPT_BYTES`.
-
-    A larger one is written without the optimiser's first moments and with its second ones in half the bits: its run
-    goes on within a few steps as it would have, but not to the bit.
-    """
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    partial = kept.with_suffix(".partial")
-    if last.stat().st_size <= KEPT_BYTES:
-        shutil.copyfile(last, partial)
-    else:
-        with safe_open(last, "pt") as file:
-            metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys() if not name.endswith(".exp_avg")}  # noqa: SIM118
-        squares = [name for name in tensors if name.endswith(".exp_avg_sq")]
-        save_file(tensors | {name: tensors[name].bfloat16() for name in squares}, partial, metadata)
-    partial.replace(kept)
-
-
-def _everything(net: Eoam, average: Eoam, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
-    tensors = {f"net.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
-    tensors |= {f"average.{k}": v.detach().cpu().contiguous() for k, v in average.state_dict().items()}
-    for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
-        state = optimiser.state.get(p, {})
-        tensors |= {f"adam.{i}.{k}": v.detach().cpu().contiguous() for k, v in state.items()}
-    return tensors
-
-
-def read_header(path: Path) -> dict[str, object]:
-    """Return a checkpoint's JSON header. Raises DataError if the file is missing or no checkpoint."""
-    try:
-        with safe_open(path, "pt") as file:
-            header: dict[str, object] = json.loads((file.metadata() or {}).get("eoam", "{}"))
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path} cannot be read as a checkpoint ({error}): name a .safetensors file.") from error
-    if "net" not in header:
-        raise DataError(f"{path} is not a checkpoint of this project (its header has no network configuration).")
-    return header
-
-
-def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
-    """Return the network of a checkpoint in eval mode; `prefix` "average" (the moving average) or "net"."""
-    net = Eoam(NetConfig(**read_header(path)["net"]))  # type: ignore[arg-type]
-    with safe_open(path, "pt") as file:
-        keys = file.keys()
-        names = [n for n in keys if n.startswith(prefix + ".")]
-        net.load_state_dict({n[len(prefix) + 1 :]: file.get_tensor(n) for n in names})
-    return net.eval()
-
-
-def start_from(net: Eoam, path: Path) -> None:
-    """Give `net` a checkpoint's weights; rounds that the checkpoint lacks stay as they are made: without effect."""
-    weights = load_weights(path).state_dict()
-    lacking = [n for n in net.state_dict() if n not in weights and ".rounds." not in n]
-    strange = [n for n, w in weights.items() if n not in net.state_dict() or net.state_dict()[n].shape != w.shape]
-    if lacking or strange:
-        raise DataError(
-            f"{path} is of another network (it differs in {(lacking + strange)[0]}): start without --init, or name the "
-            "--variant it was made with."
-        )
-    net.load_state_dict(weights, strict=False)
-
-
-def sha256_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def blend(alpha: Tensor, larger: Eoam, pictures: Tensor, weight: float) -> Tensor:
     """Return the target `(n, 1, h, w)` with `weight` of what a larger network, in eval mode, makes of the pictures.
 
@@ -229,104 +146,6 @@ def blend(alpha: Tensor, larger: Eoam, pictures: Tensor, weight: float) -> Tenso
     return torch.where(agree, (1 - weight) * alpha + weight * opinion, alpha)
 
 
-def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
-    """Put a checkpoint's optimiser state back."""
-    with safe_open(path, "pt") as file:
-        keys = file.keys()
-        for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
-            names = [n for n in keys if n.startswith(f"adam.{i}.")]
-            state = {n.split(".", 2)[2]: file.get_tensor(n).to(p.device, torch.float32) for n in names}
-            if state:
-                state.setdefault("exp_avg", torch.zeros_like(p))  # keep_checkpoint leaves it out of large ones
-            optimiser.state[p] = state
-            if "step" in optimiser.state[p]:
-                optimiser.state[p]["step"] = optimiser.state[p]["step"].cpu()
-
-
-# ------------------------------------------------------------------------------------------------------- validation
-class Validation:
-    """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty."""
-
-    def __init__(self, data: Path):
-        people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
-        rooms = read_rooms(data, "val")
-        self.portraits = people
-        maker = SampleMaker(TrainingSet(people, people, people, people, rooms, ""), MixConfig())
-        rng = np.random.default_rng(7)
-        self.composites: list[Person] = []
-        for _ in range(96):
-            empty = np.zeros((144, 256), np.uint8)
-            self.composites.append(Person(*maker.add_person(rng, maker.room(rng, (144, 256)), empty)))
-        self.rooms = [cv2.resize(r, (256, 144), interpolation=cv2.INTER_AREA) for r in rooms]
-
-    def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
-        """Return fg (portraits at 224x224), fg in rooms (256x144) and the mean share of an empty room called person."""
-        net.eval()
-        portrait = [score(net, p, (224, 224), device) for p in self.portraits]
-        room = [score(net, p, (144, 256), device) for p in self.composites if p.alpha.max() > 127]
-        empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
-        return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
-
-    def tiles(self, net: Eoam, device: torch.device) -> list[Image]:
-        """Return a few validation pictures beside their cut-outs, to judge a run by eye while it goes on."""
-        net.eval()
-        found = []
-        for person in [*self.portraits[::15], *self.composites[::12]]:
-            h, w = person.alpha.shape
-            size = (144, 256) if w > h else (224, 224)
-            logits = predict(net, cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA), device)
-            matte = cv2.resize(1 / (1 + np.exp(-logits)), (w, h)) * 255
-            found.append(tile(person.bgr, matte.astype(np.uint8), person.alpha))
-        return found
-
-
-def record(folder: Path, row: dict[str, float]) -> None:
-    """Append a row to the run's curves.csv and draw all of it as curves.png."""
-    from matplotlib.figure import Figure  # not pyplot: no window system is to be asked for
-
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "curves.csv"
-    is_new = not path.is_file()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
-    with path.open(newline="") as file:
-        rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    axes = figure.subplots(1, 2)
-    steps = [r["step"] for r in rows]
-    axes[0].plot(steps, [r["loss"] for r in rows])
-    axes[0].set(title="loss", xlabel="step")
-    for name in ("val_fg", "val_room_fg"):
-        axes[1].plot(steps, [r[name] for r in rows], label=name)
-    axes[1].set(title="validation, foreground IoU, per cent", xlabel="step")
-    axes[1].legend()
-    figure.savefig(folder / "curves.png")
-
-
-def mean100(values: list[float]) -> float:
-    """Mean, in per cent, to two places."""
-    return round(100 * float(np.mean(values)), 2)
-
-
-def predict(net: Eoam, bgr: np.ndarray, device: torch.device) -> np.ndarray:
-    """Return the mask logits `(h, w)` of one BGR picture whose size the network takes."""
-    with torch.no_grad():
-        logits = net(to_input(torch.from_numpy(bgr)[None], device))
-    return np.asarray(logits[0, 0].cpu().numpy())
-
-
-def score(net: Eoam, person: Person, size: tuple[int, int], device: torch.device) -> float:
-    """Foreground IoU at the picture's own size of the network run at `size` (h, w)."""
-    small = cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA)
-    h, w = person.alpha.shape
-    logits = cv2.resize(predict(net, small, device), (w, h), interpolation=cv2.INTER_LINEAR)
-    return foreground_iou(logits > 0, person.alpha > 127)
-
-
-# --------------------------------------------------------------------------------------------------------- training
 def train(args: argparse.Namespace) -> Path:
     """Run or resume a training, together with the other processes if torchrun started several.
 

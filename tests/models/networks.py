@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from models import train
+from models.checkpoint import save_checkpoint
 from models.net import Eoam, NetConfig, Round
 
 
@@ -41,5 +42,5 @@ def checkpoint_of(net: Eoam, path: Path) -> Path:
     """Write a checkpoint of `net` and return its path."""
     optimiser = train.make_optimiser(net, train.TrainConfig())
     header = {"net": net.config.to_dict(), "train": {"batch": 32}, "data_sha256": "0" * 64}
-    train.save_checkpoint(path, net, copy.deepcopy(net), optimiser, 1, header)
+    save_checkpoint(path, net, copy.deepcopy(net), optimiser, 1, header)
     return path

@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from models import ablation  # noqa: E402
 from models import train as train_module  # noqa: E402
+from models.checkpoint import load_weights, read_header  # noqa: E402
 from models.net import FUSIONS  # noqa: E402
 
 
@@ -36,7 +37,7 @@ def test_three_fusions_are_trained_once_and_compared_in_a_table_and_a_figure(
     assert text.count(" ± ") == 1 + 3 * len(FUSIONS)
     assert cv2.imread(str(figure)) is not None
     for fusion in FUSIONS:
-        header = train_module.read_header(runs / ablation.run_name(fusion, 1, 64) / "last.safetensors")
+        header = read_header(runs / ablation.run_name(fusion, 1, 64) / "last.safetensors")
         assert header["net"] == {**train_module.VARIANTS["eoam"].to_dict(), "fusion": fusion}
 
     def never(_: object) -> None:
@@ -70,17 +71,17 @@ def test_a_comparison_that_was_stopped_goes_on_and_ends_as_an_uninterrupted_one(
             compare(tiny_data, "--seeds", "1")
     assert not judged  # the test portraits are for the end
     last = runs / ablation.run_name("add", 1, 64) / "last.safetensors"
-    assert train_module.read_header(last)["step"] == 1
+    assert read_header(last)["step"] == 1
     capsys.readouterr()
     assert compare(tiny_data, "--seeds", "1") == 0
     said = capsys.readouterr().out
     assert "ablation-eoam-1-64: finished" in said
     assert "ablation-add-1-64: going on" in said
     assert "ablation-none-1-64: starting" in said
-    resumed = train_module.load_weights(last, prefix="net").state_dict()
+    resumed = load_weights(last, prefix="net").state_dict()
     last.unlink()
     assert compare(tiny_data, "--seeds", "1") == 0
-    for name, value in train_module.load_weights(last, prefix="net").state_dict().items():
+    for name, value in load_weights(last, prefix="net").state_dict().items():
         assert torch.allclose(value.float(), resumed[name].float(), atol=1e-5), name
 
 

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
 
 from models import train as train_module  # noqa: E402
+from models.checkpoint import read_header  # noqa: E402
 from models.data import DataError, read_training_set  # noqa: E402
 from models.ranks import Ranks, join  # noqa: E402
 
@@ -60,7 +61,7 @@ def test_two_processes_train_one_network_and_one_of_them_writes_it(tiny_data: Pa
     done = torchrun(program, str(tmp_path / "runs"), *words, "--workers", "0", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("parameters, step 0 of 4, 2 x cpu") == 1
-    header = train_module.read_header(tmp_path / "runs" / "t" / "last.safetensors")
+    header = read_header(tmp_path / "runs" / "t" / "last.safetensors")
     assert header["step"] == 4
     assert len((tmp_path / "runs" / "t" / "curves.csv").read_text().splitlines()) == 3
 

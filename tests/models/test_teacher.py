@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
 
 from models import train as train_module  # noqa: E402
+from models.checkpoint import read_header  # noqa: E402
 from models.data import DataError, Person, read_training_set  # noqa: E402
 from models.teacher import FILES, Teacher, open_teacher, soften, teach  # noqa: E402
 
@@ -83,7 +84,7 @@ def test_resuming_with_another_teacher_is_refused(
 
     monkeypatch.setattr(train_module, "open_teacher", lambda _: Teacher(is_white, "a" * 64))
     assert start(tiny_data, "--teacher", "0.5") == 0
-    assert train_module.read_header(runs / "t" / "last.safetensors")["teacher_sha256"] == "a" * 64
+    assert read_header(runs / "t" / "last.safetensors")["teacher_sha256"] == "a" * 64
     assert start(tiny_data, "--resume") == 0
     before = (runs / "t" / "last.safetensors").read_bytes()
     monkeypatch.setattr(train_module, "open_teacher", lambda _: Teacher(is_white, "b" * 64))

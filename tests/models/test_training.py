@@ -17,9 +17,11 @@ from safetensors.torch import save_file  # noqa: E402
 
 from models import train as train_module  # noqa: E402
 from models.augment import MixConfig, SampleMaker  # noqa: E402
+from models.checkpoint import load_weights, read_header, sha256_of  # noqa: E402
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
 from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
+from models.validation import Validation  # noqa: E402
 
 from .networks import randomised  # noqa: E402
 
@@ -108,7 +110,7 @@ def test_a_batch_depends_on_seed_and_number_alone(tiny_data: Path) -> None:
 
 def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_data: Path, runs: Path) -> None:
     assert start(tiny_data, "--workers", "0") == 0
-    whole = train_module.load_weights(runs / "t" / "last.safetensors", prefix="net").state_dict()
+    whole = load_weights(runs / "t" / "last.safetensors", prefix="net").state_dict()
     # Take the run back to step 2 by training it anew and keeping the checkpoint of that step.
     (runs / "t" / "last.safetensors").unlink()
     kept: list[bytes] = []
@@ -124,9 +126,9 @@ def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_dat
     finally:
         train_module.save_checkpoint = save
     (runs / "t" / "last.safetensors").write_bytes(kept[0])
-    assert train_module.read_header(runs / "t" / "last.safetensors")["step"] == 2
+    assert read_header(runs / "t" / "last.safetensors")["step"] == 2
     assert start(tiny_data, "--workers", "0", "--resume") == 0
-    resumed = train_module.load_weights(runs / "t" / "last.safetensors", prefix="net").state_dict()
+    resumed = load_weights(runs / "t" / "last.safetensors", prefix="net").state_dict()
     for name, value in whole.items():
         assert torch.allclose(value.float(), resumed[name].float(), atol=1e-5), name
 
@@ -138,16 +140,16 @@ def test_a_large_variants_run_goes_on_from_a_kept_checkpoint_under_1_mb(
     options = ("--workers", "0", "--variant", "plus", "--keep", str(kept))
     assert start(tiny_data, *options) == 0
     assert kept.stat().st_size <= 1_000_000 < last.stat().st_size
-    weights = train_module.load_weights(last).state_dict()
-    assert all(torch.equal(weights[n], v) for n, v in train_module.load_weights(kept).state_dict().items())
+    weights = load_weights(last).state_dict()
+    assert all(torch.equal(weights[n], v) for n, v in load_weights(kept).state_dict().items())
     last.unlink()
     cut = tmp_path / "step-2.safetensors"
-    header = {**train_module.read_header(kept), "step": 2}
+    header = {**read_header(kept), "step": 2}
     with safe_open(kept, "pt") as file:
         names = list(file.keys())
         save_file({n: file.get_tensor(n) for n in names}, cut, {"eoam": json.dumps(header)})
     assert start(tiny_data, "--workers", "0", "--variant", "plus", "--keep", str(cut), "--resume") == 0
-    assert train_module.read_header(last)["step"] == 4
+    assert read_header(last)["step"] == 4
 
 
 def test_a_run_learns_from_a_larger_network_and_goes_on_only_with_the_same(
@@ -159,8 +161,8 @@ def test_a_run_learns_from_a_larger_network_and_goes_on_only_with_the_same(
     assert start(tiny_data, "--workers", "0", "--distil", "0.5") == 2
     assert "--larger" in capsys.readouterr().err
     assert start(tiny_data, "--workers", "0", "--distil", "0.5", "--larger", str(larger)) == 0
-    header = train_module.read_header(runs / "t" / "last.safetensors")
-    assert header["larger_sha256"] == train_module.sha256_of(larger)
+    header = read_header(runs / "t" / "last.safetensors")
+    assert header["larger_sha256"] == sha256_of(larger)
     other = runs / "t" / "last.safetensors"
     assert start(tiny_data, "--workers", "0", "--resume", "--larger", str(other)) == 2
     assert "hash differs" in capsys.readouterr().err
@@ -179,7 +181,7 @@ def test_a_larger_network_is_believed_only_where_it_agrees_with_the_mask() -> No
 
 def test_a_checkpoint_names_its_data_and_configuration(tiny_data: Path, runs: Path) -> None:
     assert start(tiny_data, "--workers", "0") == 0
-    header = train_module.read_header(runs / "t" / "last.safetensors")
+    header = read_header(runs / "t" / "last.safetensors")
     assert header["data_sha256"] == read_training_set(tiny_data).sha256
     assert header["train"]["seed"] == 1  # type: ignore[index]
     assert (runs / "t" / "last.safetensors").stat().st_size < 1 << 20
@@ -197,7 +199,7 @@ def test_a_run_leaves_curves_and_masks_to_look_at(tiny_data: Path, runs: Path) -
 def test_validation_leaves_the_network_as_it_was(tiny_data: Path) -> None:
     net = randomised(NetConfig())
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    train_module.Validation(tiny_data)(net, torch.device("cpu"))
+    Validation(tiny_data)(net, torch.device("cpu"))
     assert not net.training
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
 
@@ -237,6 +239,6 @@ def test_a_mask_of_another_size_than_its_picture_is_named(tiny_data: Path, tmp_p
 def test_a_file_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.safetensors").write_bytes(b"no checkpoint")
     with pytest.raises(DataError, match=r"c\.safetensors cannot be read"):
-        train_module.read_header(tmp_path / "c.safetensors")
+        read_header(tmp_path / "c.safetensors")
     with pytest.raises(DataError, match=r"none\.safetensors cannot be read"):
-        train_module.read_header(tmp_path / "none.safetensors")
+        read_header(tmp_path / "none.safetensors")

@@ -1,0 +1,111 @@
+"""The files of a training: safetensors with weights, their moving average, the optimiser's state and a JSON header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .data import DataError
+from .net import Eoam, NetConfig
+
+KEPT_BYTES = 1_000_000  # what a checkpoint in the repository may have
+
+
+def save_checkpoint(
+    path: Path, net: Eoam, average: Eoam, optimiser: torch.optim.AdamW, step: int, header: dict[str, object]
+) -> None:
+    """Write everything a run needs to go on; through a temporary file, so that a stop leaves the previous one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    tensors = _everything(net, average, optimiser)
+    save_file(tensors, partial, {"eoam": json.dumps({**header, "step": step}, sort_keys=True)})
+    partial.replace(path)
+
+
+def keep_checkpoint(last: Path, kept: Path) -> None:
+    """Copy a checkpoint to a place from which it can be committed: of at most `KEPT_BYTES`.
+
+    A larger one is written without the optimiser's first moments and with its second ones in half the bits: its run
+    goes on within a few steps as it would have, but not to the bit.
+    """
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    partial = kept.with_suffix(".partial")
+    if last.stat().st_size <= KEPT_BYTES:
+        shutil.copyfile(last, partial)
+    else:
+        with safe_open(last, "pt") as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys() if not name.endswith(".exp_avg")}  # noqa: SIM118
+        squares = [name for name in tensors if name.endswith(".exp_avg_sq")]
+        save_file(tensors | {name: tensors[name].bfloat16() for name in squares}, partial, metadata)
+    partial.replace(kept)
+
+
+def _everything(net: Eoam, average: Eoam, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
+    tensors = {f"net.{k}": v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+    tensors |= {f"average.{k}": v.detach().cpu().contiguous() for k, v in average.state_dict().items()}
+    for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
+        state = optimiser.state.get(p, {})
+        tensors |= {f"adam.{i}.{k}": v.detach().cpu().contiguous() for k, v in state.items()}
+    return tensors
+
+
+def read_header(path: Path) -> dict[str, object]:
+    """Return a checkpoint's JSON header. Raises DataError if the file is missing or no checkpoint."""
+    try:
+        with safe_open(path, "pt") as file:
+            header: dict[str, object] = json.loads((file.metadata() or {}).get("eoam", "{}"))
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path} cannot be read as a checkpoint ({error}): name a .safetensors file.") from error
+    if "net" not in header:
+        raise DataError(f"{path} is not a checkpoint of this project (its header has no network configuration).")
+    return header
+
+
+def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
+    """Return the network of a checkpoint in eval mode; `prefix` "average" (the moving average) or "net"."""
+    net = Eoam(NetConfig(**read_header(path)["net"]))  # type: ignore[arg-type]
+    with safe_open(path, "pt") as file:
+        keys = file.keys()
+        names = [n for n in keys if n.startswith(prefix + ".")]
+        net.load_state_dict({n[len(prefix) + 1 :]: file.get_tensor(n) for n in names})
+    return net.eval()
+
+
+def start_from(net: Eoam, path: Path) -> None:
+    """Give `net` a checkpoint's weights; rounds that the checkpoint lacks stay as they are made: without effect."""
+    weights = load_weights(path).state_dict()
+    lacking = [n for n in net.state_dict() if n not in weights and ".rounds." not in n]
+    strange = [n for n, w in weights.items() if n not in net.state_dict() or net.state_dict()[n].shape != w.shape]
+    if lacking or strange:
+        raise DataError(
+            f"{path} is of another network (it differs in {(lacking + strange)[0]}): start without --init, or name the "
+            "--variant it was made with."
+        )
+    net.load_state_dict(weights, strict=False)
+
+
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load_optimiser(path: Path, optimiser: torch.optim.AdamW) -> None:
+    """Put a checkpoint's optimiser state back."""
+    with safe_open(path, "pt") as file:
+        keys = file.keys()
+        for i, p in enumerate(q for group in optimiser.param_groups for q in group["params"]):
+            names = [n for n in keys if n.startswith(f"adam.{i}.")]
+            state = {n.split(".", 2)[2]: file.get_tensor(n).to(p.device, torch.float32) for n in names}
+            if state:
+                state.setdefault("exp_avg", torch.zeros_like(p))  # keep_checkpoint leaves it out of large ones
+            optimiser.state[p] = state
+            if "step" in optimiser.state[p]:
+                optimiser.state[p]["step"] = optimiser.state[p]["step"].cpu()

@@ -1,0 +1,104 @@
+"""How a run is judged while it goes on: figures, curves and a sheet of masks from pictures that training never sees."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from .augment import MixConfig, SampleMaker
+from .data import Image, Person, TrainingSet, read_pairs, read_rooms, validation_ids
+from .metrics import foreground_iou
+from .net import Eoam
+from .sheet import tile
+
+
+def to_input(bgr: Tensor, device: torch.device) -> Tensor:
+    """Turn `(n, h, w, 3)` uint8 BGR into `(n, 3, h, w)` float RGB in [0, 1], channels last."""
+    return bgr.to(device).permute(0, 3, 1, 2).flip(1).float().div_(255).contiguous(memory_format=torch.channels_last)
+
+
+class Validation:
+    """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty."""
+
+    def __init__(self, data: Path):
+        people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
+        rooms = read_rooms(data, "val")
+        self.portraits = people
+        maker = SampleMaker(TrainingSet(people, people, people, people, rooms, ""), MixConfig())
+        rng = np.random.default_rng(7)
+        self.composites: list[Person] = []
+        for _ in range(96):
+            empty = np.zeros((144, 256), np.uint8)
+            self.composites.append(Person(*maker.add_person(rng, maker.room(rng, (144, 256)), empty)))
+        self.rooms = [cv2.resize(r, (256, 144), interpolation=cv2.INTER_AREA) for r in rooms]
+
+    def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
+        """Return fg (portraits at 224x224), fg in rooms (256x144) and the mean share of an empty room called person."""
+        net.eval()
+        portrait = [score(net, p, (224, 224), device) for p in self.portraits]
+        room = [score(net, p, (144, 256), device) for p in self.composites if p.alpha.max() > 127]
+        empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
+        return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
+
+    def tiles(self, net: Eoam, device: torch.device) -> list[Image]:
+        """Return a few validation pictures beside their cut-outs, to judge a run by eye while it goes on."""
+        net.eval()
+        found = []
+        for person in [*self.portraits[::15], *self.composites[::12]]:
+            h, w = person.alpha.shape
+            size = (144, 256) if w > h else (224, 224)
+            logits = predict(net, cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA), device)
+            matte = cv2.resize(1 / (1 + np.exp(-logits)), (w, h)) * 255
+            found.append(tile(person.bgr, matte.astype(np.uint8), person.alpha))
+        return found
+
+
+def record(folder: Path, row: dict[str, float]) -> None:
+    """Append a row to the run's curves.csv and draw all of it as curves.png."""
+    from matplotlib.figure import Figure  # not pyplot: no window system is to be asked for
+
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "curves.csv"
+    is_new = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+    with path.open(newline="") as file:
+        rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    steps = [r["step"] for r in rows]
+    axes[0].plot(steps, [r["loss"] for r in rows])
+    axes[0].set(title="loss", xlabel="step")
+    for name in ("val_fg", "val_room_fg"):
+        axes[1].plot(steps, [r[name] for r in rows], label=name)
+    axes[1].set(title="validation, foreground IoU, per cent", xlabel="step")
+    axes[1].legend()
+    figure.savefig(folder / "curves.png")
+
+
+def mean100(values: list[float]) -> float:
+    """Mean, in per cent, to two places."""
+    return round(100 * float(np.mean(values)), 2)
+
+
+def predict(net: Eoam, bgr: np.ndarray, device: torch.device) -> np.ndarray:
+    """Return the mask logits `(h, w)` of one BGR picture whose size the network takes."""
+    with torch.no_grad():
+        logits = net(to_input(torch.from_numpy(bgr)[None], device))
+    return np.asarray(logits[0, 0].cpu().numpy())
+
+
+def score(net: Eoam, person: Person, size: tuple[int, int], device: torch.device) -> float:
+    """Foreground IoU at the picture's own size of the network run at `size` (h, w)."""
+    small = cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA)
+    h, w = person.alpha.shape
+    logits = cv2.resize(predict(net, small, device), (w, h), interpolation=cv2.INTER_LINEAR)
+    return foreground_iou(logits > 0, person.alpha > 127)
