@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eoam_core.errors import EoamError, InputError, InstallationError
+from eoam_core.printable import printable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,8 @@ class BatchReport:
             parts.append(f"{len(self.skipped)} already there (--overwrite does them again)")
         if self.failed:
             parts.append(f"{len(self.failed)} failed:")
-        return "\n".join([", ".join(parts), *(f"  {source}: {reason}" for source, reason in self.failed)])
+        listed = (f"  {printable(str(source))}: {reason}" for source, reason in self.failed)
+        return "\n".join([", ".join(parts), *listed])
 
 
 def plan(sources: Iterable[Path], folder: Path, *, suffix: str) -> tuple[Job, ...]:
@@ -105,7 +107,7 @@ def run(
             except EoamError as error:
                 failed.append((job.source, str(error)))
             except Exception as error:  # whatever one file does to a decoder, the thousand behind it are wanted
-                failed.append((job.source, f"{type(error).__name__}: {error}"))
+                failed.append((job.source, printable(f"{type(error).__name__}: {error}")))
             else:
                 done.append(job.source)
         on_job(job)

@@ -12,7 +12,9 @@ from eoam_core.batch import Job, plan, prepare_folder, run
 from eoam_core.cli_options import add_progress, add_settings, progress, require_libraries, settings_of
 from eoam_core.encoding import PIPED_FORMATS, VIDEO_SUFFIXES, encoding_for, import_av, require_encoder
 from eoam_core.errors import InputError
+from eoam_core.picture_size import KINDS
 from eoam_core.pipe import PipeInput, PipeOutput, RawVideo, standard_input, standard_output, write_all
+from eoam_core.printable import printable
 from eoam_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ _STANDARD_INPUT: Final = "Standard input"
 def add_file_commands(commands: Any) -> None:
     """Add `image` and `video` to argparse's subcommands."""
     image = commands.add_parser("image", help="cut the person out of pictures", description=_image_text())
-    _add_files(image, "IN, a PNG, JPEG, WebP, BMP, TIFF or what else OpenCV reads, and OUT.png")
+    _add_files(image, f"IN, a {KINDS}, and OUT.png")
     add_progress(image)
     add_settings(image)
     image.set_defaults(run=_image)
@@ -73,14 +75,9 @@ def _image(options: argparse.Namespace) -> int:
 
 
 def _cut_picture(cutter: Cutter, source: Path, target: Path) -> None:
-    import numpy as np
+    from eoam_core.picture import decode_stream, encode_png, read_picture, write_png
 
-    from eoam_core.picture import decode_picture, encode_png, read_picture, write_png
-
-    if source == _PIPE:
-        picture = decode_picture(np.frombuffer(standard_input().read(-1), np.uint8), name=_STANDARD_INPUT)
-    else:
-        picture = read_picture(source)
+    picture = decode_stream(standard_input(), name=_STANDARD_INPUT) if source == _PIPE else read_picture(source)
     cutter.reset()
     result = cutter.cut(picture)
     if target != _PIPE:
@@ -133,7 +130,7 @@ def _convert(
 ) -> None:
     from eoam_core.video import convert_video
 
-    with progress(options.progress, unit="frame", name=name) as on_frame:
+    with progress(options.progress, unit="frame", name=printable(name)) as on_frame:
         report = convert_video(
             source,
             target,
@@ -142,7 +139,7 @@ def _convert(
             on_frame=on_frame,
         )
     for note in report.notes:
-        sys.stderr.write(f"eoam: {name + ': ' if name else ''}{note}\n")
+        sys.stderr.write(printable(f"eoam: {name + ': ' if name else ''}{note}") + "\n")
 
 
 def _batch(options: argparse.Namespace, suffix: str, unit: str, work: Callable[[Job], None]) -> int:

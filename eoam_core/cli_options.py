@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eoam_core.errors import InputError, InstallationError
-from eoam_core.installation import check_installation, default_model_path, install_command
+from eoam_core.installation import check_installation, default_model_path, expanded, install_command
 from eoam_core.setting_info import hex_colour
 from eoam_core.settings import BackgroundKind, SettingInfo, Settings, describe_settings
 
@@ -40,7 +41,7 @@ def _background(text: str) -> dict[str, object]:
     colour = parse_colour(text)
     if colour is not None:
         return {"background": BackgroundKind.COLOR, "background_color": colour}
-    if not text or not Path(text).exists():
+    if not text or not os.path.exists(expanded(text)):
         kinds, names = ", ".join(kind.value for kind in BackgroundKind), ", ".join(colour_names())
         raise InputError(
             f"The background {text!r} is neither {kinds}, nor #rrggbb, {names}, nor a picture that exists."

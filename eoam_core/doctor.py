@@ -19,10 +19,12 @@ from typing import Any, Final
 
 import eoam_core
 from eoam_core import obs_log
-from eoam_core.errors import EoamError
+from eoam_core.errors import EoamError, ModelError
 from eoam_core.installation import check_installation
 from eoam_core.loaded import loaded_files
-from eoam_install import layouts, obs_settings, payload, receipt, scenes
+from eoam_core.model_file import read_model
+from eoam_core.printable import printable
+from eoam_install import layouts, obs_settings, receipt, scenes
 from eoam_install.errors import InstallError
 from eoam_install.machine import Machine, this_machine
 
@@ -144,18 +146,12 @@ def _processor() -> Iterator[Finding]:
 
 
 def _model(model: Path) -> Iterator[Finding]:
-    wanted = payload.known_sha256(model)
     try:
-        found = receipt.sha256(model.read_bytes())
-    except OSError:
+        file = read_model(model)
+    except ModelError:
         return  # check_installation has said so
-    if wanted and wanted != found:
-        yield _problem(
-            "model", f"SHA-256 {found} is not the one in {model.with_name(payload.SUMS)}", "Download EOAM again."
-        )
-    else:
-        checked = "" if wanted else " (a file of your own: there is no SHA256SUMS beside it)"
-        yield Finding(topic="model", level=Level.OK, text=f"SHA-256 {found}{checked}")
+    checked = "" if file.is_ours else " (a network of your own: not one of EOAM's)"
+    yield Finding(topic="model", level=Level.OK, text=f"SHA-256 {file.sha256}{checked}")
 
 
 def _onnxruntime() -> Iterator[Finding]:
@@ -251,8 +247,8 @@ def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
         gone.update(path for path in ours if path not in present)
         listed += bool(present)
         try:
-            uses = f'"{_FILTER_ID}"' in collection.path.read_text(encoding="utf-8", errors="replace")
-        except OSError:
+            uses = f'"{_FILTER_ID}"'.encode() in scenes.read_file(collection.path)
+        except (OSError, InstallError):
             uses = False
         exposed += uses and not present
     if not collections:
@@ -273,7 +269,7 @@ def _log(config: Path) -> Iterator[Finding]:
     if path is None:
         return
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = obs_log.read_log(path)
     except OSError as error:
         yield _note("log", f"{path} cannot be read ({error.strerror})")
         return
@@ -287,6 +283,7 @@ def _log(config: Path) -> Iterator[Finding]:
 
 
 def _impersonal(text: str, home: Path) -> str:
+    text = printable(text)
     for form in {str(home), home.as_posix(), str(home).replace("\\", "\\\\")}:
         if len(form) > 1:
             text = text.replace(form, "~")

@@ -11,9 +11,18 @@ programmer (a wrong shape, a value out of range) is a ValueError and not in this
 
 from __future__ import annotations
 
+from eoam_core.printable import printable
+
 
 class EoamError(Exception):
-    """Base of everything this project raises on purpose."""
+    """Base of everything this project raises on purpose.
+
+    The message becomes one printable line, whatever the names of files in it hold: it goes to terminals, panels and
+    logs.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class InputError(EoamError):

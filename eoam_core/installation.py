@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from eoam_install.payload import is_whole
-
 MODEL_ENVIRONMENT_VARIABLE: Final = "EOAM_MODEL"
 MINIMUM_PYTHON: Final = (3, 10)
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -64,9 +62,23 @@ def default_model_path() -> Path:
     """
     chosen = os.environ.get(MODEL_ENVIRONMENT_VARIABLE, "").strip()
     if chosen:
-        return Path(chosen).expanduser()
-    beside, inside = (folder / "models" / "eoam.onnx" for folder in (_ROOT, Path(__file__).resolve().parent))
+        return expanded(chosen)
+    beside, inside = (folder / "eoam.onnx" for folder in model_folders())
     return inside if inside.is_file() and not beside.is_file() else beside
+
+
+def model_folders() -> tuple[Path, Path]:
+    """Return where the networks that come with EOAM may lie: beside the packages, and inside this one."""
+    return _ROOT / "models", Path(__file__).resolve().parent / "models"
+
+
+def expanded(name: str) -> Path:
+    """Return the path that a user's text names: `~` is the home folder, and `~nobody` a file of that name."""
+    path = Path(name)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # there is no such user, or nobody knows where the home is
+        return path
 
 
 def install_command(packages: Iterable[str] | None = None) -> str:
@@ -144,22 +156,16 @@ def _foreign_numpy() -> str:
 
 def _check_model(path: Path) -> Component:
     required = str(path)
-    restore = f"Put the project's eoam.onnx at {path}, or point {MODEL_ENVIRONMENT_VARIABLE} at it."
+    # Only here, so that this module stays importable by everything that it judges.
+    from eoam_core.errors import ModelError
+    from eoam_core.model_file import read_model
+
     try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        why = "" if isinstance(error, FileNotFoundError) else f" ({_one_line(error)})"
-        return Component(name="model", ok=False, version="", required=required, remedy=restore + why)
-    # Text, such as an unfetched Git LFS pointer or a saved web page, starts otherwise; the session says the rest.
-    ok = is_whole(content)
-    wrong = "The file is cut short." if content.startswith(b"\x08") else "Not ONNX."
-    return Component(
-        name="model",
-        ok=ok,
-        version=f"{len(content)} bytes",
-        required=required,
-        remedy="" if ok else f"{wrong} {restore}",
-    )
+        content = read_model(path).content
+    except ModelError as error:
+        size = f"{os.stat(path).st_size} bytes" if os.path.isfile(path) else ""
+        return Component(name="model", ok=False, version=size, required=required, remedy=str(error))
+    return Component(name="model", ok=True, version=f"{len(content)} bytes", required=required, remedy="")
 
 
 def _python_command() -> str:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from eoam_core.printable import printable
+
 _OURS: Final = re.compile(r"\[EOAM\]|\[Python: obs_eoam\.py\]|\[obs_eoam\.py\]|python script: obs_eoam\.py")
 _SHOWN: Final = 12
+_HEAD_BYTES: Final = 1 << 20
+_TAIL_BYTES: Final = 4 << 20
+_LONGEST_LINE: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +56,8 @@ _KNOWN: Final = tuple(
         (
             r"DLL load failed while importing (onnxruntime|_?cv2|_multiarray)",
             "A library lacks Microsoft's runtime, or is for another Python.",
-            "Install Microsoft's Visual C++ Redistributable (x64), newest version; then press Install components in "
-            "the script's panel.",
+            "Install Microsoft's Visual C++ Redistributable (x64), newest version; then press Install what is missing "
+            "in the script's panel.",
         ),
         (
             r"_ARRAY_API not found|numpy\.core\.multiarray failed to import|compiled using NumPy 1",
@@ -59,7 +67,7 @@ _KNOWN: Final = tuple(
         (
             r"undefined symbol: Py|symbol not found in flat namespace '_Py",
             "A library was made for another Python than OBS's.",
-            "Press Install components in the script's panel, or run install.py again.",
+            "Press Install what is missing in the script's panel, or run install.py again.",
         ),
         (
             r"requested API version \[\d+\] is not available",
@@ -74,7 +82,7 @@ _KNOWN: Final = tuple(
         (
             r"component_missing|libraries.*missing",
             "A library is missing.",
-            "Press Install components in the script's panel, or run install.py again.",
+            "Press Install what is missing in the script's panel, or run install.py again.",
         ),
         (
             r"No module named 'eoam_|must lie beside obs_eoam\.py",
@@ -113,21 +121,43 @@ def newest_log(config: Path) -> Path | None:
         return None
 
 
+def read_log(path: Path) -> str:
+    """Return a log's text: of a long one the beginning, which says what was loaded, and the end.
+
+    Raises:
+        OSError: it cannot be read, or is no file, such as a pipe that nobody writes to.
+    """
+    if not path.is_file():
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    with path.open("rb") as file:
+        content = file.read(_HEAD_BYTES)
+        end = file.seek(0, os.SEEK_END)
+        if end > _HEAD_BYTES:
+            file.seek(max(_HEAD_BYTES, end - _TAIL_BYTES))
+            content += b"\n" * (end > _HEAD_BYTES + _TAIL_BYTES) + file.read(_TAIL_BYTES)
+    return content.decode("utf-8", "replace")
+
+
 def our_lines(text: str) -> list[str]:
     """Return the last lines of a log that are this project's, without their time."""
-    found = [_without_time(line) for line in text.splitlines() if _OURS.search(line)]
+    found = [_without_time(line) for line in _lines(text) if _OURS.search(line)]
     return found[-_SHOWN:]
 
 
 def known_failures(text: str) -> list[KnownFailure]:
     """Return each known failure in a log once, with the first line that shows it."""
     found: dict[str, KnownFailure] = {}
-    for line in text.splitlines():
+    for line in _lines(text):
         for pattern, meaning, cure in _KNOWN:
             if pattern.search(line):
                 found.setdefault(meaning, KnownFailure(line=_without_time(line), meaning=meaning, cure=cure))
                 break
     return list(found.values())
+
+
+def _lines(text: str) -> Iterator[str]:
+    # Cut, since a search takes the square of the time for a line that consists of beginnings.
+    return (printable(line, _LONGEST_LINE) for line in text.splitlines())
 
 
 def _without_time(line: str) -> str:

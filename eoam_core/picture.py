@@ -13,12 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.errors import InputError
+from eoam_core.installation import expanded
+from eoam_core.picture_size import KINDS, claimed_size
+from eoam_core.pipe import Readable
 from eoam_core.target import replacing, writing
 
 Bytes = NDArray[np.uint8]
 
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _JPEG: Final = b"\xff\xd8\xff"
+MAX_PIXELS: Final = 200_000_000  # of the largest cameras; with all that follows some 3 GB
+_MAX_SIDE: Final = 65_535
+_MAX_BYTES: Final = 1 << 30
 _COLOURS: Final = {
     "black": "#000000",
     "white": "#ffffff",
@@ -37,26 +43,52 @@ def read_picture(path: Path | str) -> Bytes:
         InputError: the file is missing, damaged, cut short or of an unknown kind.
     """
     try:
-        content = np.fromfile(path, np.uint8)  # cv2.imread cannot open every name on Windows
+        # Not cv2.imread, which cannot open every name on Windows.
+        with open(path, "rb") as file:
+            return decode_stream(file, name=str(path))
     except FileNotFoundError:
         raise InputError(f"There is no picture {path}; check the name.") from None
-    except OSError as error:
-        raise InputError(f"The picture {path} cannot be read: {error.strerror or error}.") from error
-    return decode_picture(content, name=str(path))
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"The picture {path} cannot be read: {reason}.") from error
+
+
+def decode_stream(file: Readable, *, name: str) -> Bytes:
+    """Return the picture that `file` holds up to its end as BGRA, (h, w, 4) uint8; `name` stands in messages.
+
+    Raises:
+        InputError: it is damaged, cut short, of an unknown kind or too large.
+    """
+    parts, total = [], 0
+    while part := file.read(1 << 20):
+        total += len(part)
+        if total > _MAX_BYTES:  # such as a device that never ends
+            raise InputError(f"The picture {name} has more than {_MAX_BYTES >> 20} MiB; make it smaller.")
+        parts.append(part)
+    return decode_picture(np.frombuffer(b"".join(parts), np.uint8), name=name)
 
 
 def decode_picture(content: Bytes, *, name: str) -> Bytes:
     """Return the picture in the bytes of a file, (n,) uint8, as BGRA, (h, w, 4) uint8; `name` stands in messages.
 
     Raises:
-        InputError: it is damaged, cut short or of an unknown kind.
+        InputError: it is damaged, cut short, of an unknown kind or too large.
     """
-    if _is_cut_short(content.tobytes()):
+    whole = content.tobytes()
+    size = claimed_size(whole)
+    if size is None:
+        raise InputError(f"{name} is damaged or no picture of a known kind; use {KINDS}.")
+    if size.width * size.height > MAX_PIXELS or max(size) > _MAX_SIDE:
+        raise InputError(
+            f"The picture {name} has {size.width}x{size.height} pixels, more than {MAX_PIXELS // 1_000_000} million or "
+            f"{_MAX_SIDE} on a side; make it smaller."
+        )
+    if _is_cut_short(whole):
         raise InputError(f"The picture {name} is damaged: its end is missing; get a complete copy of it.")
     with silent_opencv():
         picture = _decoded(content)
     if picture is None:
-        raise InputError(f"{name} is damaged or no picture of a known kind; use PNG, JPEG, WebP, BMP or TIFF.")
+        raise InputError(f"{name} is damaged or no picture of a known kind; use {KINDS}.")
     return picture
 
 
@@ -149,7 +181,7 @@ class BackgroundPicture:
         """
         if not text:
             raise InputError("No background picture is chosen; choose one, or another background.")
-        return cls(Path(text).expanduser())
+        return cls(expanded(text))
 
     def at(self, *, height: int, width: int) -> Bytes:
         """Return it as BGR, (height, width, 3) uint8; the same array as long as the size stays. Do not write to it."""
@@ -183,7 +215,7 @@ def _decoded(content: Bytes) -> Bytes | None:
             return _to_8_bit(raw)
         # Anything without alpha is read again in this mode, which turns it upright and makes it 8-bit colour.
         picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    except cv2.error:  # a size beyond OpenCV's limit, or a header that makes no sense
+    except (cv2.error, MemoryError):  # a size beyond OpenCV's limit, or a header that makes no sense
         return None
     if picture is None or picture.size == 0:
         return None

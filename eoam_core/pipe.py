@@ -10,6 +10,10 @@ from typing import Any, Final, Protocol
 
 from eoam_core.errors import InputError
 
+# What a container may have opened besides itself: nothing. A playlist names files and addresses, which FFmpeg would
+# open otherwise. And no picture of an absurd size, whose memory FFmpeg would take.
+MAX_PIXELS: Final = 8192 * 8192
+ALONE: Final = {"protocol_whitelist": "none", "max_pixels": str(MAX_PIXELS)}
 _RAW: Final = re.compile(r"(\d+x\d+)@(\d+(?:\.\d+)?(?:/\d+)?):([a-z0-9]+)")
 
 
@@ -95,8 +99,9 @@ class PipeInput:
     def open(self, av: Any) -> Any:
         """Return PyAV's container."""
         if self._raw is None:
-            return av.open(_Reading(self._file), "r")
+            return av.open(_Reading(self._file), "r", options=dict(ALONE))
         options = {
+            **ALONE,
             "video_size": self._raw.size,
             "framerate": self._raw.rate,
             "pixel_format": self._raw.pixel_format,

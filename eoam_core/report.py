@@ -9,6 +9,7 @@ from pathlib import Path
 import eoam_core
 from eoam_core.errors import EoamError
 from eoam_core.installation import check_installation
+from eoam_core.printable import printable
 from eoam_core.settings import describe_settings
 
 
@@ -40,13 +41,15 @@ def as_text(model: Path) -> str:
     lines = [f"EOAM for OBS {eoam_core.__version__} on {platform.platform()}", "", "Installation"]
     for component in check_installation(model):
         found = component.version or "missing"
-        lines.append(f"  {'ok ' if component.ok else 'BAD'} {component.name:<12} {found} (needs {component.required})")
+        lines.append(
+            f"  {'ok ' if component.ok else 'BAD'} {component.name:<12} {found} (needs {printable(component.required)})"
+        )
         if component.remedy:
-            lines.append(f"      {component.remedy}")
+            lines.append(f"      {printable(component.remedy)}")
     for name in ("av", "tqdm"):
         lines.append(f"      {name:<12} {_optional_version(name) or 'missing'} (optional, for videos)")
     lines += ["", "Model"]
-    lines += [f"  {name:<12} {value}" for name, value in _model(model).items()]
+    lines += [f"  {printable(name):<12} {printable(value)}" for name, value in _model(model).items()]
     lines += ["", "Settings"]
     for info in describe_settings():
         if info.kind == "float":

@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 import numbers
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from eoam_core.printable import printable
 
 SettingValue = float | int | bool | str
 
@@ -50,25 +53,29 @@ class SettingInfo:
         if self.kind == "bool":
             if isinstance(value, bool):
                 return value
-            raise ValueError(f"{self.name} is {value!r}, need True or False")
+            raise ValueError(f"{self.name} is {_shown(value)}, need True or False")
         if self.enum is not None:
             try:
+                if not isinstance(value, str):  # an Enum would write a list out, however deep
+                    raise ValueError(value)
                 return self.enum(value)
             except ValueError:
                 allowed = ", ".join(repr(choice) for choice, _ in self.choices)
-                raise ValueError(f"{self.name} is {value!r}, need one of {allowed}") from None
+                raise ValueError(f"{self.name} is {_shown(value)}, need one of {allowed}") from None
         if self.kind in ("path", "text"):
             if isinstance(value, str) and "\0" not in value and (value or self.kind == "path"):
                 return value
-            raise ValueError(f"{self.name} is {value!r}, need a text" + (" that is not empty" * (self.kind == "text")))
+            raise ValueError(
+                f"{self.name} is {_shown(value)}, need a text" + (" that is not empty" * (self.kind == "text"))
+            )
         if self.kind == "color":
             return self._colour(value)
         number = as_float(value)
         if number is None or not self.minimum <= number <= self.maximum:
-            raise ValueError(f"{self.name} is {value!r}, need a number from {self.minimum:g} to {self.maximum:g}")
+            raise ValueError(f"{self.name} is {_shown(value)}, need a number from {self.minimum:g} to {self.maximum:g}")
         if self.kind == "int":
             if number != int(number):
-                raise ValueError(f"{self.name} is {value!r}, need a whole number")
+                raise ValueError(f"{self.name} is {_shown(value)}, need a whole number")
             return int(number)
         return number
 
@@ -89,7 +96,7 @@ class SettingInfo:
             return str(value.value)
         if isinstance(value, bool | float | int | str):
             return value
-        raise ValueError(f"{self.name} is {value!r}, which cannot be stored")
+        raise ValueError(f"{self.name} is {_shown(value)}, which cannot be stored")
 
     @property
     def flag(self) -> str:
@@ -103,7 +110,17 @@ class SettingInfo:
         number = as_float(value)
         if number is not None and number == int(number) and 0 <= number <= 0xFFFFFFFF:
             return _OPAQUE | int(number)  # a see-through background would show the room
-        raise ValueError(f"{self.name} is {value!r}, need #rrggbb or a whole number 0xBBGGRR")
+        raise ValueError(f"{self.name} is {_shown(value)}, need #rrggbb or a whole number 0xBBGGRR")
+
+
+def _shown(value: object) -> str:
+    """Return what a message shows of a stored value, which may be nested without end, or fill a disk."""
+    brief = reprlib.Repr()
+    brief.maxlevel, brief.maxstring, brief.maxother, brief.maxlong = 2, 200, 200, 60
+    try:
+        return printable(brief.repr(value))
+    except ValueError:  # a whole number with more digits than Python writes
+        return "a huge number"
 
 
 def as_float(value: object) -> float | None:

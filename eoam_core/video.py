@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from eoam_core.encoding import Encoding, encoding_for, import_av, piped_encoding
 from eoam_core.errors import InputError
 from eoam_core.geometry import network_size
 from eoam_core.picture import fit_network
-from eoam_core.pipe import PipeInput, PipeOutput
+from eoam_core.pipe import ALONE, PipeInput, PipeOutput
 from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import OnnxSegmenter, default_model_path
 from eoam_core.settings import Settings
@@ -77,7 +78,8 @@ def convert_video(
     make_pipeline = make_pipeline or _own_pipelines(settings)
     with _opened(av, source) as container, _created(av, target, source=source) as output:
         video = _video_stream(container, source)
-        sound = container.streams.audio[0] if container.streams.audio else None
+        video.codec_context.options = {**video.codec_context.options, "max_pixels": ALONE["max_pixels"]}
+        sound = next((stream for stream in container.streams.audio if stream.codec_context is not None), None)
         total = video.frames or _estimated_frames(video, container)
         writer = _Writer(av, output, encoding, video, sound)
         pipeline: Pipeline | None = None
@@ -279,6 +281,8 @@ def _check_complete(source: Path | PipeInput, video: Any, count: int) -> None:
 def _video_stream(container: Any, source: Path | PipeInput) -> Any:
     for stream in container.streams.video:
         if not stream.disposition & type(stream.disposition).attached_pic:  # an album cover is no video
+            if stream.codec_context is None:
+                raise InputError(f"{source} is damaged or holds a kind of video that nothing here decodes; convert it.")
             return stream
     raise InputError(f"{source} has no video in it; choose another file.")
 
@@ -293,12 +297,24 @@ def _estimated_frames(video: Any, container: Any) -> int | None:
 def _opened(av: Any, source: Path | PipeInput) -> Iterator[Any]:
     if isinstance(source, Path) and not os.path.exists(source):
         raise InputError(f"There is no video {source}; check the name.")
-    with _reading(av, source):
-        container = av.open(str(source)) if isinstance(source, Path) else source.open(av)
-    try:
+    with ExitStack() as stack:
+        with _reading(av, source):
+            if isinstance(source, Path):
+                # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
+                file = stack.enter_context(open(source, "rb"))
+                container = av.open(_Named(file, source), "r", options=dict(ALONE))
+            else:
+                container = source.open(av)
+        stack.callback(container.close)
         yield container
-    finally:
-        container.close()
+
+
+class _Named:
+    """An open file of which FFmpeg sees the bytes and the name's ending, by which some formats are known."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.name = f"video{path.suffix}" if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else "video"
 
 
 @contextmanager
@@ -312,7 +328,8 @@ def _created(av: Any, target: Path | PipeOutput, *, source: Path | PipeInput) ->
     with (
         replacing(target, source=other) as temporary,
         _writing(av, target),
-        av.open(str(temporary), "w") as output,
+        # With the protocol: without, FFmpeg would look for one before a colon in the name.
+        av.open(f"file:{os.path.abspath(temporary)}", "w") as output,
     ):
         yield output
 
@@ -321,7 +338,12 @@ def _created(av: Any, target: Path | PipeOutput, *, source: Path | PipeInput) ->
 def _reading(av: Any, source: Path | PipeInput) -> Iterator[None]:
     try:
         yield
-    except (av.error.FFmpegError, OSError) as error:
+    except (
+        av.error.FFmpegError,
+        OSError,
+        ValueError,
+        MemoryError,
+    ) as error:
         reason = getattr(error, "strerror", None) or error
         if isinstance(source, PipeInput):
             raise InputError(

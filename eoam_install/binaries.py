@@ -37,7 +37,7 @@ def linked_python(path: Path) -> tuple[int, int] | None:
     """Return the version of the libpython that an ELF file asks the loader for, or None."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            found = re.search(rb"libpython(3)\.(\d+)\.so", content)
+            found = re.search(rb"libpython(3)\.(\d{1,3})\.so", content)
             return (int(found[1]), int(found[2])) if found else None
     except (OSError, ValueError):  # an empty file cannot be mapped
         return None
@@ -61,11 +61,11 @@ def bundle_version(bundle: Path) -> tuple[int, ...]:
     try:
         with (bundle / "Contents" / "Info.plist").open("rb") as file:
             return version(str(plistlib.load(file).get("CFBundleShortVersionString", "")))
-    except (OSError, plistlib.InvalidFileException, ValueError):
+    except Exception:  # the reader of property lists lets through whatever its parsers raise
         return ()
 
 
 def version(text: str) -> tuple[int, ...]:
     """Return the first version number in a text: "OBS Studio - 29.0.2.1-1 (linux)" is (29, 0, 2)."""
-    found = re.search(r"\d+(?:\.\d+)+", text)
+    found = re.search(r"\d{1,9}(?:\.\d{1,9})+", text)
     return tuple(int(part) for part in found[0].split(".")[:3]) if found else ()

@@ -88,7 +88,7 @@ def _install(options: argparse.Namespace, machine: Machine) -> None:
         _print(f"Start OBS, choose {plan.python.folder} under Tools > Scripts > Python Settings, and restart OBS.")
     if not plan.collections:
         _print(f"Start OBS, and add {plan.script} under Tools > Scripts > +.")
-    _print("In OBS: right-click your camera > Filters > Effect Filters > + > EOAM Background Removal.")
+    _print("In OBS: Tools > Scripts, click obs_eoam.py, choose your camera and press Add the filter.")
     _print(f"To remove everything: {_python()} {_quoted(plan.target / 'install.py')} --uninstall")
 
 

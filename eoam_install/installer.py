@@ -181,7 +181,7 @@ def add_libraries(
                 on_progress=lambda share, message: on_progress(0.8 * share, message),
             )
         on_progress(0.8, "Unpacking")
-        wheels.unpack(found, folder)
+        wheels.unpack(libraries, found, folder)
     finally:
         shutil.rmtree(downloads, ignore_errors=True)
 
@@ -282,7 +282,7 @@ def _changes(plan: Plan) -> list[tuple[Path, bytes, bytes, str]]:
     changes = []
     script = plan.script.as_posix()  # OBS writes `/` on Windows as well
     for collection in plan.collections:
-        before = collection.path.read_bytes()
+        before = scenes.read_file(collection.path)
         after = scenes.with_script(before, script, collection.path)
         if after is not None:
             changes.append((collection.path, before, after, script))

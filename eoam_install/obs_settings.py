@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
+_LONGEST = 8 << 20
 _BOM = b"\xef\xbb\xbf"  # OBS writes one on Windows
 
 
@@ -27,15 +29,18 @@ def scenes_folder(config: Path) -> Path:
 
 def read_value(path: Path, section: str, name: str) -> str:
     """Return a value, or "" if it is not there or the file cannot be read."""
+    if not os.path.isfile(path):  # a pipe that nobody writes to would be waited for
+        return ""
     try:
-        lines = path.read_bytes().decode("utf-8-sig", "replace").splitlines()
+        with path.open("rb") as file:
+            lines = re.split(r"\r?\n|\r", file.read(_LONGEST).decode("utf-8-sig", "replace"))
     except OSError:
         return ""
     inside = False
     for line in lines:
         if line.startswith("["):
             inside = line.strip() == f"[{section}]"
-        elif inside and line.partition("=")[0] == name:
+        elif inside and line.startswith(f"{name}="):
             return re.sub(
                 r"\\(\\|r|n)", lambda found: {"r": "\r", "n": "\n"}.get(found[1], "\\"), line.partition("=")[2]
             )
@@ -45,8 +50,10 @@ def read_value(path: Path, section: str, name: str) -> str:
 def with_value(content: bytes, section: str, name: str, value: str) -> bytes:
     """Return a settings file's content with one value set; everything else stays as it is, byte by byte."""
     start = _BOM if content.startswith(_BOM) else b""
-    lines = content[len(start) :].decode("utf-8", "surrogateescape").splitlines(keepends=True)
-    entry = f"{name}={value}".replace("\\", "\\\\") + "\n"
+    # Not splitlines, which knows more ends of lines than OBS does.
+    lines = re.findall(r"[^\n]*\n|[^\n]+$", content[len(start) :].decode("utf-8", "surrogateescape"))
+    escaped = value.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
+    entry = f"{name}={escaped}\n"
     head = next((number for number, line in enumerate(lines) if line.strip() == f"[{section}]"), None)
     if head is None:
         if lines and not lines[-1].endswith("\n"):
@@ -54,7 +61,7 @@ def with_value(content: bytes, section: str, name: str, value: str) -> bytes:
         lines += ["\n" if lines else "", f"[{section}]\n", entry]
     else:
         end = next((n for n in range(head + 1, len(lines)) if lines[n].startswith("[")), len(lines))
-        old = next((n for n in range(head + 1, end) if lines[n].partition("=")[0] == name), None)
+        old = next((n for n in range(head + 1, end) if lines[n].startswith(f"{name}=")), None)
         if old is None:
             if not lines[head].endswith("\n"):
                 lines[head] += "\n"

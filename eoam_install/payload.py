@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 from eoam_install.errors import InstallError
+from eoam_install.protobuf import fields
 
 _FILES = ("obs_eoam.py", "install.py", "README.txt", "LICENSE")
 _FOLDERS = ("eoam_core", "eoam_obs", "eoam_install", "locale")
 _NEEDED = ("obs_eoam.py", "eoam_core/__init__.py", "eoam_obs/__init__.py", "eoam_install/wheels.lock.json")
 MODEL = "models/eoam.onnx"
 SUMS = "SHA256SUMS"  # beside the model
+_LONGEST_SUMS = 1 << 20
 
 
 def payload(source: Path) -> dict[str, Path]:
@@ -65,11 +66,18 @@ def check_model(path: Path) -> None:
 
 def known_sha256(path: Path) -> str:
     """Return the SHA-256 that the list beside a file has for it, or ""."""
+    return read_sums(path.parent).get(path.name, "")
+
+
+def read_sums(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file that the list in a folder names; empty if there is none that can be read."""
     try:
-        lines = path.with_name(SUMS).read_text(encoding="ascii").splitlines()
+        with (folder / SUMS).open(encoding="ascii") as file:
+            lines = file.read(_LONGEST_SUMS).splitlines()
     except (OSError, ValueError):
-        return ""
-    return next((line.split()[0] for line in lines if line.split()[1:] == [path.name]), "")
+        return {}
+    pairs = [line.split() for line in lines]
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
 
 
 def is_whole(content: bytes) -> bool:
@@ -77,40 +85,6 @@ def is_whole(content: bytes) -> bool:
     if not content.startswith(b"\x08"):  # ir_version, the first field
         return False
     try:
-        return max(_fields(content)) >= 7  # graph
-    except (ValueError, IndexError):
+        return max(field.number for field in fields(content)) >= 7  # graph
+    except ValueError:
         return False
-
-
-def _fields(content: bytes) -> Iterator[int]:
-    """Yield the numbers of the fields of one protobuf message; ValueError or IndexError where it is none."""
-    at = 0
-    while at < len(content):
-        key, at = _varint(content, at)
-        kind = key & 7
-        if kind == 0:
-            _, at = _varint(content, at)
-        elif kind == 1:
-            at += 8
-        elif kind == 2:
-            length, at = _varint(content, at)
-            at += length
-        elif kind == 5:
-            at += 4
-        else:
-            raise ValueError(f"no field of kind {kind}")
-        if at > len(content):
-            raise ValueError("cut short")
-        yield key >> 3
-
-
-def _varint(content: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("no number")

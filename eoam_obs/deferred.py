@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.errors import ModelError
+from eoam_core.installation import expanded
 from eoam_core.segmenter import OnnxSegmenter, Segmenter, default_model_path
 
 RETRY_S: Final = 5.0
@@ -21,7 +22,7 @@ def model_file(name: str) -> Path:
     """Return the file of the network `name`: one that comes with EOAM, or a file of the user's own."""
     if name == DEFAULT_MODEL:
         return default_model_path()
-    path = Path(name).expanduser()
+    path = expanded(name)
     is_file = path.suffix.lower() == ".onnx" or len(path.parts) > 1
     return path if is_file else default_model_path().with_name(f"{name}.onnx")
 

@@ -88,13 +88,13 @@ def test_a_model_that_is_not_the_known_one_is_a_problem(tmp_path: Path, network:
     assert _problems(_examine(computer, network)) == []
     sums.write_text(f"{'0' * 64}  {network.name}\n")
     (problem,) = _problems(_examine(computer, network))
-    assert "is not the one in" in problem
+    assert "is not the one that SHA256SUMS beside it names" in problem
 
 
 def test_a_model_cut_in_half_is_a_problem_with_its_cure(tmp_path: Path, network: Path) -> None:
     network.write_bytes(network.read_bytes()[:-10])
     (problem,) = _problems(_examine(recorded.linux(tmp_path), network))
-    assert "The file is cut short. Put the project's eoam.onnx at" in problem
+    assert "is damaged or not an ONNX model; put the project's eoam.onnx there" in problem
 
 
 def test_a_missing_library_is_a_problem(tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,9 +163,9 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
             "Visual C++ Redistributable",
         ),
         ("[Python: obs_eoam.py] ImportError: numpy.core.multiarray failed to import", "above the other Python scripts"),
-        ("ImportError: numpy.so: undefined symbol: PyUnicode_AsUTF8", "Install components"),
+        ("ImportError: numpy.so: undefined symbol: PyUnicode_AsUTF8", "Install what is missing"),
         ("The requested API version [20] is not available, only API versions [1, 17] are supported", "other plugin"),
-        ("[EOAM] component_missing name=numpy required=>=1.24", "Install components"),
+        ("[EOAM] component_missing name=numpy required=>=1.24", "Install what is missing"),
         ("[EOAM] component_missing remedy=Another script has loaded numpy 1.19.5 from /x", "add it again below"),
         ("[Python: obs_eoam.py] ModuleNotFoundError: No module named 'eoam_core'", "Unpack the whole download"),
         ("[EOAM] worker_died error=MemoryError()", "Run eoam doctor"),

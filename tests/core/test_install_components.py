@@ -36,7 +36,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f"{info}/RECORD": b"",
         }
         wheel = make_wheel(folder, name, files)
-        lock["files"][name] = {"sha256": wheel.sha256, "size": wheel.size, "unpacked": 10}
+        lock["files"][name] = {"sha256": wheel.sha256, "size": wheel.size, "unpacked": 1000}
     names = list(lock["files"])
     lock["environments"] = {f"{PYTHON}-{name}": names for name in (platform, "linux_x86_64", "linux_aarch64")}
     monkeypatch.setattr(wheels, "read_lock", lambda: lock)
@@ -92,7 +92,7 @@ def test_libraries_that_do_not_load_are_not_installed(tmp_path: Path, index: Pat
         "onnxruntime-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     wheel = make_wheel(index, name, files)
-    wheels.read_lock()["files"][name] = {"sha256": wheel.sha256, "size": wheel.size, "unpacked": 1}
+    wheels.read_lock()["files"][name] = {"sha256": wheel.sha256, "size": wheel.size, "unpacked": 1000}
     job = ComponentInstall(tmp_path / "scripts")
     job.start()
     assert job.wait(120)

@@ -26,7 +26,7 @@ def make_wheel(folder: Path, name: str = NAME, files: dict[str, bytes] | None = 
         for path, data in (files or {"spam/__init__.py": b"x = 1\n"}).items():
             archive.writestr(path, data)
     (folder / name).write_bytes(content.getvalue())
-    return Wheel(name, hashlib.sha256(content.getvalue()).hexdigest(), len(content.getvalue()), 10)
+    return Wheel(name, hashlib.sha256(content.getvalue()).hexdigest(), len(content.getvalue()), 1000)
 
 
 def test_the_lock_has_every_library_for_every_python_that_an_obs_may_have() -> None:
@@ -98,17 +98,17 @@ def test_a_wheel_is_unpacked_for_import_and_nothing_else(tmp_path: Path) -> None
         "spam-1.2.data/scripts/spam": b"4",
         "spam-1.2.dist-info/RECORD": b"5",
     }
-    make_wheel(tmp_path, files=files)
-    wheels.unpack([tmp_path / NAME], tmp_path / "out")
+    wheel = make_wheel(tmp_path, files=files)
+    wheels.unpack([wheel], [tmp_path / NAME], tmp_path / "out")
     found = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     assert found == {"spam/__init__.py", "spam/fast.so", "spam/slow.py", "spam-1.2.dist-info/RECORD"}
 
 
 @pytest.mark.parametrize("name", ["../evil.py", "/evil.py", "spam/../../evil.py", "C:/evil.py", "a\\..\\evil.py"])
 def test_a_wheel_cannot_write_outside_its_folder(tmp_path: Path, name: str) -> None:
-    make_wheel(tmp_path / "in", files={name: b"x"})
+    wheel = make_wheel(tmp_path / "in", files={name: b"x"})
     with pytest.raises(InstallError, match="outside its folder"):
-        wheels.unpack([tmp_path / "in" / NAME], tmp_path / "out")
+        wheels.unpack([wheel], [tmp_path / "in" / NAME], tmp_path / "out")
     assert not list(tmp_path.rglob("evil.py"))
 
 

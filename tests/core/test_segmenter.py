@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-import eoam_core.segmenter as segmenter_module
+import eoam_core.session as session_module
 from eoam_core.errors import InstallationError, ModelError
 from eoam_core.segmenter import NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
 
@@ -60,7 +60,7 @@ def test_filters_with_one_network_share_it_and_leave_nothing_behind(network: Pat
             assert all((mask == frames[number][..., 2]).all() for mask in masks)
     for segmenter in (*segmenters, other):
         segmenter.close()
-    assert not segmenter_module._sessions
+    assert not session_module._sessions
 
 
 def test_a_replaced_file_is_another_network(network: Path, tmp_path: Path) -> None:

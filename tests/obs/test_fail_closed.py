@@ -59,7 +59,7 @@ def install_without(folder: Path, packages: Sequence[str]) -> tuple[Path, Path]:
     project.mkdir()
     site.mkdir()
     shutil.copy(REPOSITORY / "obs_eoam.py", project)
-    for package in ("eoam_core", "eoam_obs"):
+    for package in ("eoam_core", "eoam_obs", "eoam_install", "locale"):
         shutil.copytree(REPOSITORY / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
     for package in packages:
         spec = importlib.util.find_spec(package)

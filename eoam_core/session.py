@@ -1,0 +1,178 @@
+"""Sessions of onnxruntime: opened with what OBS needs, shared by filters, and bounded for a stranger's network.
+
+A network that does not come with EOAM gets its memory from a pool of a fixed size, and is run once before anything of
+it is computed ahead, in a way that can be stopped. Loops and functions are refused before, in `model_file`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Any, Final
+
+import numpy as np
+
+from eoam_core.errors import InstallationError, ModelError
+from eoam_core.installation import check_installation
+from eoam_core.model_file import ModelFile
+from eoam_core.printable import printable
+
+# Sessions that somebody uses.
+_sessions: Final[weakref.WeakValueDictionary[tuple[str, int, tuple[int, int]], Any]] = weakref.WeakValueDictionary()
+_sessions_lock: Final = threading.Lock()
+_slow: Final[set[tuple[str, tuple[int, int]]]] = set()  # what took too long, so that no retry takes as long again
+_pool_lock: Final = threading.Lock()
+_pool_made = False  # onnxruntime takes one per process
+_POOL_BYTES: Final = 2 << 30
+_FOLDED_BYTES: Final = 1 << 20
+_FIRST_RUN_S: Final = 10.0
+_SILENT: Final = 4  # what goes wrong is raised as well, and stderr belongs to OBS
+_EXPECTED: Final = (
+    "expected input 'frame' uint8 (1, height, width, 4) and output 'mask' uint8 (1, height, width) "
+    "with free dimensions named 'height' and 'width'"
+)
+
+
+def shared_session(file: ModelFile, *, threads: int, size: tuple[int, int]) -> Any:
+    """Return the session of this content at this (height, width); a second filter gets the first one's.
+
+    onnxruntime allows several threads in one session. The content, not the path, tells networks apart: a file that was
+    replaced is another network, and one that was copied is the same.
+
+    Raises:
+        ModelError: the network is damaged, keeps another contract or takes too much; InstallationError: no onnxruntime.
+    """
+    key = (file.sha256, threads, size)
+    with _sessions_lock:
+        session = _sessions.get(key)
+    if session is None and not file.is_ours:
+        _try_out(file, threads, size)  # not with the lock, which EOAM's own networks need as well
+    with _sessions_lock:
+        session = _sessions.get(key)
+        if session is None:
+            session = _open(file, threads=threads, size=size)
+            _check_contract(session, file, size=size)
+            _sessions[key] = session
+    return session
+
+
+def described_session(file: ModelFile) -> Any:
+    """Return a session that only says what the network is; it keeps the contract. Errors as `shared_session`."""
+    session = _open(file, threads=1, size=None, optimised=False)
+    _check_contract(session, file, size=None)
+    return session
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type's name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _open(file: ModelFile, *, threads: int, size: tuple[int, int] | None, optimised: bool = True) -> Any:
+    onnxruntime = _import()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _SILENT
+    # Waiting threads must sleep: spinning would burn the cores that the game and the encoder need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    # Not one of its own formats, which it would tell by bytes that nobody has judged.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    if not optimised:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if size is not None:
+        # Fixed dimensions let onnxruntime fold every shape computation away and plan its memory once.
+        options.add_free_dimension_override_by_name("height", size[0])
+        options.add_free_dimension_override_by_name("width", size[1])
+    if not file.is_ours:
+        _bound_memory(onnxruntime, options)
+    try:
+        return onnxruntime.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own exception types are private
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: ModelFile, error: Exception) -> ModelError:
+    return ModelError(
+        f"The model file {file.path} is damaged or not an ONNX model ({first_line(error)}); "
+        f"put the project's eoam.onnx there, {_EXPECTED}."
+    )
+
+
+def _import() -> Any:
+    # Newer ones keep an identity of the computer and a data base of events in the user's home, from the import on.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+    except Exception as error:
+        remedy = next(part.remedy for part in check_installation() if part.name == "onnxruntime")
+        raise InstallationError(f"onnxruntime does not load ({first_line(error)}); install it: {remedy}") from error
+    onnxruntime.disable_telemetry_events()  # what builds for Windows have besides
+    return onnxruntime
+
+
+def _bound_memory(onnxruntime: Any, options: Any) -> None:
+    """Have a session take its memory from one pool, all networks that are not EOAM's together."""
+    global _pool_made
+    with _pool_lock:
+        if not _pool_made:
+            arena = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+            info = onnxruntime.OrtMemoryInfo("Cpu", arena, 0, onnxruntime.OrtMemType.DEFAULT)
+            as_requested = 1  # not twice as much each time
+            limits = onnxruntime.OrtArenaCfg({"max_mem": _POOL_BYTES, "arena_extend_strategy": as_requested})
+            onnxruntime.create_and_register_allocator(info, limits)
+            _pool_made = True
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # What is computed ahead lies outside the pool. An older onnxruntime does not know this name, and takes no notice.
+    options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(_FOLDED_BYTES))
+
+
+def _try_out(file: ModelFile, threads: int, size: tuple[int, int]) -> None:
+    """Run a stranger's network once as it stands; if that takes too long it is stopped after its present operator.
+
+    Only then is it optimised, which runs the parts of it that do not depend on the picture, and cannot be stopped.
+    """
+    too_slow = f"{file.path} takes more than {_FIRST_RUN_S:g} s for one picture; choose a smaller network."
+    if (file.sha256, size) in _slow:
+        raise ModelError(too_slow)
+    session = _open(file, threads=threads, size=size, optimised=False)
+    _check_contract(session, file, size=size)
+    options = _import().RunOptions()
+    options.log_severity_level = _SILENT
+    stopper = threading.Timer(_FIRST_RUN_S, setattr, (options, "terminate", True))
+    stopper.daemon = True
+    stopper.start()
+    try:
+        session.run(("mask",), {"frame": np.zeros((1, *size, 4), np.uint8)}, options)
+    except Exception as error:  # onnxruntime's own exception types are private
+        if options.terminate:
+            _slow.add((file.sha256, size))
+            raise ModelError(too_slow) from error
+        raise ModelError(f"{file.path} failed to run: {first_line(error)}") from error
+    finally:
+        stopper.cancel()
+
+
+def _check_contract(session: Any, file: ModelFile, *, size: tuple[int, int] | None) -> None:
+    height, width = size or ("height", "width")
+    needs = {"frame": [1, height, width, 4], "mask": [1, height, width]}
+    try:
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        found = ", ".join(f"{value.name!r} {value.type} {tuple(value.shape)}" for value in (*inputs, *outputs))
+    except UnicodeDecodeError as error:  # a name that is no text
+        raise _damaged(file, error) from error
+    fits = [value.name for value in inputs] == ["frame"] and [value.name for value in outputs] == ["mask"]
+    for value in (*inputs, *outputs):
+        fits = fits and value.type == "tensor(uint8)" and _same_shape(value.shape, needs[value.name])
+    if not fits:
+        found = printable(found, 300)
+        raise ModelError(f"The model file {file.path} is of another kind: found {found}; {_EXPECTED}.")
+
+
+def _same_shape(found: list[int | str | None], need: list[int | str]) -> bool:
+    # Shape inference may lose the output's free dimensions (None or a made-up name); a number must be the right one.
+    if len(found) != len(need):
+        return False
+    return all(a == b or (isinstance(b, str) and not isinstance(a, int)) for a, b in zip(found, need, strict=True))

@@ -1,0 +1,83 @@
+"""Unpack a wheel so that nothing gets anywhere else, nothing is overwritten, and no more comes out than was announced.
+
+The lock's SHA-256 says whose wheel it is; this is what protects even if that is wrong one day. Whatever a wheel says in
+its RECORD is not read by anybody: what lies in an installation is what `receipt` has seen there.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from eoam_install.errors import InstallError
+
+_MOST_ENTRIES = 20_000
+_LONGEST_NAME = 400
+# Names that mean a device, or something else than they say, to Windows.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
+_ODD = re.compile(r'[\x00-\x1f<>:"|?*\\]|[. ]$')
+
+
+def unpack(name: str, content: bytes, folder: Path, *, most_bytes: int) -> None:
+    """Unpack the wheel `name`, whose bytes are `content`, into a folder: what is for import, and its metadata.
+
+    `most_bytes` is how large everything may be in all. InstallError if the wheel is damaged, holds more, has a file
+    that would lie elsewhere or that some system would take for another one, or a file that is there already.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _unpack(name, archive, folder, most_bytes)
+    # What the module zipfile lets through of damaged archives, of unknown ways to pack, and of locked ones.
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+        RuntimeError,
+        FileExistsError,
+        NotADirectoryError,
+        IsADirectoryError,
+    ) as error:
+        raise InstallError(f"{name} cannot be unpacked ({error}). Fetch it again.") from None
+
+
+def _unpack(name: str, archive: zipfile.ZipFile, folder: Path, most_bytes: int) -> None:
+    entries = archive.infolist()
+    # What an entry announces is all that comes out of it: zipfile reads no further.
+    if len(entries) > _MOST_ENTRIES or sum(entry.file_size for entry in entries) > most_bytes:
+        raise InstallError(f"{name} holds more than it should ({len(entries)} files). Fetch it again.")
+    taken: set[str] = set()
+    for entry in entries:
+        target = _place(entry.filename)
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise InstallError(f"{name} holds a link, {entry.filename!r}.")
+        if target is None or entry.is_dir():
+            continue
+        # "A.py" and "a.py" are one file to Windows and macOS; a wheel must mean the same everywhere.
+        if str(target).casefold() in taken:
+            raise InstallError(f"{name} holds {entry.filename!r} twice.")
+        taken.add(str(target).casefold())
+        whole = folder.joinpath(*target.parts)
+        whole.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(entry) as source, whole.open("xb") as file:
+            for block in iter(lambda: source.read(1 << 20), b""):
+                file.write(block)
+
+
+def _place(name: str) -> PurePosixPath | None:
+    """Return where an entry of a wheel belongs, or None if it is not for import (binary distribution format, PyPA)."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or not path.parts:
+        raise InstallError(f"A wheel holds a file {name!r} that would lie outside its folder.")
+    if len(name) > _LONGEST_NAME or any(_DEVICE.fullmatch(part) or _ODD.search(part) for part in path.parts):
+        raise InstallError(f"A wheel holds a file {name[:_LONGEST_NAME]!r}, which is no name for a file.")
+    if path.parts[0].endswith(".data"):
+        if len(path.parts) < 3 or path.parts[1] not in ("purelib", "platlib"):
+            return None
+        return PurePosixPath(*path.parts[2:])
+    return path
