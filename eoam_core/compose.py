@@ -1,6 +1,6 @@
 """Turn a small mask into alpha at the picture's size and put the picture together.
 
-    lo = threshold - softness / 2, hi = threshold + softness / 2, hi - lo at least 1/255
+    lo = threshold - softness / 2, at least 0, hi = threshold + softness / 2, hi - lo at least 1/255
     alpha = smoothstep(lo, hi, level)
 
 The level is the mask's, enlarged; where there is a picture, refined by it and moved (refine.py). The shader in eoam_obs
@@ -45,7 +45,7 @@ def alpha_from_mask(mask: Bytes, settings: Settings, *, height: int | None = Non
     fine = mask.astype(np.uint16) * np.uint16(_FINE)
     if fine.shape != (height, width):
         fine = cv2.resize(fine, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint16, copy=False)
-    alpha: Bytes = _alpha_table(settings.threshold, settings.softness).take(fine)
+    alpha: Bytes = _alpha_table(*settings.passage).take(fine)
     return alpha
 
 
@@ -147,11 +147,10 @@ def _rgba(bgra: Bytes) -> Bytes:
 
 
 @lru_cache(maxsize=8)
-def _alpha_table(threshold: float, softness: float) -> Bytes:
+def _alpha_table(low: float, high: float) -> Bytes:
     """Return alpha for every 16-bit mask level: (65536,) uint8."""
-    half = max(softness, 1 / 255) / 2
     level = np.arange(65536, dtype=np.float32) / np.float32(65535)
-    t = np.clip((level - (threshold - half)) / (2 * half), 0.0, 1.0)
+    t = np.clip((level - low) / (high - low), 0.0, 1.0)
     table: Bytes = np.rint(t * t * (3 - 2 * t) * 255).astype(np.uint8)
     return table
 

@@ -250,8 +250,8 @@ def picture_alpha(picture: Bytes, mask: Bytes, settings: Settings, coefficients:
 
 def edge_alpha(level: Floats, settings: Settings) -> Bytes:
     """Return alpha, uint8 of the shape of `level`: it rises from 0 to 255 round the threshold, over the softness."""
-    half = max(settings.softness, 1 / 255) / 2
-    t = np.clip((level - np.float32(settings.threshold - half)) * np.float32(0.5 / half), 0, 1)
+    low, high = settings.passage
+    t = np.clip((level - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
     alpha: Bytes = np.rint(t * t * (3 - 2 * t) * 255).astype(np.uint8)
     return alpha
 

@@ -33,6 +33,7 @@ __all__ = [
     "settings_table",
 ]
 
+_NARROWEST: Final = 1 / 255  # passage from transparent to opaque
 VERSION: Final = 2  # of the stored settings; 1 had `contour_fill` and no version
 
 
@@ -306,7 +307,7 @@ class Settings:
         ),
     )
     region_share: float = field(
-        default=2.0,
+        default=0.5,
         metadata=_number(
             "advanced",
             "Smallest region",
@@ -468,6 +469,16 @@ class Settings:
                 adjusted.append(info.name)
         unknown = tuple(sorted(str(name) for name in set(mapping) - {info.name for info in infos}))
         return ParsedSettings(settings=cls.validated(**values), unknown=unknown, adjusted=tuple(adjusted))
+
+    @property
+    def passage(self) -> tuple[float, float]:
+        """The mask levels, 0 to 1, between which alpha rises from 0 to 1: threshold -/+ softness / 2, never the same.
+
+        It does not begin below 0. Where the network is sure that nobody is there nothing is shown, however soft the
+        edge and low the threshold.
+        """
+        half = max(self.softness, _NARROWEST) / 2
+        return max(self.threshold - half, 0.0), self.threshold + half
 
     def replace(self, **changes: object) -> Settings:
         """Return a copy with some values changed, checked like a new one (ValueError)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from eoam_core.settings import Settings, View
 from eoam_obs import libobs
@@ -13,8 +13,6 @@ from eoam_obs.matte_effect import MaskTexture, MatteEffect, Uploads
 
 if TYPE_CHECKING:
     from eoam_core.pipeline import Matte
-
-_NARROWEST: Final = 1 / 255  # the formula of eoam_core.compose
 
 
 class Drawing:
@@ -143,13 +141,13 @@ class Drawing:
 
     def _draw_matte(self, picture: Canvas, show_mask: bool) -> None:
         settings = self._settings
-        half = max(settings.softness, _NARROWEST) / 2
+        low, high = settings.passage
         width, height = self._size
         self._effect.draw(
             picture.texture,
             self._mask.texture,
-            settings.threshold - half,
-            settings.threshold + half,
+            low,
+            high,
             show_mask=show_mask,
             coefficients=self._mask.coefficients,
             refinement=settings.refinement,

@@ -189,8 +189,10 @@ class Shrinker:
             GraphicsError: the driver did not hand the pixels out.
         """
         obs = self._obs
-        obs.obs_enter_graphics()
         try:
+            # Inside the `try`: what another thread raises in this one is delivered when a call returns, and the
+            # graphics context that nobody leaves stops OBS for good. To leave without having entered does nothing.
+            obs.obs_enter_graphics()
             sequence = self.staged
             if sequence is None or not self._surface:
                 return False

@@ -16,6 +16,7 @@ def _smoothstep(mask: Bytes, threshold: float, softness: float) -> NDArray[np.fl
     low, high = threshold - softness / 2, threshold + softness / 2
     if high - low < 1 / 255:
         low, high = threshold - 0.5 / 255, threshold + 0.5 / 255
+    low = max(low, 0.0)
     t = np.clip((mask / 255 - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t) * 255
 
@@ -25,6 +26,16 @@ def test_alpha_is_the_smoothstep_that_the_shader_computes(threshold: float, soft
     alpha = alpha_from_mask(RAMP, Settings(threshold=threshold, softness=softness))
     assert np.abs(alpha - _smoothstep(RAMP, threshold, softness)).max() <= 1
     assert (np.diff(alpha.astype(np.int16)) >= 0).all()
+
+
+@pytest.mark.parametrize("threshold", [0.05, 0.3])
+def test_where_nobody_is_nothing_shows_however_soft_the_edge(threshold: float) -> None:
+    settings = Settings(threshold=threshold, softness=1.0)
+    empty = np.zeros((9, 16), np.uint8)
+    assert not alpha_from_mask(empty, settings).any()
+    room = np.random.default_rng(0).integers(0, 256, (36, 64, 4), np.uint8)
+    room[..., 3] = 255
+    assert not cut_out(room, empty, settings).any()
 
 
 def test_without_softness_the_edge_is_hard() -> None:

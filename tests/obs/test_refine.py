@@ -77,11 +77,11 @@ def drawn(obs: ObsSession, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     cases = []
     probe = Probe(obs, obs.folder)
     for settings in CASES.values():
-        half = max(settings.softness, 1 / 255) / 2
+        low, high = settings.passage
         cases.append(
             {
-                "low": settings.threshold - half,
-                "high": settings.threshold + half,
+                "low": low,
+                "high": high,
                 "show_mask": settings.view is View.MASK,
                 "refinement": settings.refinement,
                 "edge_shift": settings.edge_shift,
