@@ -27,7 +27,8 @@ from eoam_obs.cover import Cover
 from eoam_obs.drawing import Drawing
 from eoam_obs.gpu import Canvas, PictureRing, Shrinker
 from eoam_obs.libobs import LibObs
-from eoam_obs.state import Rate, State
+from eoam_obs.pace import Pace, Patience, Speed
+from eoam_obs.state import State
 
 if TYPE_CHECKING:
     from eoam_core.pipeline import Matte
@@ -87,7 +88,10 @@ class Filter:
         self._settings = defaults
         self._suspended = False
         self.hidden = False  # draw nothing, for as long as a key is held
-        self._rate = Rate()
+        self._pace = Pace()
+        self._patience = Patience(_RETRY_NS)  # in the timing mode "same frame"
+        self._limit_ns = 0  # how old a mask may get at present
+        self._is_late = False  # the newest mask is older: nothing is shown
         self._problem = ""
         self._last_error = ""
         self._camera = Camera(obs, source)
@@ -139,6 +143,7 @@ class Filter:
         self._problem = ""
         self._retry_at = self._cover_at = 0
         self._begun_for = ()
+        self._pace = Pace()
         self._suspended = False
 
     def destroy(self) -> None:
@@ -159,13 +164,16 @@ class Filter:
         problem = self._problem or (matting.error if matting is not None else "")
         if self._suspended:
             return State(kind="stopped")
+        covered = self._settings.no_mask is NoMask.BLUR and self._frame_time >= self._cover_at  # or the cover failed
         if problem:
-            return State(kind="problem", problem=problem)
+            return State(kind="problem", problem=problem, covered=covered)
         if self.hidden:
             return State(kind="hidden")
-        rate = self._rate.per_second(matting.frames) if matting is not None else 0.0
-        if matting is None or matte is None or not rate:  # not drawn for a second or two
-            return State(kind="waiting")
+        speed = self._pace.look(matting.frames) if matting is not None else Speed()
+        if matting is not None and self._is_late and speed.pictures:
+            return State(kind="late", limit_s=self._limit_ns / _SECOND, covered=covered)
+        if matting is None or matte is None or not speed.pictures:  # not drawn for a second or two
+            return State(kind="waiting", covered=covered)
         return State(
             kind="running",
             notice=self._drawing.problem,
@@ -175,7 +183,9 @@ class Filter:
             height=matting.height,
             milliseconds=matte.timings.total_ms,
             masks=matting.frames,
-            masks_per_second=rate,
+            masks_per_second=speed.masks,
+            pictures_per_second=speed.pictures,
+            behind=speed.is_behind,
             timing=timing,
             delay=1 if timing is Timing.ALIGNED else 0,
         )
@@ -234,9 +244,9 @@ class Filter:
         if is_due:
             encode = camera.space != libobs.GS_CS_SRGB
             shrinker.stage(newest.texture, camera.width, camera.height, now, encode=encode)
-            if settings.timing is Timing.SAME_FRAME:
-                matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
-                self._collect(matting)
+            self._pace.picture()
+            if settings.timing is Timing.SAME_FRAME and self._patience.lasts(now):
+                self._wait_for_mask(matting, now, in_flight)
             else:
                 matting.read_later(time.monotonic() + _READ_AFTER * tick / _SECOND)
         number = self._choose(settings, now, tick)
@@ -285,6 +295,7 @@ class Filter:
     def _forget(self, now: int) -> None:
         self._since = now
         self._previous = self._matte = None
+        self._is_late = False
         self._drawing.clear()
         shrinker, matting = self._shrinker, self._matting
         if shrinker is not None:
@@ -304,6 +315,13 @@ class Filter:
         if matting.error:
             self._last_error = matting.error
 
+    def _wait_for_mask(self, matting: Matting, now: int, in_flight: int | None) -> None:
+        is_first = self._matte is None  # the network is being opened, which says nothing about the processor
+        matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
+        self._collect(matting)
+        if in_flight is None and not is_first:
+            self._patience.note(now, came=self._matte is not None and self._matte.sequence == now)
+
     def _capture(self, now: int, in_flight: int | None) -> Canvas:
         """Draw the source into a texture."""
         # What waits for the worker is not kept: the picture drawn here takes its place.
@@ -318,16 +336,18 @@ class Filter:
         With a mask every so many frames most pictures have none of their own. They are shown through the newest, and
         as late as `aligned` always shows them: sound stays in step, and the mask is older by one frame less.
         """
-        matte, timing = self._matte, settings.timing
-        if matte is None:
+        matte, timing, every = self._matte, settings.timing, settings.every
+        limit = _STALE_NS[timing]
+        if every > 1:
+            limit = min(_STALE_NS[Timing.LOW_LATENCY] + every * tick, _STALE_NS[Timing.ALIGNED])
+        if matte is None:  # opening the network takes its time
+            limit = _STALE_NS[Timing.ALIGNED]
+        self._limit_ns = limit
+        self._is_late = now - (self._since if matte is None else matte.sequence) > limit
+        if matte is None or self._is_late:
             return None
-        age = now - matte.sequence
-        if settings.every == 1:
-            if age > _STALE_NS[timing]:
-                return None
+        if every == 1:
             return now if timing is Timing.LOW_LATENCY else matte.sequence
-        if age > min(_STALE_NS[Timing.LOW_LATENCY] + settings.every * tick, _STALE_NS[Timing.ALIGNED]):
-            return None
         return self._previous if timing is Timing.ALIGNED else now
 
     def _cover_up(self, now: int) -> None:

@@ -11,9 +11,11 @@ A chain of filters is linked by targets: the last one's target is the one before
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 from eoam_obs import libobs
+from eoam_obs.instances import settings_of
 from eoam_obs.libobs import LibObs
 
 NAME: Final = "EOAM privacy guard"
@@ -29,22 +31,25 @@ def is_guard(obs: LibObs, source: int) -> bool:
 
 
 def has_guard(obs: LibObs, ours: int) -> bool:
-    """Whether a guard stands directly before our filter."""
-    target = obs.obs_filter_get_target(ours)
-    return bool(target) and is_guard(obs, int(target or 0))
+    """Whether a guard stands directly before our filter, and hides what it should. Not for the graphics thread."""
+    target = obs.obs_filter_get_target(ours) or 0
+    return _is_before(obs, ours) and obs.obs_source_enabled(target) and _opacity(obs, target) == 0
 
 
 def add_guard(obs: LibObs, parent: int, ours: int) -> bool:
     """Have a guard stand directly before our filter `ours` on the source `parent`; False if OBS cannot make one.
 
-    One that stands elsewhere before ours is moved: with other filters in between they, and we, would see nothing. Not
+    One that stands elsewhere before ours is moved: with other filters in between they, and we, would see nothing. One
+    that hides nothing any more is mended: OBS shows its panel first, and the button Defaults there makes it opaque. Not
     for the graphics thread.
     """
     if has_guard(obs, ours):
         return True
     guard = _guard_before(obs, parent, ours)
     if guard:
-        _move_before(obs, parent, guard, ours)
+        if not _is_before(obs, ours):
+            _move_before(obs, parent, guard, ours)
+        _close(obs, guard)
         return has_guard(obs, ours)
     settings = obs.obs_data_create()
     added = None
@@ -60,6 +65,24 @@ def add_guard(obs: LibObs, parent: int, ours: int) -> bool:
         if added:
             obs.obs_source_release(added)
         obs.obs_data_release(settings)
+
+
+def _is_before(obs: LibObs, ours: int) -> bool:
+    target = obs.obs_filter_get_target(ours) or 0
+    return bool(target) and is_guard(obs, target)
+
+
+def _opacity(obs: LibObs, guard: int) -> float:
+    with settings_of(obs, guard) as data:
+        value = json.loads((obs.obs_data_get_json(data) if data else None) or "{}").get("opacity")
+    return value if isinstance(value, int | float) else 1.0  # what is not stored is at OBS's default
+
+
+def _close(obs: LibObs, guard: int) -> None:
+    with settings_of(obs, guard) as data:
+        obs.obs_data_set_double(data, "opacity", 0.0)
+    obs.obs_source_update(guard, None)
+    obs.obs_source_set_enabled(guard, True)
 
 
 def _newest_kind(obs: LibObs) -> str:

@@ -2,8 +2,9 @@
 
 libobs takes no hotkeys of filters themselves, so they are registered on the filter's source, and stored with it. Their
 names must be the same after every start: a source's first filter has "eoam.toggle" and so on, its second one
-"eoam.toggle.2". Bindings that are not claimed by the time OBS saves are lost, so a filter from a scene file registers
-as soon as it is loaded, and a new one as soon as it has its source.
+"eoam.toggle.2". The number is stored with the filter's settings: the second one keeps it, and its keys, when the first
+is removed. Bindings that are not claimed by the time OBS saves are lost, so a filter from a scene file registers as
+soon as it is loaded, and a new one as soon as it has its source.
 
 Imported once, never reloaded: libobs keeps the callbacks. They run on OBS's UI thread, with libobs's lock for hotkeys
 held; so does taking one back, and after that none is called any more.
@@ -19,9 +20,11 @@ from eoam_obs import libobs
 from eoam_obs.instances import INSTANCES, Instance, settings_of
 from eoam_obs.libobs import LibObs
 from eoam_obs.locale import Texts
+from eoam_obs.stored import HOTKEY_NUMBER_KEY
 from eoam_obs.thunks import callback, keep
 
 _MOST_ATTEMPTS: Final = 20
+_HIGHEST: Final = 1000
 
 
 class _Actions:
@@ -43,9 +46,10 @@ def register(obs: LibObs, instance: Instance, texts: Texts) -> bool:
     parent = obs.obs_filter_get_parent(instance.source)
     if not parent:
         return False
-    taken = {other.hotkey_number for other in list(INSTANCES.values()) if other.hotkey_parent == parent}
-    number = next(number for number in range(1, len(taken) + 2) if number not in taken)
+    number = _number(obs, instance, parent)
     instance.hotkey_parent, instance.hotkey_number = parent, number
+    with settings_of(obs, instance.source) as data:
+        remember(obs, instance, data)
     name = (obs.obs_source_get_name(instance.source) or b"").decode(errors="replace")
     ids = []
     for action, pressed in _CALLBACKS.items():
@@ -54,6 +58,13 @@ def register(obs: LibObs, instance: Instance, texts: Texts) -> bool:
         ids.append(obs.obs_hotkey_register_source(parent, key, said, pressed, instance.handle))
     instance.hotkeys = tuple(ids)
     return True
+
+
+def remember(obs: LibObs, instance: Instance, data: int) -> None:
+    """Store a filter's number in its obs_data, once it has one; somebody may have taken it away. On OBS's UI thread."""
+    number = instance.hotkey_number
+    if number and data and obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY) != number:
+        obs.obs_data_set_int(data, HOTKEY_NUMBER_KEY, number)
 
 
 def register_soon(obs: LibObs, instance: Instance) -> None:
@@ -69,6 +80,23 @@ def unregister(obs: LibObs, instance: Instance) -> None:
     for number in ids:
         if number != libobs.INVALID_HOTKEY:
             obs.obs_hotkey_unregister(number)
+
+
+def _number(obs: LibObs, instance: Instance, parent: int) -> int:
+    """Return the number that a filter had, or the first that no other filter of its source has or had."""
+    taken = set()
+    for other in list(INSTANCES.values()):
+        if other is instance:
+            continue
+        with other.held(obs) as source, settings_of(obs, source) as data:
+            if source and obs.obs_filter_get_parent(source) == parent:
+                taken.add(other.hotkey_number or obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY))
+    with settings_of(obs, instance.source) as data:
+        before = obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY) if data else 0
+    # A filter that was copied has the number of the one that it was copied from, and a scene file may say anything.
+    if 0 < before <= _HIGHEST and before not in taken:
+        return before
+    return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 
 @callback(libobs.Task, failed=None)

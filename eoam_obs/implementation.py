@@ -53,8 +53,7 @@ class FilterImplementation:
         texts = self.texts
         properties = obs.obs_properties_create()
         if state is not None:
-            warning = state.kind in ("problem", "stopped")
-            panel.add_text(obs, properties, panel.STATUS, state.sentence(texts), warning=warning)
+            panel.add_text(obs, properties, panel.STATUS, state.sentence(texts), warning=state.is_warning)
         model = filter_settings.settings.model if filter_settings is not None else ""
         panel.add_settings(obs, properties, texts, modified=thunks["modified"], model=model)
         if state is not None:

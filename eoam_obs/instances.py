@@ -1,9 +1,8 @@
-"""The live filters: what libobs's integer handles stand for. Imported once, never reloaded."""
+"""The live filters: what the handles that libobs has stand for. Imported once, never reloaded."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,7 +40,10 @@ class VideoFilter(Protocol):
 
 @dataclass(eq=False)
 class Instance:
-    """One filter as OBS has it: `source` is the filter's own obs_source_t, `weak` a weak reference to it."""
+    """One filter as OBS has it: `source` is the filter's own obs_source_t, `weak` a weak reference to it.
+
+    `handle` is an os_event_t, which libobs signals when the settings were changed.
+    """
 
     handle: int
     source: int
@@ -53,7 +55,7 @@ class Instance:
     hotkey_number: int = 0
     hotkey_attempts: int = 0
     refresh_at: float = 0.0  # time.monotonic() at which an open panel is to be renewed; 0: not at all
-    seen: str = ""  # the kind of state that an open panel shows
+    seen: str = ""  # the `State.look` that an open panel shows
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while `weak` is used
 
     @contextlib.contextmanager
@@ -76,7 +78,6 @@ class Instance:
 
 
 INSTANCES: Final[dict[int, Instance]] = {}
-HANDLES: Final = itertools.count(1)
 
 
 @contextlib.contextmanager

@@ -73,6 +73,7 @@ OBS_TEXT_INFO_ERROR: Final = 2
 OBS_TEXT_MULTILINE: Final = 2
 OBS_PATH_FILE: Final = 0
 OBS_TASK_UI: Final = 0
+OS_EVENT_TYPE_AUTO: Final = 0
 INVALID_HOTKEY: Final = ctypes.c_size_t(-1).value
 OBS_GROUP_NORMAL: Final = 1
 OBS_ORDER_MOVE_UP: Final = 0
@@ -233,6 +234,7 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_data_release": (None, (c_void_p,)),
     "obs_data_get_string": (c_char_p, (c_void_p, Text)),
     "obs_data_get_bool": (c_bool, (c_void_p, Text)),
+    "obs_data_get_int": (c_longlong, (c_void_p, Text)),
     "obs_data_set_int": (None, (c_void_p, Text, c_longlong)),
     "obs_data_set_default_int": (None, (c_void_p, Text, c_longlong)),
     "obs_data_erase": (None, (c_void_p, Text)),
@@ -269,6 +271,9 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_property_set_description": (None, (c_void_p, Text)),
     "obs_property_set_long_description": (None, (c_void_p, Text)),
     "obs_property_text_set_info_type": (None, (c_void_p, c_int)),
+    "os_event_init": (c_int, (POINTER(c_void_p), c_int)),
+    "os_event_destroy": (None, (c_void_p,)),
+    "os_event_signal": (c_int, (c_void_p,)),
     "gs_effect_create_from_file": (c_void_p, (Text, POINTER(c_void_p))),
     "gs_effect_destroy": (None, (c_void_p,)),
     "gs_draw_sprite": (None, (c_void_p, c_uint32, c_uint32, c_uint32)),
@@ -289,6 +294,7 @@ _BLOCKING: Final[_Prototypes] = {
 }
 
 _LEAF: Final[_Prototypes] = {
+    "os_event_try": (c_int, (c_void_p,)),
     "obs_get_video_frame_time": (c_uint64, ()),
     "obs_get_base_effect": (c_void_p, (c_int,)),
     "obs_filter_get_target": (c_void_p, (c_void_p,)),
@@ -360,6 +366,7 @@ class LibObs:
     obs_data_release: _Do
     obs_data_get_string: Callable[[int, str], bytes | None]
     obs_data_get_bool: Callable[[int, str], bool]
+    obs_data_get_int: Callable[[int, str], int]
     obs_data_set_int: Callable[[int, str, int], None]
     obs_data_set_default_int: Callable[[int, str, int], None]
     obs_data_erase: Callable[[int, str], None]
@@ -396,6 +403,10 @@ class LibObs:
     obs_property_set_description: Callable[[int, str], None]
     obs_property_set_long_description: Callable[[int, str], None]
     obs_property_text_set_info_type: Callable[[int, int], None]
+    os_event_init: Callable[[Any, int], int]
+    os_event_destroy: _Do
+    os_event_signal: Callable[[int], int]
+    os_event_try: Callable[[int], int]
     gs_effect_create_from_file: Callable[[str, Any], int | None]
     gs_effect_destroy: _Do
     gs_effect_loop: Callable[[int, str | bytes], bool]

@@ -6,12 +6,13 @@ with, and what filters do that follow them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from eoam_core.settings import Settings
-from eoam_obs import desktop, diagnostics, libobs, panel, source_type, sources, stored, virtual_camera
+from eoam_obs import desktop, diagnostics, frontend, libobs, panel, source_type, sources, stored, virtual_camera
+from eoam_obs.diagnostics import Part
 from eoam_obs.instances import INSTANCES
 from eoam_obs.libobs import LibObs
 from eoam_obs.locale import Texts
@@ -20,7 +21,7 @@ from eoam_obs.stored import ADD_TO_KEY, DIAGNOSTICS_KEY, GUARD_KEY
 DEFAULTS: Final = Settings(advanced=False)
 
 _FILTERS: Final = "filters"
-_DONE: Final = "done"  # what the buttons above say
+_DONE: Final = "done"  # what Add and the virtual camera say, between the two
 _DONE_BELOW: Final = "done_below"
 _INSTALL: Final = "install_state"
 
@@ -83,16 +84,21 @@ class ScriptPanel:
         """Return a new obs_properties."""
         api, texts = self._api, self._texts
         properties = api.obs_properties_create()
-        self._add_installation(properties)
-        panel.add_text(api, properties, _FILTERS, self._filters())
-        self._add_button(properties, panel.REFRESH, self._refresh)
+        # OBS opens the dialog with room for ten lines: what is to be done stands first.
+        parts = diagnostics.parts(self.obs, texts)
+        self._add_missing(properties, [part for part in parts if part.cure])
         if self.obs is not None and not self.problem:
             self._add_sources(properties)
-            self._add_camera(properties, self.obs)
         self._add_answer(properties, _DONE)
+        if self.obs is not None and not self.problem:
+            self._add_camera(properties, self.obs)
+        panel.add_text(api, properties, _FILTERS, self._filters())
+        self._add_button(properties, panel.REFRESH, self._refresh)
         panel.add_text(api, properties, "defaults", texts("script.defaults"))
         modified = _function(self._modified)
         panel.add_settings(api, properties, texts, modified=modified, always=True, model=self.settings.model)
+        found = "\n".join(part.line(texts) for part in parts if not part.cure)
+        panel.add_text(api, properties, "installation", found)
         self._add_button(properties, "copy", self._copy)
         item = api.obs_properties_add_text(
             properties, DIAGNOSTICS_KEY, texts("script.diagnostics"), libobs.OBS_TEXT_MULTILINE
@@ -108,19 +114,16 @@ class ScriptPanel:
     def _known(self) -> Settings | None:
         return self.settings if self._data is not None else None
 
-    def _add_installation(self, properties: Any) -> None:
+    def _add_missing(self, properties: Any, missing: Sequence[Part]) -> None:
+        """Add what is wrong with the installation, each with its cure, and the button that mends it."""
         api, texts = self._api, self._texts
         if self.problem:
             panel.add_text(api, properties, "problem", self.problem, warning=True)
-        parts = diagnostics.parts(self.obs, texts)
-        missing = [part for part in parts if part.cure]
         for part in missing:
             panel.add_text(api, properties, f"missing_{part.key}", part.line(texts), warning=True)
         if missing and self._job is not None:
             panel.add_text(api, properties, _INSTALL, self._job.message)
             self._add_button(properties, "install", self._install)
-        found = "\n".join(part.line(texts) for part in parts if not part.cure)
-        panel.add_text(api, properties, "installation", found)
 
     def _add_sources(self, properties: Any) -> None:
         api, texts = self._api, self._texts
@@ -146,11 +149,13 @@ class ScriptPanel:
         if missing:
             panel.add_text(self._api, properties, "camera", missing)
         else:
-            key = "camera.stop" if virtual_camera.is_on(self._api) else "camera"
-            self._add_button(properties, "camera", self._switch_camera, key)
+            self._add_button(properties, "camera", self._switch_camera, self._camera_label())
 
-    def _add_button(self, properties: Any, name: str, clicked: Any, key: str = "") -> None:
-        text = self._texts("panel.refresh" if name == panel.REFRESH else f"script.{key or name}")
+    def _camera_label(self) -> str:
+        return self._texts("script.camera.stop" if virtual_camera.is_on(self._api) else "script.camera")
+
+    def _add_button(self, properties: Any, name: str, clicked: Any, text: str = "") -> None:
+        text = text or self._texts("panel.refresh" if name == panel.REFRESH else f"script.{name}")
         self._api.obs_properties_add_button(properties, name, text, _function(clicked))
 
     def _filters(self) -> str:
@@ -188,12 +193,13 @@ class ScriptPanel:
         kind = source_type.FILTER_ID, source_type.FILTER_NAME
         if self.obs is None or not sources.add_filter(self.obs, name, *kind, guarded=self._guarded):
             return self._say(properties, texts("script.not_added", name=name))
+        panel.show_text(self._api, properties, _FILTERS, self._filters())
         return self._say(properties, texts("script.added", name=name))
 
     def _switch_camera(self, properties: Any, _button: Any) -> bool:
-        was_on = virtual_camera.is_on(self._api)
-        virtual_camera.switch(self._api)
-        return self._say(properties, self._texts("script.camera.off" if was_on else "script.camera.on"))
+        said = virtual_camera.switch(self._api, self._texts)
+        panel.show_text(self._api, properties, "camera", self._camera_label())
+        return self._say(properties, said)
 
     def _copy(self, properties: Any, _button: Any) -> bool:
         api = self._api
@@ -210,7 +216,7 @@ class ScriptPanel:
         return self._say(properties, said, _DONE_BELOW)
 
     def _open_logs(self, properties: Any, _button: Any) -> bool:
-        profile = self._api.obs_frontend_get_current_profile_path() or ""
+        profile = frontend.profile_path()
         folder = Path(profile).parents[2] / "logs" if profile else Path()  # .../basic/profiles/NAME
         if profile and desktop.show_folder(folder):
             return False

@@ -11,6 +11,11 @@ show the room.
 
 libobs calls `update` on the graphics thread, but an obs_data has no lock, and the UI thread writes this one while a
 slider is dragged. So the stored settings are read and brought in order on the UI thread only.
+
+And libobs up to 29 holds its list of sources locked meanwhile. A callback of ours would wait for Python's lock there,
+which another script may have that waits for the list (`obspython` keeps Python's lock in every call): OBS would hang.
+So `update` is no Python at all but libobs's own `os_event_signal`, a filter's handle is such an event, and whoever next
+has a look at it, the drawing or the watch, has the UI thread read the settings.
 """
 
 from __future__ import annotations
@@ -26,7 +31,7 @@ from typing import Any, Final, Protocol
 from eoam_core.errors import InstallationError
 from eoam_core.settings import Preset, Settings
 from eoam_obs import guard, hotkeys, libobs, log
-from eoam_obs.instances import HANDLES, INSTANCES, Instance, VideoFilter, settings_of
+from eoam_obs.instances import INSTANCES, Instance, VideoFilter, settings_of
 from eoam_obs.locale import Texts
 from eoam_obs.state import State
 from eoam_obs.stored import Stored
@@ -38,8 +43,9 @@ FILTER_NAME: Final = "EOAM Background Removal"
 
 _LOG: Final = logging.getLogger("eoam")
 # What `create` returns if all else fails. It must not be NULL: libobs takes a filter without data out of the chain
-# and shows the raw source.
-_DEAD_HANDLE: Final = 0xE0A3
+# and shows the raw source. And it is an event that nobody looks at: all zeros, with more room than any system's has.
+_DEAD_EVENT: Final = (ctypes.c_uint64 * 64)()
+_DEAD_HANDLE: Final = ctypes.addressof(_DEAD_EVENT)
 _LET_GO_TIMEOUT_S: Final = 2.0
 _DRAWS_IN_A_ROW: Final = 20
 _STOPPED: Final = State(kind="stopped")
@@ -113,7 +119,7 @@ def attach(implementation: Implementation) -> libobs.LibObs:
             else:
                 _make(instance, obs, implementation)
     if _watch is None:
-        _watch = Watch(obs)
+        _watch = Watch(obs, update_soon)
     return obs
 
 
@@ -163,6 +169,7 @@ def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementati
     """Bring the instance's obs_data in order, and remember it; an open panel shows what that changed."""
     before = instance.stored
     instance.stored = implementation.settle(obs, settings, before.settings if before is not None else None)
+    hotkeys.remember(obs, instance, settings)
     if before is None or not instance.stored.changed:
         return
     preset = instance.stored.settings.preset
@@ -192,11 +199,25 @@ def _get_name(_type_data: int) -> int:
     return ctypes.addressof(_name_buffer)
 
 
+def _new_handle() -> int:
+    """Return a new event of libobs.
+
+    Raises:
+        MemoryError: the system has no more of them.
+    """
+    event = ctypes.c_void_p()
+    assert _obs is not None  # or nothing would be registered
+    if _obs.os_event_init(ctypes.byref(event), libobs.OS_EVENT_TYPE_AUTO) != 0 or not event.value:
+        raise MemoryError("the system gives no event for a filter")
+    return event.value
+
+
 @callback(libobs.Create, failed=_DEAD_HANDLE)
 def _create(settings: int, source: int) -> int:
-    handle = next(HANDLES)
-    instance = INSTANCES[handle] = Instance(handle, source)
+    handle = _DEAD_HANDLE
     try:
+        handle = _new_handle()
+        instance = INSTANCES[handle] = Instance(handle, source)
         if _obs is not None:
             instance.weak = _obs.obs_source_get_weak_source(source) or 0
             if _implementation is not None:
@@ -226,6 +247,7 @@ def _destroy(handle: int) -> None:
         if _obs is not None:
             hotkeys.unregister(_obs, instance)
             instance.let_go(_obs)
+            _obs.os_event_destroy(handle)
 
 
 @callback(libobs.GetDefaults, failed=None)
@@ -289,10 +311,12 @@ def _guard(properties: int, _button: int, handle: int | None) -> bool:
     return True
 
 
-@callback(libobs.Update, failed=None)
-def _update(handle: int, _settings: int) -> None:
-    if _obs is not None:
-        _obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, handle, False)
+def update_soon(obs: libobs.LibObs, instance: Instance) -> None:
+    """Have OBS's UI thread read a filter's settings, if libobs has said that they were changed."""
+    with instance.lock:  # the event goes with the weak reference
+        was_changed = bool(instance.weak) and obs.os_event_try(instance.handle) == 0
+    if was_changed:
+        obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, instance.handle, False)
 
 
 @callback(libobs.Task, failed=None)
@@ -332,8 +356,9 @@ def _video_render(handle: int, _effect: int) -> None:
     if _drawn < _DRAWS_IN_A_ROW or threading.get_ident() != _drawing_thread:
         _keep_thread_state()
     instance = INSTANCES.get(handle)
-    if _implementation is None or instance is None or instance.video_filter is None:
+    if _implementation is None or _obs is None or instance is None or instance.video_filter is None:
         return  # nothing is drawn: see the module's docstring
+    update_soon(_obs, instance)
     instance.video_filter.render()
 
 
@@ -378,7 +403,8 @@ def _register(obs: libobs.LibObs) -> None:
     info.destroy = _destroy
     info.get_defaults = _get_defaults
     info.get_properties = _get_properties
-    info.update = _update
+    signal = ctypes.cast(obs.os_event_signal, ctypes.c_void_p)  # type: ignore[arg-type]
+    info.update = libobs.Update(signal.value or 0)
     info.load = _load
     info.video_render = _video_render
     info.video_get_color_space = _video_get_color_space

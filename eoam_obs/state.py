@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from eoam_core.settings import Timing
 from eoam_obs.locale import Texts
 
-Kind = Literal["running", "waiting", "problem", "stopped", "hidden"]
-
-_SHORTEST_S: Final = 1.0  # a rate over less time would jump
+Kind = Literal["running", "waiting", "late", "problem", "stopped", "hidden"]
+_COVERED: Final = ("waiting", "late", "problem")  # in which there is something to cover, and the filter draws
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class State:
     """What a filter is doing: `kind` decides which of the others mean something.
 
-    `milliseconds` is the time of one mask, `masks_per_second` the recent rate, `delay` the frames by which the picture
-    is held back. `problem` says what is wrong ("problem": nothing is shown), `notice` what is not as it was
-    set, `last_error` what was wrong before.
+    `milliseconds` is the time of one mask, `masks_per_second` the recent rate, `pictures_per_second` that of the
+    pictures which were to get a mask, and `behind` says that the masks have been too few for a while. `delay` is the
+    frames by which the picture is held back; `limit_s` the age from which on a mask is not used ("late": the newest is
+    older, and nothing is shown). `problem` says what is wrong ("problem": nothing is shown), `notice` what is not as it
+    was set, `last_error` what was wrong before. `covered` says that where there is no mask everything is shown blurred,
+    not nothing.
     """
 
     kind: Kind
+    covered: bool = False
     problem: str = ""
     notice: str = ""
     last_error: str = ""
@@ -34,13 +35,27 @@ class State:
     milliseconds: float = 0.0
     masks: int = 0
     masks_per_second: float = 0.0
+    pictures_per_second: float = 0.0
+    behind: bool = False
+    limit_s: float = 0.0
     timing: Timing = Timing.ALIGNED
     delay: int = 0
+
+    @property
+    def look(self) -> str:
+        """What a panel shows apart from figures: it is renewed when this changes."""
+        return f"{self.kind}{' behind' if self.behind else ''}{' covered' if self.covered else ''}"
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the user should do something."""
+        return self.behind or self.kind in ("problem", "stopped", "late")
 
     def sentence(self, texts: Texts) -> str:
         """Return it as one sentence for a panel."""
         if self.kind != "running":
-            return texts(f"state.{self.kind}", problem=self.problem)
+            key = f"state.{self.kind}.covered" if self.covered and self.kind in _COVERED else f"state.{self.kind}"
+            return texts(key, problem=self.problem, seconds=f"{self.limit_s:g}", preset=texts("preset.low_cpu"))
         said = texts(
             "state.running",
             milliseconds=f"{self.milliseconds:.1f}",
@@ -49,26 +64,11 @@ class State:
             timing=texts(f"timing.{self.timing.value}.short"),
             delay=texts(f"state.delay.{('none', 'one')[self.delay] if self.delay < 2 else 'more'}", frames=self.delay),
         )
+        if self.behind:
+            rates = {"rate": f"{self.masks_per_second:.0f}", "pictures": f"{self.pictures_per_second:.0f}"}
+            said = f"{said} {texts('state.behind', **rates, preset=texts('preset.low_cpu'))}"
         if self.notice:
             return f"{said} {self.notice}"
         if self.last_error:
             said += " " + texts("state.last_error", problem=self.last_error)
         return said
-
-
-class Rate:
-    """Count events per second over the last one to two seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._before = self._last = (clock(), 0)
-
-    def per_second(self, count: int) -> float:
-        """Return the rate, given how many events there have been in all."""
-        now = self._clock()
-        if count < self._last[1]:  # counted anew
-            self._before = self._last = (now, count)
-        if now - self._last[0] >= _SHORTEST_S:
-            self._before, self._last = self._last, (now, count)
-        passed = now - self._before[0]
-        return (count - self._before[1]) / passed if passed > 0 else 0.0

@@ -1,4 +1,4 @@
-"""What OBS stores of a filter, or of the script: the settings, their version, and two things of the panel.
+"""What OBS stores of a filter, or of the script: the settings, their version, and some things beside them.
 
 `api` is either `LibObs` (a filter's settings, through ctypes) or the module `obspython` (the script's): both have the
 same functions with the same arguments.
@@ -24,8 +24,18 @@ MODEL_FILE_KEY: Final = "model_file"
 ADD_TO_KEY: Final = "add_to"
 DIAGNOSTICS_KEY: Final = "diagnostics"
 GUARD_KEY: Final = "guard"
+# Of a filter only: the number in its hotkeys' names, see eoam_obs.hotkeys.
+HOTKEY_NUMBER_KEY: Final = "hotkey_number"
 
-_KEYS: Final = (VERSION_KEY, FOLLOW_KEY, MODEL_FILE_KEY, ADD_TO_KEY, DIAGNOSTICS_KEY, GUARD_KEY)
+_KEYS: Final = (
+    VERSION_KEY,
+    FOLLOW_KEY,
+    MODEL_FILE_KEY,
+    ADD_TO_KEY,
+    DIAGNOSTICS_KEY,
+    GUARD_KEY,
+    HOTKEY_NUMBER_KEY,
+)
 _FORMER: Final = ("contour_fill",)  # names of older versions, see eoam_core.settings.migrated
 _LOG: Final = logging.getLogger("eoam")
 _logged: Final[set[str]] = set()

@@ -1,10 +1,15 @@
-"""OBS's virtual camera: whether there is one, and switching it; `api` is `obspython`, on OBS's UI thread."""
+"""OBS's virtual camera: whether there is one, and switching it; on OBS's UI thread.
+
+To start it OBS waits for the graphics thread (libobs's list of video mixes is locked while a frame is drawn), and on
+Linux it asks for a password first, if the kernel's module is not loaded: `eoam_obs.frontend` says what that means.
+"""
 
 from __future__ import annotations
 
 import sys
 from typing import Any, Final
 
+from eoam_obs import frontend
 from eoam_obs.libobs import LibObs
 from eoam_obs.locale import Texts
 
@@ -21,13 +26,19 @@ def missing(obs: LibObs, texts: Texts) -> str:
 
 
 def is_on(api: Any) -> bool:
-    """Whether it runs."""
+    """Whether it runs; `api` is `obspython`."""
     return bool(api.obs_frontend_virtualcam_active())
 
 
-def switch(api: Any) -> None:
-    """Start it, or stop it if it runs; OBS does so a little later."""
+def switch(api: Any, texts: Texts) -> str:
+    """Start it, or stop it if it runs, and say what came of it; `api` is `obspython`."""
+    was_on = is_on(api)
+    called = frontend.call(f"obs_frontend_{'stop' if was_on else 'start'}_virtualcam")
+    if called and was_on:
+        return texts("script.camera.off")
     if is_on(api):
-        api.obs_frontend_stop_virtualcam()
-    else:
-        api.obs_frontend_start_virtualcam()
+        return texts("script.camera.on")
+    if sys.platform == "linux":
+        return texts("script.camera.failed_linux")
+    # macOS asks its user first, and OBS does not wait for the answer.
+    return texts("script.camera.soon" if called else "script.camera.failed")

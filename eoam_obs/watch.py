@@ -1,7 +1,8 @@
 """A thread that looks at the filters twice a second, for what no callback of libobs is there to do.
 
 A panel that is open is renewed when the state of its filter changes, or when its settings were changed from elsewhere;
-and a filter that has got its source is told to register its hotkeys. OBS rebuilds a panel to renew it, which takes a
+a filter that has got its source is told to register its hotkeys; and one that is not drawn at present, to read its
+settings if they were changed. OBS rebuilds a panel to renew it, which takes a
 slider out of the hand that drags it: so there is no renewing by the clock, and after a change some time without one
 must have passed.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from eoam_obs import hotkeys
@@ -26,8 +28,9 @@ _LOG: Final = logging.getLogger("eoam")
 class Watch:
     """The thread; it ends with `close`."""
 
-    def __init__(self, obs: LibObs) -> None:
+    def __init__(self, obs: LibObs, update_soon: Callable[[LibObs, Instance], None]) -> None:
         self._obs = obs
+        self._update_soon = update_soon
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="eoam-watch", daemon=True)
         self._thread.start()
@@ -43,6 +46,7 @@ class Watch:
             for instance in list(INSTANCES.values()):
                 try:
                     look_at(self._obs, instance, time.monotonic())
+                    self._update_soon(self._obs, instance)
                 except Exception as error:  # one filter's trouble is not the others'
                     _LOG.error("watch_failed error=%r", error, exc_info=error)
                     self._closing.set()
@@ -51,10 +55,10 @@ class Watch:
 def look_at(obs: LibObs, instance: Instance, now: float) -> None:
     """Do for one filter what is due at `now`, seconds of `time.monotonic`."""
     video_filter = instance.video_filter
-    kind = "stopped" if video_filter is None else video_filter.state().kind
+    look = "stopped" if video_filter is None else video_filter.state().look
     due = bool(instance.refresh_at) and now >= instance.refresh_at
-    if due or kind != instance.seen:
-        instance.refresh_at, instance.seen = 0.0 if due else instance.refresh_at, kind
+    if due or look != instance.seen:
+        instance.refresh_at, instance.seen = 0.0 if due else instance.refresh_at, look
         with instance.held(obs) as source:
             if source:
                 obs.obs_source_update_properties(source)

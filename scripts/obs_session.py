@@ -215,6 +215,7 @@ class ObsSession:
     language: str = "en-US"
 
     _process: subprocess.Popen[bytes] | None = None
+    _port: int = 0
     _client: Any = None
     _ended: Ended | None = None
 
@@ -252,6 +253,12 @@ class ObsSession:
         except Exception as error:  # obsws-python lets errors of several libraries through
             self._check_alive()
             raise ObsError(f"{kind} {data}: {error}") from error
+
+    def connect(self, timeout_s: float = 30.0) -> Any:
+        """Return one more connection, an `obsws_python.ReqClient`: one of them is not for several threads."""
+        import obsws_python
+
+        return obsws_python.ReqClient(host="127.0.0.1", port=self._port, password="", timeout=timeout_s)
 
     def screenshot(self, source: str = CAMERA) -> Picture:
         """Return what a source shows: (h, w, 4) uint8 RGBA, with its filters, premultiplied as OBS has it."""
@@ -340,7 +347,7 @@ class ObsSession:
 
     def _start(self) -> None:
         logging.getLogger("obsws_python").setLevel(logging.CRITICAL)  # it reports every refused connection
-        port = _free_port()
+        port = self._port = _free_port()
         home = self.folder / "home"
         self._write_configuration(home, port)
         environment = {

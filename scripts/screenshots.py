@@ -1,30 +1,31 @@
 """Photograph the panels in a real OBS under Xvfb, for docs/pictures. Linux with X11 only; see --help.
 
-Needs xdotool and ImageMagick's import (Debian: apt install xdotool imagemagick).
+Needs xdotool, which `scripts/setup test` installs on Debian as root.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
+import obs_desktop
+import obs_session
+from obs_desktop import Desktop, DesktopError, Picture, open_hotkeys_page, open_scripts_dialog
 from obs_session import (
     CAMERA,
     REPOSITORY,
     SCENE,
     Collection,
+    ObsError,
     ObsSession,
     filter_entry,
     image_entry,
@@ -34,6 +35,8 @@ from obs_session import (
 _FOLDER: Final = REPOSITORY / "docs" / "pictures"
 _FILTER_NAME: Final = "EOAM Background Removal"
 _LARGEST_BYTES: Final = 150_000
+_SCREEN: Final = (1600, 2200)
+_PACKAGES: Final = {"obs": "obs-studio", "Xvfb": "xvfb", "xdotool": "xdotool"}
 _SETTLE_S: Final = 2.5  # the panel looks at its filter twice a second, and waits for a quiet moment
 _ADVANCED: Final = {"advanced": True}
 _DIALOGS: Final = {"de-DE": "Filter für", "es-ES": "Filtros para", "fr-FR": "Filtres", "pt-BR": "Filtros"}
@@ -53,63 +56,43 @@ _SHOTS: Final[Mapping[str, tuple[Mapping[str, object], int]]] = {
 }
 
 
-@dataclass
-class Desktop:
-    """The windows of a display."""
-
-    display: str
-
-    def run(self, *command: str) -> str:
-        """Run a program on the display and return what it prints; what it fails with is left to what follows."""
-        environment = {**os.environ, "DISPLAY": self.display}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30).stdout
-
-    def window(self, title: str, *, timeout_s: float = 20.0) -> str:
-        """Wait for a visible window whose title holds a text, and return its number.
-
-        Raises:
-            TimeoutError: none came.
-        """
-        give_up = time.monotonic() + timeout_s
-        while time.monotonic() < give_up:
-            found = self.run("xdotool", "search", "--onlyvisible", "--name", title).split()
-            if found:
-                return found[-1]
-            time.sleep(0.2)
-        raise TimeoutError(f"no window {title!r} within {timeout_s:g} s")
-
-    def resize(self, window: str, width: int, height: int) -> None:
-        """Put a window into the corner and give it a size, a moment later."""
-        self.run("xdotool", "windowmove", window, "0", "0", "windowsize", window, str(width), str(height))
-
-    def photograph(self, window: str, file: Path) -> None:
-        """Write a picture of a window; as JPEG where the PNG would be too large for a repository."""
-        self.run("import", "-window", window, str(file))
-        if file.stat().st_size > _LARGEST_BYTES:
-            picture = cv2.imread(str(file))
-            file.unlink()
-            for quality in (85, 70, 50):
-                cv2.imwrite(str(file.with_suffix(".jpg")), picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-                if file.with_suffix(".jpg").stat().st_size <= _LARGEST_BYTES:
-                    break
+class TooSlowError(Exception):
+    """A picture was not there in time."""
 
 
-def open_scripts_dialog(desktop: Desktop) -> str:
-    """Open Tools > Scripts with the keyboard, choose our script in it, and return the dialog's window.
+@contextlib.contextmanager
+def deadline(name: str, seconds: float) -> Iterator[None]:
+    """Let nothing in the block, whatever it waits for, take longer than this.
 
     Raises:
-        TimeoutError: it did not open.
+        TooSlowError: it did.
     """
-    main = desktop.window("^OBS ")
-    for below in (3, 2, 4, 5, 1, 6):  # where it stands in the menu depends on the plugins and on OBS's version
-        desktop.run("xdotool", "windowfocus", "--sync", main, "key", "--delay", "150", "alt+t")
-        desktop.run("xdotool", "key", "--delay", "100", *["Down"] * below, "Return")
-        with contextlib.suppress(TimeoutError):
-            window = desktop.window("^Scripts$", timeout_s=2.0)
-            desktop.run("xdotool", "windowfocus", "--sync", window, "key", "--delay", "150", "Tab", "Down", "Up")
-            return window
-        desktop.run("xdotool", "key", "Escape")
-    raise TimeoutError("Tools > Scripts does not open")
+
+    def too_slow(_signal: int, _frame: object) -> None:
+        raise TooSlowError(f"{name}: not within {seconds:g} s. Is this machine very busy? --timeout gives it longer")
+
+    before = signal.signal(signal.SIGALRM, too_slow)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def write_picture(picture: Picture, file: Path) -> None:
+    """Write (h, w, 3) uint8 RGB as PNG; as JPEG where that would be too large for a repository."""
+    bgr = np.ascontiguousarray(picture[..., ::-1])
+    for other in (file.with_suffix(".png"), file.with_suffix(".jpg")):
+        other.unlink(missing_ok=True)
+    for suffix, options in (
+        (".png", [cv2.IMWRITE_PNG_COMPRESSION, 9]),
+        *((".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality]) for quality in (85, 70, 50)),
+    ):
+        data = cv2.imencode(suffix, bgr, options)[1].tobytes()
+        if len(data) <= _LARGEST_BYTES:
+            break
+    file.with_suffix(suffix).write_bytes(data)
 
 
 def camera_picture(folder: Path) -> Path:
@@ -126,60 +109,104 @@ def camera_picture(folder: Path) -> Path:
     return file
 
 
-def take_all(folder: Path, names: Sequence[str], language: str, say: Callable[[str], None]) -> None:
-    """Start OBS in a language and take the pictures of these names, "script" among them, into `folder`."""
+def take_all(folder: Path, names: Sequence[str], language: str, timeout_s: float, say: Callable[[str], None]) -> None:
+    """Start OBS in a language and take the pictures of these names into `folder`, each within `timeout_s`.
+
+    Raises:
+        TooSlowError, DesktopError, ObsError: what did not come, by its name.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="eoam-screenshots-") as temporary, virtual_display("1600x2200") as display:
-        place = Path(temporary)
-        entry = image_entry(camera_picture(place), filter_entry(_FILTER_NAME))
-        collections = {"Screenshots": Collection([entry], [(REPOSITORY / "obs_eoam.py", {})])}
-        with ObsSession(place, display, collections, canvas=(1280, 720), language=language) as obs:
-            desktop = Desktop(display)
+    with tempfile.TemporaryDirectory(prefix="eoam-screenshots-") as temporary, contextlib.ExitStack() as stack:
+        with deadline("starting OBS", timeout_s):
+            place = Path(temporary)
+            display = stack.enter_context(virtual_display(f"{_SCREEN[0]}x{_SCREEN[1]}"))
+            entry = image_entry(camera_picture(place), filter_entry(_FILTER_NAME))
+            collections = {"Screenshots": Collection([entry], [(REPOSITORY / "obs_eoam.py", {})])}
+            session = ObsSession(place, display, collections, canvas=(1280, 720), language=language)
+            obs = stack.enter_context(session)
+            desktop = Desktop(display, _SCREEN)
             obs.request("SetCurrentProgramScene", sceneName=SCENE)
             # The first mask's time holds the opening of the network; of a picture that stands still there is no second.
             obs.set_filter(name=_FILTER_NAME, edge_shift=0.5)
             time.sleep(_SETTLE_S)
-            if "script" in names:
-                window = open_scripts_dialog(desktop)
-                desktop.resize(window, 900, 1180)
-                time.sleep(_SETTLE_S)
-                desktop.photograph(window, folder / "script-panel.png")
-                desktop.run("xdotool", "key", "--window", window, "Escape")
-                say("script-panel")
-            obs.request("OpenInputFiltersDialog", inputName=CAMERA)
-            dialog = desktop.window(_DIALOGS.get(language, "Filters for"))
-            for name in names:
-                if name not in _SHOTS:
-                    continue
-                settings, height = _SHOTS[name]
-                fresh = {"preset": "streaming", "view": "result", "advanced": False, "follow_defaults": False}
-                obs.set_filter(name=_FILTER_NAME, **{**fresh, "preset": "custom"})
-                time.sleep(0.3)
-                obs.set_filter(name=_FILTER_NAME, **fresh)
-                time.sleep(0.3)
-                obs.set_filter(name=_FILTER_NAME, **settings)
-                desktop.resize(dialog, 900, height)
-                time.sleep(_SETTLE_S)
-                obs.wait_for_picture(lambda picture: bool(picture.any()), f"the picture of {name}", timeout_s=60)
-                desktop.photograph(dialog, folder / f"{name}.png")
+        for name, take in _WINDOWS.items():
+            if name in names:
+                with deadline(name, timeout_s):
+                    write_picture(take(desktop), folder / name)
                 say(name)
+        for name in names:
+            if name in _SHOTS:
+                with deadline(name, timeout_s):
+                    write_picture(_panel(obs, desktop, language, name), folder / name)
+                say(name)
+
+
+def _script_panel(desktop: Desktop) -> Picture:
+    window = open_scripts_dialog(desktop)
+    desktop.place(window, 900, 1180)
+    time.sleep(_SETTLE_S)
+    picture = desktop.settled(window)
+    desktop.press("Escape")
+    return picture
+
+
+def _hotkeys(desktop: Desktop) -> Picture:
+    window = open_hotkeys_page(desktop)
+    desktop.place(window, 900, 420)
+    time.sleep(_SETTLE_S)
+    desktop.press("Tab")
+    desktop.write("EOAM")  # into the field that filters the list
+    time.sleep(_SETTLE_S)
+    picture = desktop.settled(window)
+    desktop.press("Escape")
+    return picture
+
+
+def _panel(obs: ObsSession, desktop: Desktop, language: str, name: str) -> Picture:
+    settings, height = _SHOTS[name]
+    title = _DIALOGS.get(language, "Filters for")
+    try:
+        dialog = desktop.window(title, timeout_s=0)
+    except DesktopError:
+        obs.request("OpenInputFiltersDialog", inputName=CAMERA)
+        dialog = desktop.window(title)
+    fresh = {"preset": "streaming", "view": "result", "advanced": False, "follow_defaults": False}
+    for values in ({**fresh, "preset": "custom"}, fresh, settings):
+        obs.set_filter(name=_FILTER_NAME, **values)
+        time.sleep(0.3)
+    desktop.place(dialog, 900, height)
+    time.sleep(_SETTLE_S)
+    obs.wait_for_picture(lambda picture: bool(picture.any()), f"the picture of {name}", timeout_s=60)
+    return desktop.settled(dialog)
+
+
+_WINDOWS: Final[Mapping[str, Callable[[Desktop], Picture]]] = {"script-panel": _script_panel, "hotkeys": _hotkeys}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__.partition("\n")[0])
-    every = ["script", *_SHOTS]
+    every = [*_WINDOWS, *_SHOTS]
     parser.add_argument("names", nargs="*", help=f"which pictures, of {', '.join(every)}; all if none is named")
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="where they are written (default: docs/pictures)")
     parser.add_argument("--language", default="en-US", help="OBS's language, such as de-DE; the documents show English")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, metavar="SECONDS", help="for each picture (default: 120)"
+    )
     given = parser.parse_args(arguments)
     unknown = sorted(set(given.names) - set(every))
     if unknown:
         parser.error(f"there is no picture {unknown[0]!r}; there are {', '.join(every)}")
-    missing = [program for program in ("xdotool", "import") if shutil.which(program) is None]
+    missing = [*obs_session.missing_programs(), *obs_desktop.missing_programs()]
     if missing:
-        parser.exit(1, f"{missing[0]} is not installed; on Debian: apt install xdotool imagemagick\n")
-    take_all(given.folder, given.names or every, given.language, lambda name: print(name, flush=True))
+        packages = " ".join(_PACKAGES[program] for program in missing)
+        parser.exit(1, f"{', '.join(missing)}: not installed; on Debian: apt install {packages}\n")
+    try:
+        take_all(
+            given.folder, given.names or every, given.language, given.timeout, lambda name: print(name, flush=True)
+        )
+    except (TooSlowError, DesktopError, ObsError) as error:
+        parser.exit(1, f"{error}\n")
     return 0
 
 

@@ -139,6 +139,11 @@ def _keep(source):
     return bool(obs.obs_get_source_by_name(source))
 
 
+def _lacking(names):
+    """Return which of these names obspython does not have."""
+    return [name for name in names if not hasattr(obs, name)]
+
+
 def _draw_matte(folder, cases):
     import matte_drawing
 
@@ -193,4 +198,5 @@ _COMMANDS = {
     "hold": _hold,
     "key": _key,
     "keep": _keep,
+    "lacking": _lacking,
 }

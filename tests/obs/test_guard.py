@@ -111,5 +111,17 @@ def test_the_panel_adds_the_filter_with_its_guard(start_obs: Starter, brightness
     probe("filter_panel", source="by hand", name=FILTER, press="guard")
     assert chain(obs, "by hand") == ["crop", guard.NAME, FILTER, "soft"]
     obs.wait_for_picture(is_drawn, "the person again", source="by hand")
+    # OBS opens its dialog at the guard; the button Defaults there, or the eye beside it, leaves it hiding nothing.
+    here = {"sourceName": "by hand", "filterName": guard.NAME}
+    for request, values in (
+        ("SetSourceFilterSettings", {"filterSettings": {}, "overlay": False}),
+        ("SetSourceFilterEnabled", {"filterEnabled": False}),
+    ):
+        assert "guard" not in probe("filter_panel", source="by hand", name=FILTER)
+        obs.request(request, **here, **values)
+        assert "guard" in probe("filter_panel", source="by hand", name=FILTER)
+        assert "guard" not in probe("filter_panel", source="by hand", name=FILTER, press="guard")
+        mended = obs.request("GetSourceFilter", **here)
+        assert (mended["filterSettings"]["opacity"], mended["filterEnabled"]) == (0.0, True)
     ended = obs.end()
     assert ended.is_clean, crash_report(ended, obs)

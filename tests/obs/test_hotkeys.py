@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from obs_helpers import Probe, Starter, disc, is_drawn, is_empty, save_picture
 from obs_session import CAMERA, FILTER, FILTER_ID, ObsSession, filter_entry, image_entry
 
 BOUND = {"eoam.hide": [{"key": "OBS_KEY_F9"}], "eoam.toggle": [{"key": "OBS_KEY_F8"}]}
+
+GREEN = (0x00, 0xB1, 0x40, 255)  # the default of "one colour"
+CORNER = (slice(340, 360), slice(0, 20))  # of the room, away from the disc: grey 40
+LOOKS: dict[str, Callable[[np.ndarray], bool]] = {
+    "transparent": lambda picture: is_drawn(picture) and is_empty(picture[CORNER]),
+    "color": lambda picture: bool((picture[CORNER] == GREEN).all()),
+    "blur": lambda picture: bool((np.abs(picture[CORNER].astype(int) - (40, 40, 40, 255)) <= 2).all()),
+}
 
 # OBS never lets an injected key go by itself: its thread finds every 25 ms that the keyboard does not hold it. A second
 # press before that is no press.
@@ -38,8 +48,8 @@ def names(obs: ObsSession) -> list[str]:
     return [name for name in obs.request("GetHotkeyList")["hotkeys"] if name.startswith("eoam.")]
 
 
-def stored(obs: ObsSession) -> dict[str, Any]:
-    found: dict[str, Any] = obs.request("GetSourceFilter", sourceName=CAMERA, filterName=FILTER)
+def stored(obs: ObsSession, name: str = FILTER) -> dict[str, Any]:
+    found: dict[str, Any] = obs.request("GetSourceFilter", sourceName=CAMERA, filterName=name)
     return found
 
 
@@ -51,6 +61,10 @@ def test_toggle_switches_the_filter(obs: ObsSession) -> None:
     for enabled in (False, True):
         obs.request("TriggerHotkeyByName", hotkeyName="eoam.toggle")
         obs.wait(lambda enabled=enabled: stored(obs)["filterEnabled"] is enabled, f"the filter to be {enabled}")
+        obs.wait_for_picture(
+            lambda picture, enabled=enabled: bool(picture[..., 3].all()) is not enabled and is_drawn(picture),
+            "the person alone" if enabled else "the picture with its room",
+        )
 
 
 def test_next_background_goes_round_and_leaves_out_a_picture_that_was_not_chosen(obs: ObsSession) -> None:
@@ -61,7 +75,7 @@ def test_next_background_goes_round_and_leaves_out_a_picture_that_was_not_chosen
             return stored(obs)["filterSettings"]["background"] == following
 
         obs.wait(is_there, following)
-        obs.wait_frames(3)
+        obs.wait_for_picture(LOOKS[following], following)
 
 
 def test_while_the_key_is_held_nothing_is_drawn(obs: ObsSession, probe: Probe) -> None:
@@ -92,11 +106,58 @@ def test_a_filter_added_later_has_them_too_and_takes_them_along(obs: ObsSession)
         obs.wait(lambda e=expected, n=before: names(obs).count(e) == n, f"{source} to have it no more")
 
 
-def test_their_keys_are_saved_with_the_source(obs: ObsSession) -> None:
-    file = obs.folder / "home" / ".config" / "obs-studio" / "basic" / "scenes" / "Test.json"
+def scene_file(obs: ObsSession) -> Path:
+    return obs.folder / "home" / ".config" / "obs-studio" / "basic" / "scenes" / "Test.json"
+
+
+def saved_keys(obs: ObsSession) -> dict[str, list[str]]:
+    """Return the keys of the camera's hotkeys in the scene file."""
+    camera = next(source for source in json.loads(scene_file(obs).read_text())["sources"] if source["name"] == CAMERA)
+    return {name: [key["key"] for key in keys] for name, keys in camera["hotkeys"].items() if keys}
+
+
+def have_saved(obs: ObsSession) -> None:
+    """Have OBS write the scene file."""
     obs.request("CreateScene", sceneName="makes OBS save")
+    obs.wait(lambda: "makes OBS save" in scene_file(obs).read_text(), "the scene file")
+
+
+def test_their_keys_are_saved_with_the_source(obs: ObsSession) -> None:
+    have_saved(obs)
     obs.end()
-    camera = next(source for source in json.loads(file.read_text())["sources"] if source["name"] == CAMERA)
-    saved = {name: [key["key"] for key in keys] for name, keys in camera["hotkeys"].items() if keys}
-    assert saved["eoam.hide"] == ["OBS_KEY_F9"]
-    assert saved["eoam.toggle"] == ["OBS_KEY_F8"]
+    assert saved_keys(obs) == {"eoam.hide": ["OBS_KEY_F9"], "eoam.toggle": ["OBS_KEY_F8"]}
+
+
+def test_a_second_filter_keeps_its_keys_when_the_first_is_removed(
+    start_obs: Starter, brightness_model: Path, tmp_path: Path
+) -> None:
+    file = save_picture(tmp_path / "disc.png", disc(640, 360))
+    bound = {"eoam.toggle": [{"key": "OBS_KEY_F8"}], "eoam.toggle.2": [{"key": "OBS_KEY_F7"}]}
+    camera = {**image_entry(file, filter_entry(), filter_entry("second")), "hotkeys": bound}
+    environment = {"EOAM_MODEL": str(brightness_model)}
+    first = start_obs({"Test": [camera]}, environment=environment)
+    first.request("RemoveSourceFilter", sourceName=CAMERA, filterName=FILTER)
+    first.wait(lambda: names(first)[0] == "eoam.toggle.2", "the first filter's hotkeys to be gone")
+    # What takes the number away: OBS's button Defaults clears the settings, as does this.
+    first.request("SetSourceFilterSettings", sourceName=CAMERA, filterName="second", filterSettings={}, overlay=False)
+    first.wait(lambda: stored(first, "second")["filterSettings"].get("hotkey_number") == 2, "the number as before")
+    have_saved(first)
+    first.end()
+    assert saved_keys(first) == {"eoam.toggle.2": ["OBS_KEY_F7"]}
+
+    camera = next(item for item in json.loads(scene_file(first).read_text())["sources"] if item["name"] == CAMERA)
+    again = start_obs({"Test": [camera]}, environment=environment)
+    probe = Probe(again, again.folder)
+    assert names(again) == ["eoam.toggle.2", "eoam.next_background.2", "eoam.hide.2"]
+    for enabled in (False, True):
+        probe("key", name="OBS_KEY_F7")
+        time.sleep(FORTY_LOOKS_AT_THE_KEYBOARD_S)
+        again.wait(lambda enabled=enabled: stored(again, "second")["filterEnabled"] is enabled, f"it to be {enabled}")
+    again.request(  # a copy of a filter has its settings, and cannot have its number
+        "CreateSourceFilter",
+        sourceName=CAMERA,
+        filterName="copy",
+        filterKind=FILTER_ID,
+        filterSettings=stored(again, "second")["filterSettings"],
+    )
+    again.wait(lambda: sorted(names(again))[-3:] == ["eoam.next_background.2", "eoam.toggle", "eoam.toggle.2"], "both")

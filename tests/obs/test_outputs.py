@@ -14,7 +14,8 @@ from obs_session import CAMERA, FILTER, ObsSession, colour_entry, filter_entry, 
 
 from eoam_core.compose import compose_frame
 from eoam_core.picture import fit_network
-from eoam_core.settings import Settings
+from eoam_core.presets import values_of
+from eoam_core.settings import Preset, Settings
 
 WIDTH, HEIGHT = 640, 360
 MAGENTA = (255, 0, 255)  # RGB; its mean is above the threshold of the toy network, which takes brightness for a person
@@ -129,6 +130,23 @@ def test_a_colour_is_the_colour_that_was_chosen(obs: ObsSession) -> None:
     )
     obs.set_filter(background_color=0x00FF0000)  # OBS's dialog may store no alpha
     obs.wait_for_picture(lambda found: bool((found[OUTSIDE] == (0, 0, 255, 255)).all()), "another colour, opaque")
+
+
+@pytest.mark.parametrize("preset", [preset for preset in Preset if preset is not Preset.CUSTOM], ids=lambda p: p.value)
+def test_every_preset_looks_as_its_values_say(obs: ObsSession, preset: Preset) -> None:
+    values = values_of(preset)
+    obs.set_filter(preset="custom", **{**PLAIN, "threshold": 0.8, "softness": 0.0})
+    obs.wait_for_picture(is_empty, "nothing: the toy network is not that sure")
+    obs.set_filter(preset=preset.value)
+    expected = wanted(**values).astype(float)
+    expected[..., :3] *= expected[..., 3:] / 255  # OBS multiplies linear light: in nearly opaque pixels 3 levels more
+
+    def is_right(found: Picture) -> bool:
+        difference = np.abs(expected - found).max(axis=2)
+        return bool(difference[INSIDE | OUTSIDE].max() <= 4 and (difference > 4).mean() < 0.03)  # but for the edge
+
+    picture = obs.wait_for_picture(is_right, f"the preset {preset.value}", timeout_s=30)
+    assert (picture[OUTSIDE, 3] == (255 if values.get("background") == "blur" else 0)).all()
 
 
 def test_a_picture_covers_the_room(obs: ObsSession, folder: Path) -> None:
@@ -267,6 +285,8 @@ def test_a_missing_network_is_said_and_nothing_or_the_cover_shown(obs: ObsSessio
     obs.set_filter(no_mask="blur")
     covered = obs.wait_for_picture(is_drawn, "the cover")
     assert (covered[..., 3] == 255).all()
+    said = probe("filter_panel", source=CAMERA, name=FILTER)["status"]
+    assert said.startswith("Everything is shown blurred. There is no network")
     assert np.abs(np.diff(covered[..., :3].astype(int), axis=1)).max() < 16
     assert np.abs(np.diff(covered[..., :3].astype(int), axis=0)).max() < 16
     # As many cells as that hold everything: the picture is nearly the same after it was as small as this.

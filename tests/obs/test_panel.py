@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from obs_helpers import PLAIN, Probe, Starter, disc, grab_screen, is_drawn, is_empty, save_picture
-from obs_session import CAMERA, FILTER, FILTER_ID, SCENE, Json, ObsSession, filter_entry, image_entry
+from obs_helpers import PLAIN, SCRIPT, Probe, Starter, disc, grab_screen, is_drawn, is_empty, save_picture
+from obs_session import CAMERA, FILTER, FILTER_ID, REPOSITORY, SCENE, Json, ObsSession, filter_entry, image_entry
 
 from eoam_core.presets import values_of
 from eoam_core.settings import VERSION, Preset, Settings, describe_settings
@@ -21,14 +23,29 @@ BUTTONS = {"status", "refresh", "reset", "follow_defaults", "guard"}
 
 
 @pytest.fixture(scope="module")
-def obs(start_obs: Starter, brightness_model: Path, tmp_path_factory: pytest.TempPathFactory) -> ObsSession:
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stand-ins for the file manager and the clipboard: what they were given lies in NAME.txt."""
+    folder = tmp_path_factory.mktemp("programs")
+    for name, text in (("xdg-open", 'printf %s "$1"'), ("xclip", "cat")):
+        (folder / name).write_text(
+            f"#!/bin/sh\n{text} >'{folder}/{name}.part' && mv '{folder}'/{name}.part '{folder}'/{name}.txt\n"
+        )
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def obs(
+    start_obs: Starter, brightness_model: Path, programs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ObsSession:
     file = save_picture(tmp_path_factory.mktemp("pictures") / "disc.png", disc(640, 360))
     sources: list[Json] = [
         image_entry(file, name="no filter"),
         image_entry(file, filter_entry(**OLD), name="old"),
         image_entry(file, filter_entry()),
     ]
-    session = start_obs({"Test": sources}, environment={"EOAM_MODEL": str(brightness_model)})
+    path = f"{programs}:{os.environ['PATH']}"
+    session = start_obs({"Test": sources}, environment={"EOAM_MODEL": str(brightness_model), "PATH": path})
     session.wait_for_picture(is_drawn, "the person")
     return session
 
@@ -141,6 +158,9 @@ def test_the_button_adds_the_filter_to_the_chosen_source(obs: ObsSession, probe:
     probe("set_default", name="add_to", value="no filter")
     panel = probe("script_panel", press="add")
     assert panel["done"].startswith("no filter has the filter now.")
+    assert "no filter: " in panel["filters"]
+    order = list(panel)
+    assert order.index("add") < order.index("done") < order.index("filters") < order.index("installation")
     assert kinds("no filter") == ["color_filter_v2", FILTER_ID]
     obs.request("RemoveSourceFilter", sourceName="no filter", filterName="EOAM Background Removal")
     obs.request("RemoveSourceFilter", sourceName="no filter", filterName=guard.NAME)
@@ -150,10 +170,35 @@ def test_the_button_adds_the_filter_to_the_chosen_source(obs: ObsSession, probe:
     obs.request("RemoveSourceFilter", sourceName="no filter", filterName="EOAM Background Removal")
 
 
-def test_copied_diagnostics_hold_what_a_report_needs_and_nobodys_names(obs: ObsSession, probe: Probe) -> None:
+def test_copied_diagnostics_hold_what_a_report_needs_and_nobodys_names(
+    obs: ObsSession, probe: Probe, programs: Path
+) -> None:
     panel = probe("script_panel", press="copy")
     assert "diagnostics" in panel
-    assert panel["done_below"].startswith(("The diagnostics are on the clipboard", "No program here"))
+    assert panel["done_below"].startswith("The diagnostics are on the clipboard")
+    text = (programs / "xclip.txt").read_text(encoding="utf-8")
+    for part in ("OBS Studio", "onnxruntime", "threshold="):
+        assert part in text
+    assert str(obs.folder) not in text
+
+
+def test_the_folder_with_obss_logs_is_opened(obs: ObsSession, probe: Probe, programs: Path) -> None:
+    assert "done_below" not in probe("script_panel", press="logs")
+    opened = programs / "xdg-open.txt"
+    obs.wait(opened.exists, "the file manager")
+    folder = Path(opened.read_text(encoding="utf-8"))
+    assert folder == obs.folder / "home" / ".config" / "obs-studio" / "logs"
+    assert [file for file in folder.iterdir() if "[EOAM]" in file.read_text(errors="replace")]
+
+
+def test_obspython_has_all_that_the_script_calls(probe: Probe) -> None:
+    called = set()
+    for file in (SCRIPT, *(REPOSITORY / "eoam_obs").glob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("api", "self._api", "obspython"):
+                called.add(node.attr)
+    assert len(called) > 40
+    assert probe("lacking", names=sorted(called)) == []
 
 
 def test_new_filters_take_the_scripts_defaults_and_keep_them(obs: ObsSession, probe: Probe) -> None:

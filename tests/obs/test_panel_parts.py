@@ -12,8 +12,9 @@ import pytest
 from eoam_core.settings import VERSION, Preset, Settings, describe_settings
 from eoam_obs import panel, stored, watch
 from eoam_obs.instances import Instance
-from eoam_obs.locale import Texts
-from eoam_obs.state import Rate, State
+from eoam_obs.locale import FOLDER, Texts
+from eoam_obs.pace import Rate
+from eoam_obs.state import State
 from eoam_obs.stored import FOLLOW_KEY, MODEL_FILE_KEY, VERSION_KEY
 
 NEW = Settings(advanced=False)  # what stands in a script's panel that nobody has touched
@@ -319,11 +320,25 @@ def test_the_script_stores_only_what_differs_from_the_projects_defaults() -> Non
             "Removing the background: 1.3 ms per mask, 30 masks a second, eoam 1.2, aligned, 1 frame delay.",
         ),
         (State(kind="problem", problem="numpy is missing"), "Nothing is shown. numpy is missing"),
-        (State(kind="hidden"), "Nothing is shown while the hotkey is held."),
+        (State(kind="problem", problem="X is missing", covered=True), "Everything is shown blurred. X is missing"),
+        (State(kind="hidden", covered=True), "Nothing is shown while the hotkey is held."),
+        (State(kind="stopped", covered=True), Texts()("state.stopped")),
     ],
 )
 def test_a_state_is_a_plain_sentence(state: State, said: str) -> None:
     assert state.sentence(Texts()) == said
+
+
+@pytest.mark.parametrize("language", sorted(file.stem for file in FOLDER.glob("*.ini")))
+@pytest.mark.parametrize("kind", ["waiting", "late", "problem"])
+def test_where_everything_is_blurred_no_language_says_that_nothing_is_shown(language: str, kind: Any) -> None:
+    texts = Texts(language)
+    state = State(kind=kind, problem="X", limit_s=0.5)
+    covered = State(kind=kind, problem="X", limit_s=0.5, covered=True)
+    assert covered.sentence(texts) != state.sentence(texts)
+    assert covered.look != state.look
+    nothing = texts("no_mask.nothing").lower()
+    assert nothing not in covered.sentence(texts).lower()
 
 
 def test_the_rate_is_that_of_the_last_second_or_two() -> None:

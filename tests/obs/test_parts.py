@@ -250,10 +250,20 @@ def test_a_filter_that_cannot_be_made_still_has_a_handle(monkeypatch: pytest.Mon
         def __getattr__(self, name: str) -> Any:
             raise RuntimeError(name)
 
+    class OnlyEvents(Broken):
+        def os_event_init(self, event: Any, kind: int) -> int:
+            event._obj.value = 4321
+            return 0
+
     monkeypatch.setattr(source_type, "_obs", Broken())
     monkeypatch.setattr(source_type, "_implementation", Broken())
     handle = source_type._create(11, 12)
     assert handle
+    source_type._video_render(handle, None)
+    source_type._destroy(handle)
+    monkeypatch.setattr(source_type, "_obs", OnlyEvents())
+    handle = source_type._create(11, 12)
+    assert handle == 4321
     source_type._video_render(handle, None)
     assert source_type.states()[-1][1].kind == "stopped"
     source_type._destroy(handle)

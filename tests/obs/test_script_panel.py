@@ -10,7 +10,7 @@ import pytest
 from test_panel_parts import Api, Data, Item
 
 from eoam_core.settings import Preset
-from eoam_obs import diagnostics, script_panel, virtual_camera
+from eoam_obs import diagnostics, frontend, script_panel, virtual_camera
 from eoam_obs.diagnostics import Part
 from eoam_obs.locale import Texts
 from eoam_obs.script_panel import DEFAULTS, ScriptPanel
@@ -44,12 +44,6 @@ class Obspython(Api):
 
     def obs_frontend_virtualcam_active(self) -> bool:
         return self.camera
-
-    def obs_frontend_start_virtualcam(self) -> None:
-        self.camera = True
-
-    def obs_frontend_stop_virtualcam(self) -> None:
-        self.camera = False
 
 
 class Job:
@@ -119,15 +113,63 @@ def test_obspython_is_given_plain_functions_since_it_ignores_methods() -> None:
     assert all(inspect.isfunction(function) for function in functions)
 
 
-def test_the_virtual_camera_is_switched_or_what_it_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def functions_of(api: Obspython, *, starts: bool = True) -> Any:
+    """Return a ctypes whose libraries have OBS's own functions: they switch the camera, or it does not start."""
+
+    def start() -> None:
+        api.camera = starts
+
+    def stop() -> None:
+        api.camera = False
+
+    functions = {"obs_frontend_start_virtualcam": start, "obs_frontend_stop_virtualcam": stop}
+    return SimpleNamespace(CDLL=lambda library: functions)
+
+
+def test_the_virtual_camera_is_switched_and_the_button_and_the_answer_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Obspython()
+    monkeypatch.setattr(frontend, "ctypes", functions_of(api))
     script = ScriptPanel(api, Texts())
     script.obs = library()
     properties = script.properties()
-    find(api, properties, "camera").rest[0](properties, None)
-    assert api.camera
-    assert find(api, properties, "done").visible
+    button, answer = find(api, properties, "camera"), find(api, properties, "done")
+    assert button.rest[0](properties, None)
+    assert (api.camera, button.label, answer.visible) == (True, "Stop virtual camera", True)
+    assert answer.label == "The virtual camera is on. Choose OBS Virtual Camera in the meeting."
     assert find(api, script.properties(), "camera").label == "Stop virtual camera"
+    button.rest[0](properties, None)
+    assert (api.camera, button.label, answer.label) == (
+        False,
+        "Start virtual camera",
+        "The virtual camera is stopping.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [("linux", "did not start: the kernel's module v4l2loopback"), ("darwin", "is starting"), ("win32", "is starting")],
+)
+def test_a_virtual_camera_that_is_not_on_afterwards_is_said(
+    monkeypatch: pytest.MonkeyPatch, system: str, said: str
+) -> None:
+    api = Obspython()
+    monkeypatch.setattr(frontend, "ctypes", functions_of(api, starts=False))
+    monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
+    assert said in virtual_camera.switch(api, Texts())
+
+
+def test_an_obs_without_the_functions_is_not_called_and_the_other_way_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_library(name: str | None) -> Any:
+        raise OSError(name)
+
+    api = Obspython()
+    monkeypatch.setattr(frontend, "ctypes", SimpleNamespace(CDLL=no_library))
+    monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform="win32"))
+    assert "OBS's own controls" in virtual_camera.switch(api, Texts())
+    assert not api.camera
+
+
+def test_what_the_virtual_camera_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for system, word in (("linux", "v4l2loopback"), ("win32", "installer"), ("darwin", "installer")):
         monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
         assert word in virtual_camera.missing(library(has_camera=False), Texts())

@@ -1,0 +1,105 @@
+"""Whether the masks keep up with the pictures, and what gives way if they do not.
+
+Nothing ever queues up: the worker takes the newest picture, and those in between get no mask. So a processor that is
+too slow makes masks rarer by itself. What is left to do is to notice it, to say so, and not to wait for what will not
+come.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+_LOG: Final = logging.getLogger("eoam")
+_SHORTEST_S: Final = 1.0  # a rate over less time would jump
+# Up to which share of the pictures masks are too few, if that lasts; and from which share on they are enough again. The
+# gap and the time keep the panel, which OBS builds anew when this changes, from changing all the time.
+_BEHIND: Final = 0.7
+_ENOUGH: Final = 0.9
+_LASTS_S: Final = 2.0
+_WAITS_IN_VAIN: Final = 3
+
+
+class Rate:
+    """Count events per second over the last one to two seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._before = self._last = (clock(), 0)
+
+    def per_second(self, count: int) -> float:
+        """Return the rate, given how many events there have been in all."""
+        now = self._clock()
+        if count < self._last[1]:  # counted anew
+            self._before = self._last = (now, count)
+        if now - self._last[0] >= _SHORTEST_S:
+            self._before, self._last = self._last, (now, count)
+        passed = now - self._before[0]
+        return (count - self._before[1]) / passed if passed > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Masks a second, pictures a second that were to get one, and whether the masks have been too few for a while."""
+
+    masks: float = 0.0
+    pictures: float = 0.0
+    is_behind: bool = False
+
+
+class Pace:
+    """Compares the masks with the pictures. `picture` is for the thread that draws, `look` for all others."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._masks, self._pictures = Rate(clock), Rate(clock)
+        self._handed_over = 0
+        self._is_behind = self._was_said = False
+        self._since = 0.0  # since when they have been too few, or 0
+
+    def picture(self) -> None:
+        """Note that a picture was made ready for the worker."""
+        self._handed_over += 1
+
+    def look(self, masks: int) -> Speed:
+        """Return the speed, given how many masks there have been in all; to be asked about twice a second."""
+        made, wanted = self._masks.per_second(masks), self._pictures.per_second(self._handed_over)
+        now = self._clock()
+        if not wanted or made >= wanted * _ENOUGH:
+            self._is_behind, self._since = False, 0.0
+        elif made >= wanted * _BEHIND:
+            self._since = 0.0
+        elif not self._since:
+            self._since = now
+        elif now - self._since >= _LASTS_S:
+            self._is_behind = True
+            if not self._was_said:
+                self._was_said = True
+                _LOG.warning("masks_too_slow masks_per_s=%.1f pictures_per_s=%.1f", made, wanted)
+        return Speed(made, wanted, self._is_behind)
+
+
+class Patience:
+    """Whether waiting for a mask is worth it: not for a while, once several in a row were waited for in vain."""
+
+    def __init__(self, rest_ns: int) -> None:
+        self._rest_ns = rest_ns
+        self._in_vain = 0
+        self._rests_until = 0
+
+    def lasts(self, now: int) -> bool:
+        """Whether to wait at `now`, in nanoseconds."""
+        return now >= self._rests_until
+
+    def note(self, now: int, *, came: bool) -> None:
+        """Take note of how the last waiting ended. After a rest a single one in vain is enough for the next."""
+        if came:
+            self._in_vain = 0
+            return
+        self._in_vain += 1
+        if self._in_vain >= _WAITS_IN_VAIN:
+            self._in_vain = _WAITS_IN_VAIN - 1
+            self._rests_until = now + self._rest_ns

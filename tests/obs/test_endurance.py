@@ -1,0 +1,112 @@
+"""The short versions of scripts/soak_endurance.py, soak_hammer.py and soak_starts.py, and what they judge by."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+import soak_endurance
+import soak_hammer
+import soak_starts
+from obs_session import Ended
+from soak_report import Plan
+from soak_starts import Run
+from soak_trend import Trend, trend
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's /proc")
+
+
+def sawtooth(seconds: float, mb_per_hour: float, *, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and megabytes: a line under teeth of up to 20 MB."""
+    times = np.arange(0.0, seconds, 10.0)
+    teeth = np.random.default_rng(seed).uniform(0, 20, len(times)) ** 1.5 / 4.5
+    return times, 280 + times / 3600 * mb_per_hour + teeth
+
+
+@pytest.mark.parametrize("slope", [0.0, 2.0, 30.0, -5.0])
+def test_a_slope_is_found_under_a_sawtooth(slope: float) -> None:
+    found = trend(*sawtooth(3600, slope))
+    assert found.low <= slope <= found.high
+    assert found.per_hour == pytest.approx(slope, abs=1.5)
+    assert found.high - found.low < 6
+
+
+def test_a_few_odd_samples_do_not_make_a_slope() -> None:
+    times, values = sawtooth(3600, 0.0)
+    values[-15:-10] += 500  # a moment in which something large was there
+    assert trend(times, values).per_hour == pytest.approx(0, abs=1.5)
+
+
+def test_too_few_samples_are_no_trend() -> None:
+    with pytest.raises(ValueError, match="need 4"):
+        trend([0, 1, 2], [5, 5, 5])
+
+
+def test_what_grows_is_told_only_by_a_run_that_is_long_enough() -> None:
+    growing = Trend(2.5, 1.5, 3.5)
+    assert not soak_endurance.grows(growing, 600)
+    assert soak_endurance.grows(growing, 3600)
+    assert not soak_endurance.grows(Trend(1.1, 0.9, 1.3), 3600)
+
+
+def test_memory_that_grows_is_a_failure() -> None:
+    times, resident = sawtooth(3600, 40.0)
+    flat = {"heap_mb": resident * 0 + 80, "python_blocks": resident * 0, "libobs_allocations": resident * 0}
+    failures: list[str] = []
+    soak_endurance.slopes({"at_s": times, "resident_mb": resident, **flat}, failures)
+    assert len(failures) == 1
+    assert failures[0].startswith("resident memory grows by +")
+
+
+def test_caches_that_fill_at_first_are_no_leak() -> None:
+    times, resident = sawtooth(3600, 0.0)
+    resident -= 60 * np.exp(-times / 300)
+    flat = {"heap_mb": resident, "python_blocks": resident * 0, "libobs_allocations": resident * 0}
+    failures: list[str] = []
+    soak_endurance.slopes({"at_s": times, "resident_mb": resident, **flat}, failures)
+    assert failures == []
+
+
+def test_threads_files_and_masks_of_three_filters(display: str, tmp_path: Path) -> None:
+    part = soak_endurance.run(Plan(display=display, folder=tmp_path, seconds=33.0, seed=0))
+    assert not part.failures, part
+
+
+def test_another_script_and_four_programs_do_not_lock_obs_up(display: str, tmp_path: Path) -> None:
+    part = soak_hammer.run(Plan(display=display, folder=tmp_path, seconds=20.0, seed=random.randrange(10_000)))
+    assert not part.failures, part
+
+
+@pytest.mark.parametrize("moment", ["loading", "reload"])
+def test_obs_ends_in_the_middle_of_something(display: str, tmp_path: Path, moment: str) -> None:
+    clip = tmp_path / "person.mkv"
+    clips.write_video(clip, clips.astronaut_frames(320, 180, 60), 30)
+    folder = tmp_path / "obs"
+    folder.mkdir()
+    done = soak_starts.once(display, folder, clip, moment, random.Random(1))
+    assert done.problems() == [], (done, done.ended.output[-3000:])
+
+
+def test_an_end_that_is_not_clean_is_found() -> None:
+    def problems(*ended: int | None, cores: int = 0, left: int = 0) -> list[str]:
+        return Run("later", 1.0, 1.0, Ended(ended[0], ended[1], ""), cores, left).problems()
+
+    assert problems(0, 0) == []
+    assert problems(-11, None, cores=1) == ["exit code -11", "a core dump"]
+    assert problems(None, None) == ["did not end within 30 s"]
+    assert problems(0, 3) == ["3 memory leaks"]
+    assert problems(0, 0, left=1) == ["1 processes left behind"]
+
+
+def test_a_process_that_is_left_behind_is_counted() -> None:
+    with subprocess.Popen(["sleep", "30"], env={"PATH": "/usr/bin:/bin", "EOAM_SOAK_STARTS": "this one"}) as process:
+        try:
+            assert soak_starts.left_behind("this one") == 1
+        finally:
+            process.kill()
+    assert soak_starts.left_behind("this one") == 0

@@ -1,0 +1,211 @@
+"""Too little processor: what gives way, what the panel says, and how that is measured (scripts/soak_load.py)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numbered
+import numpy as np
+import pytest
+import soak_load
+import soak_quota
+from numbered import Seen
+from soak_load import FPS, Measured, Span
+from soak_report import Plan
+from test_parts import ByHand, Stage
+
+import eoam_obs.matting
+from eoam_obs.locale import Texts
+from eoam_obs.pace import Pace, Patience
+from eoam_obs.state import State
+
+
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Speedometer:
+    """A pace that is looked at twice a second, as the watch does, with so many masks and pictures a second."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.pace = Pace(self.clock)
+        self._masks = 0.0
+        self._pictures = 0.0
+
+    def run(self, seconds: float, *, masks: float, pictures: float = 30.0) -> bool:
+        for _ in range(round(seconds * 2)):
+            self.clock.now += 0.5
+            self._masks += masks / 2
+            before, self._pictures = int(self._pictures), self._pictures + pictures / 2
+            for _ in range(int(self._pictures) - before):
+                self.pace.picture()
+            speed = self.pace.look(int(self._masks))
+        return speed.is_behind
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.setattr(eoam_obs.matting, "Matting", ByHand)
+    ByHand.made.clear()
+    made = Stage()
+    yield made
+    made.filter.destroy()
+
+
+def test_the_masks_are_behind_only_if_that_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "eoam")
+    speedometer = Speedometer()
+    assert not speedometer.run(10, masks=30)
+    assert not speedometer.run(2, masks=3)  # a hiccup
+    assert not speedometer.run(10, masks=30)
+    assert speedometer.run(6, masks=10)
+    assert speedometer.run(10, masks=24)  # between the limits nothing changes
+    assert not speedometer.run(4, masks=30)
+    assert not speedometer.run(10, masks=24)
+    assert speedometer.run(6, masks=10)
+    assert caplog.text.count("masks_too_slow masks_per_s=") == 1  # once, not whenever it changes
+
+
+def test_a_source_that_is_not_shown_is_not_behind() -> None:
+    speedometer = Speedometer()
+    assert speedometer.run(6, masks=10)
+    assert not speedometer.run(3, masks=0, pictures=0)
+
+
+def test_a_mask_every_other_picture_is_no_mask_too_few() -> None:
+    # The filter counts the pictures that were to get a mask, not all of them.
+    assert not Speedometer().run(10, masks=15, pictures=15)
+
+
+def test_patience_ends_after_three_in_vain_and_comes_back() -> None:
+    patience = Patience(rest_ns=100)
+    for _ in range(2):
+        patience.note(0, came=False)
+    patience.note(0, came=True)
+    for _ in range(2):
+        patience.note(0, came=False)
+        assert patience.lasts(0)
+    patience.note(0, came=False)
+    assert not patience.lasts(99)
+    assert patience.lasts(100)
+    patience.note(100, came=False)  # one is enough now
+    assert not patience.lasts(199)
+    patience.note(200, came=True)
+    patience.note(200, came=False)
+    assert patience.lasts(201)
+
+
+def test_same_frame_stops_waiting_for_a_worker_that_is_too_slow(stage: Stage) -> None:
+    stage.filter.update({"timing": "same_frame"})
+    stage.tick()
+    stage.worker.is_quick = True
+    stage.worker.finish()
+    stage.tick(3)
+    waits: list[int] = []
+    process_now = stage.worker.process_now
+
+    def counted(sequence: int, timeout_s: float) -> None:
+        waits.append(sequence)
+        process_now(sequence, timeout_s)
+
+    stage.worker.process_now = counted  # type: ignore[method-assign]
+    stage.worker.is_quick = False
+    assert stage.tick(50, finish=True) == 50  # the pictures go on, a frame late, each with its own mask
+    assert 3 <= len(waits) <= 6, waits
+    assert stage.filter._matte is not None
+    assert stage.obs.shown[-1] == stage.filter._pictures.find(stage.filter._matte.sequence).texture
+
+
+def test_the_panel_says_that_nothing_is_shown_since_no_mask_comes(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("eoam_obs.filter.Pace", lambda: Pace(clock))
+    stage.filter.resume()
+
+    def kind() -> str:
+        clock.now += 1.0
+        stage.filter.state()
+        return stage.filter.state().kind
+
+    stage.tick(30, finish=True)
+    assert kind() == "running"
+    assert stage.tick(30) == 30
+    assert kind() == "running"  # the picture stands still, for two seconds at most
+    stage.tick(40)
+    assert stage.tick(20) == 0
+    assert kind() == "late"
+    assert "within 2 seconds" in stage.filter.state().sentence(Texts())
+    stage.worker.finish()
+    stage.tick(30, finish=True)
+    assert kind() == "running"
+    stage.obs.now += 10**10
+    clock.now += 10
+    assert kind() == "waiting"  # hidden: nobody is too busy
+
+
+@pytest.mark.parametrize("language", ["en-US", "de-DE", "es-ES", "fr-FR", "ja-JP", "pt-BR", "zh-CN"])
+def test_the_sentences_name_the_figures_and_the_preset_that_helps(language: str) -> None:
+    texts = Texts(language)
+    state = State(kind="running", masks_per_second=8.2, pictures_per_second=29.8, behind=True, model="m")
+    sentence = state.sentence(texts)
+    for part in (texts("preset.low_cpu"), "8", "30"):
+        assert part in sentence
+    assert state.is_warning
+    assert texts("preset.low_cpu") not in State(kind="running", masks_per_second=30, model="m").sentence(texts)
+    late = State(kind="late", limit_s=0.5)
+    assert late.is_warning
+    assert "0.5" in late.sentence(texts)
+    assert texts("preset.low_cpu") in late.sentence(texts)
+
+
+def test_the_numbers_in_a_clip_are_read_again() -> None:
+    for number, frame in enumerate(numbered.frames(320, 180)):
+        rgb = frame[..., ::-1]
+        green = np.full_like(rgb, (0, 255, 0))
+        cut = np.where(rgb > 120, rgb, green)
+        assert numbered.read(np.hstack([rgb, cut])) == Seen(number, number, number, True)
+        assert not numbered.read(np.hstack([rgb, green])).is_drawn
+
+
+def test_what_breaks_the_promises_is_found() -> None:
+    span = Span(0, 0, 0, "Removing the background")
+
+    def judged(seen: list[Seen], said: str = span.said) -> list[str]:
+        return soak_load.judge(soak_load.measure(seen, Span(0, 0, 0, said)))
+
+    good = [Seen(number, number - 1, number - 1, True) for number in range(1, 120)]
+    assert judged(good) == []
+    assert "complains" in judged(good, "Your processor is too busy")[0]
+    mixed = [*good[:50], good[50]._replace(mask=7), *good[51:]]
+    assert "the mask of another one" in judged(mixed)[0]
+    still = [Seen(number, 5, 5, True) for number in range(6, 90)]
+    problems = " ".join(judged(still))
+    assert "s old" in problems
+    assert "stood still" in problems
+    assert "and the panel says" in problems
+    nothing = [each if each.raw < 60 else each._replace(is_drawn=False) for each in still]  # as it must be
+    assert "stood still" not in " ".join(judged(nothing))
+
+
+def test_a_slow_worker_makes_fewer_masks_each_with_its_own_picture(display: str, tmp_path: Path) -> None:
+    if soak_quota.missing():
+        pytest.skip(soak_quota.missing())
+    with soak_load.started(Plan(display=display, folder=tmp_path, seconds=0.0, seed=0)) as obs:
+        recording = soak_load.Recording(obs, tmp_path / "inside.jsonl")
+        span = recording.span("worker", 0.05, 4.0)
+        frames = recording.stop()
+        assert obs.end().is_clean
+    found: Measured = soak_load.measure(frames[span.first : span.last], span)
+    assert soak_load.judge(found) == [], found.row()
+    assert found.masks_per_s < 0.5 * FPS, found.row()  # or the limit does nothing
+    assert "too busy" in found.said
