@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.buffers import Buffers
 from eoam_core.holes import HoleJudge
 from eoam_core.regions import Contour, RegionKeeper, region_size
 from eoam_core.settings import Holes, Regions, Settings
@@ -32,6 +33,7 @@ class MaskCleaner:
     """Clean a sequence of masks; `reset()` starts a new one. One thread at a time; its buffers are kept."""
 
     def __init__(self) -> None:
+        self._results = Buffers()
         self._regions = RegionKeeper()
         self._holes = HoleJudge()
         # Room to work in. What was shown is remembered, so its buffer takes turns with another.
@@ -58,7 +60,7 @@ class MaskCleaner:
             settings: threshold, regions, region_share, people, holes and hole_share matter.
 
         Returns:
-            (h, w) uint8: a new array, or `mask` itself where nothing is to be done.
+            (h, w) uint8: an array that nobody else holds, or `mask` itself where nothing is to be done.
 
         Raises:
             ValueError: mask is not (h, w) uint8, or half is not of half its size.
@@ -84,7 +86,9 @@ class MaskCleaner:
         if not kept:
             shown.fill(0)
             self._regions.remember(shown)
-            return np.zeros_like(mask)
+            nobody: Bytes = self._results.take(mask.shape, np.uint8)
+            nobody.fill(0)
+            return nobody
         remove = [contours[index] for index in outermost if index not in kept]
         regions = [contours[index] for index in kept]
         holes = [index for region in kept for index in _children(links, region)]
@@ -99,7 +103,8 @@ class MaskCleaner:
         _draw(shown, remove, 0)
         _draw(shown, filled, 255)
         self._regions.remember(shown)
-        result = _carry_edge(mask, shown, self._band)
+        result: Bytes = self._results.take(mask.shape, np.uint8)
+        _carry_edge(mask, shown, self._band, result)
         _draw(result, remove, 0)
         _draw(result, filled, 255)
         return result
@@ -134,7 +139,8 @@ def fill_largest_region(mask: Bytes, *, level: float) -> Bytes:
     largest = max(contours, key=region_size)
     shown = np.zeros_like(person)
     cv2.drawContours(shown, [largest], -1, 255, cv2.FILLED)
-    result = _carry_edge(mask, shown, np.empty_like(shown))
+    result = np.empty_like(shown)
+    _carry_edge(mask, shown, np.empty_like(shown), result)
     cv2.bitwise_or(result, cv2.subtract(shown, person), dst=result)  # the holes
     cv2.subtract(result, cv2.subtract(person, shown), dst=result)  # other regions, as far as they reach into the band
     return result
@@ -160,10 +166,12 @@ def _draw(picture: Bytes, contours: Sequence[Contour], value: int) -> None:
         cv2.drawContours(picture, [contour], -1, value, cv2.FILLED)
 
 
-def _carry_edge(mask: Bytes, shown: Bytes, band: Bytes) -> Bytes:
-    """Return `shown`, 0 or 255, with the levels of `mask` in the band along its outline; `band` is room to work in."""
+def _carry_edge(mask: Bytes, shown: Bytes, band: Bytes, out: Bytes) -> None:
+    """Fill `out` with `shown`, 0 or 255, and the levels of `mask` in the band along its outline.
+
+    `band` is room to work in.
+    """
     # An edge that leaves the picture (the chest at the bottom) is no outline: cv2 treats the outside as neutral.
     cv2.morphologyEx(shown, cv2.MORPH_GRADIENT, _SQUARE, dst=band)
-    result = shown.copy()
-    cv2.copyTo(mask, band, result)
-    return result
+    np.copyto(out, shown)
+    cv2.copyTo(mask, band, out)

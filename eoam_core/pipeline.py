@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.buffers import Buffers
 from eoam_core.cleanup import MaskCleaner
 from eoam_core.errors import ModelError
 from eoam_core.refine import Refiner, fine_levels, halved
@@ -39,8 +40,7 @@ class Matte:
 
     `levels` is the mask with 16 bits per level, `coefficients` what the edge refinement needs (see refine.py), or None
     if that is off, `confidence` what the network itself said, with 16 bits per level, or None if that is not shown. The
-    arrays are not written to again, so they may be read from any thread for as long as they are
-    held.
+    arrays are not written to for as long as anybody holds them or this matte, so they may be read from any thread.
     """
 
     mask: NDArray[np.uint8]
@@ -76,6 +76,8 @@ class Pipeline:
         self._smoother = MaskSmoother(self._settings.smoothing)
         self._cleaner = MaskCleaner()
         self._refiner = Refiner()
+        self._half: NDArray[np.uint8] | None = None  # the frame at half its size
+        self._levels = Buffers()
         self._clock = clock
         self._closed = False
         self._last: tuple[Matte, Settings] | None = None  # what an equal frame with equal settings gives again
@@ -125,7 +127,7 @@ class Pipeline:
         segmented = self._clock()
         # Smoothing first: the clean-up then decides on a mask that holds still, and what it removes is gone at once.
         self._smoother.strength = settings.smoothing
-        half = halved(frame)
+        half = self._half = halved(frame, out=self._half)
         if self._smoother.watch(half):
             self._cleaner.reset()
         smooth = self._smoother.blend(mask)
@@ -133,7 +135,7 @@ class Pipeline:
         confidence = fine_levels(mask) if settings.view is View.CONFIDENCE else None
         mask = self._cleaner.clean(smooth, half, settings)
         cleaned = self._clock()
-        levels = fine_levels(mask)
+        levels = fine_levels(mask, out=self._levels.take(mask.shape, np.uint16))
         coefficients = None
         if settings.refinement:
             coefficients = self._refiner.coefficients(mask, frame, half=half, noise=self._smoother.noise)

@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.buffers import Buffers
 from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
@@ -80,29 +81,39 @@ _ADDED: Final = np.array([[[_NOISE]], [[_NOISE]], [[_NO_EDGE]]], np.float32) * n
 _REACH: Final = _WINDOW[0] // 2
 
 
-def fine_levels(mask: Bytes) -> NDArray[np.uint16]:
-    """Return `mask`, uint8, with 16 bits per level: a software renderer samples 8-bit textures in steps of 1/255."""
-    return np.multiply(mask, np.uint16(257), dtype=np.uint16)
+def fine_levels(mask: Bytes, *, out: NDArray[np.uint16] | None = None) -> NDArray[np.uint16]:
+    """Return `mask`, uint8, with 16 bits per level: a software renderer samples 8-bit textures in steps of 1/255.
+
+    `out` is where to; without it the result is a new array.
+    """
+    return np.multiply(mask, np.uint16(257), out=out, dtype=np.uint16)
 
 
-def halved(picture: Bytes) -> Bytes:
-    """Return `picture`, (h, w) or (h, w, c) uint8, at half its size, rounded up: means of 2x2 pixels."""
+def halved(picture: Bytes, *, out: Bytes | None = None) -> Bytes:
+    """Return `picture`, (h, w) or (h, w, c) uint8, at half its size, rounded up: means of 2x2 pixels.
+
+    It is put into `out` if that is of the right size; otherwise, and without it, the result is a new array.
+    """
     size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+    return cv2.resize(picture, size, dst=out, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 class Refiner:
     """Makes the coefficients of masks; one thread at a time. Its buffers are kept for masks of the same size."""
 
     def __init__(self) -> None:
+        self._results = Buffers()
+        self._half_mask: Bytes | None = None
+        self._small: Bytes | None = None
+        self._colours: Bytes | None = None
         self._set_size((0, 0))
 
     def coefficients(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None, noise: float = 0.0) -> Coefficients:
         """Return what explains `mask`, (h, w) uint8, by the colours of `frame`, (h, w, 4) uint8 BGRA, premultiplied.
 
-        The result is a new array, ((h + 3) // 4, (w + 3) // 4, 4) uint16: luma's factor a, chroma's factor c, the
-        offset b and the weight w, 0 to 1; the first three are multiplied by the last already. What is stored is
-        32768 + 2048 times each, which a texture of 16-bit channels holds and filters on every GPU.
+        The result is an array that nobody else holds, ((h + 3) // 4, (w + 3) // 4, 4) uint16: luma's factor a, chroma's
+        factor c, the offset b and the weight w, 0 to 1; the first three are multiplied by the last already. What is
+        stored is 32768 + 2048 times each, which a texture of 16-bit channels holds and filters on every GPU.
 
         `half` is `halved(frame)`, for callers that have it already. `noise` is the standard deviation of the camera's
         noise in it, in grey levels: the more there is, the less may follow from a difference in colour, or the edge
@@ -120,13 +131,17 @@ class Refiner:
         elif half.dtype != np.uint8 or half.shape != (need := ((mask.shape[0] + 1) // 2, (mask.shape[1] + 1) // 2, 4)):
             raise ValueError(f"half is {half.dtype} {half.shape}, need uint8 {need}")
         # Twice by half: OpenCV does that in a fraction of the time that a quarter in one step takes it.
-        small, colours = halved(halved(mask)), halved(half)
-        if small.shape != self._size:
-            self._set_size(small.shape)
-        self._gather(small, colours, noise)
+        self._half_mask = halved(mask, out=self._half_mask)
+        self._small = halved(self._half_mask, out=self._small)
+        self._colours = halved(half, out=self._colours)
+        if self._small.shape != self._size:
+            self._set_size(self._small.shape)
+        self._gather(self._small, self._colours, noise)
         self._explain()
-        planes = self._answers.reshape(4, -1)
-        return cv2.transpose(planes).astype(np.uint16).reshape(*self._size, 4)  # cut off, so half a step was added
+        cv2.transpose(self._answers.reshape(4, -1), dst=self._turned)
+        result: Coefficients = self._results.take((*self._size, 4), np.uint16)
+        np.copyto(result.reshape(-1, 4), self._turned, casting="unsafe")  # cut off, so half a step was added
+        return result
 
     def _set_size(self, size: tuple[int, ...]) -> None:
         self._size = size
@@ -141,6 +156,7 @@ class Refiner:
         self._squares: Floats = np.empty((6, *size), np.float32)
         self._scratch: Floats = np.empty((2, *size), np.float32)
         self._answers: Floats = np.empty((4, *size), np.float32)
+        self._turned: Floats = np.empty((math.prod(size), 4), np.float32)
 
     def _gather(self, small: Bytes, colours: Bytes, noise: float) -> None:
         """Fill `_statistics` with three sums, three variances and three covariances of a mask and a frame in cells."""

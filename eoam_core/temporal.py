@@ -9,12 +9,13 @@ trembles at middle levels, and those have to insist; a level near 0 or 255 is so
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.buffers import Buffers
 from eoam_core.refine import halved
 
 Bytes = NDArray[np.uint8]
@@ -83,6 +84,10 @@ class MaskSmoother:
         self._change: Bytes = np.empty((0, 0), np.uint8)
         self._target: Fixed = np.empty((0, 0), np.int16)
         self._held: Fixed = self._target
+        self._new: Bytes | None = None  # the mask at half the size
+        self._kept: Fixed | None = None  # what is added to the mask
+        self._spare: Bytes | None = None  # for the next _grey
+        self._results = Buffers()
         self.strength = strength
 
     @property
@@ -115,8 +120,8 @@ class MaskSmoother:
     def smooth(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None) -> Bytes:
         """Return the smoothed mask, (h, w) uint8, of `mask` (h, w) uint8 and its picture `frame` (h, w, 4) uint8 BGRA.
 
-        `half` is `refine.halved(frame)`, for callers that have it already. The result is a new array, or `mask` itself
-        where there is nothing to smooth it with.
+        `half` is `refine.halved(frame)`, for callers that have it already. The result is an array that nobody else
+        holds, or `mask` itself where there is nothing to smooth it with.
 
         Raises:
             ValueError: mask and frame are not of the same size, or `half` is not of half of it.
@@ -133,7 +138,8 @@ class MaskSmoother:
 
         After a cut nothing is kept, not even where the two scenes happen to look alike. The first picture is a cut.
         """
-        grey: Bytes = cv2.cvtColor(half, cv2.COLOR_BGRA2GRAY)  # type: ignore[assignment]
+        grey: Bytes = cv2.cvtColor(half, cv2.COLOR_BGRA2GRAY, dst=self._spare)  # type: ignore[assignment]
+        self._spare = grey
         if self._grey is None or self._grey.shape != grey.shape:
             self._begin(grey)
             return True
@@ -158,7 +164,7 @@ class MaskSmoother:
     def blend(self, mask: Bytes) -> Bytes:
         """Return the smoothed mask, (h, w) uint8, of the picture that `watch` has seen last.
 
-        It is a new array, or `mask` itself where there is nothing to smooth it with.
+        It is an array that nobody else holds, or `mask` itself where there is nothing to smooth it with.
 
         Raises:
             ValueError: the picture was not half the size of `mask`, (h, w) uint8, or there was none.
@@ -168,7 +174,7 @@ class MaskSmoother:
             return mask
         if self._grey is None or self._grey.shape != ((mask.shape[0] + 1) // 2, (mask.shape[1] + 1) // 2):
             raise ValueError(f"mask is {mask.shape}, need twice the size of the picture that was watched")
-        new = halved(mask)
+        new = self._new = halved(mask, out=self._new)
         if self._mask is None:
             self._mask = cv2.LUT(new, _FIXED)  # type: ignore[assignment]
             return mask
@@ -182,8 +188,11 @@ class MaskSmoother:
         # It is added to the new mask, whose finer detail stays as it is.
         np.add(self._target, _HALF_STEP, out=self._target)
         np.right_shift(self._target, _STEP_BITS, out=self._target)
-        kept = cv2.resize(self._target, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_LINEAR)
-        return cv2.add(mask, kept, dtype=cv2.CV_8U)  # type: ignore[return-value]
+        size = mask.shape[1], mask.shape[0]
+        kept: Any = cv2.resize(self._target, size, dst=self._kept, interpolation=cv2.INTER_LINEAR)
+        self._kept = kept
+        result: Bytes = self._results.take(mask.shape, np.uint8)
+        return cv2.add(mask, kept, dst=result, dtype=cv2.CV_8U)  # type: ignore[return-value]
 
     def _begin(self, grey: Bytes) -> None:
         self._mask = None
@@ -191,6 +200,7 @@ class MaskSmoother:
         if self._grey is None or self._grey.shape != grey.shape:
             self._change = np.empty(grey.shape, np.uint8)
             self._target, self._held = np.empty(grey.shape, np.int16), np.empty(grey.shape, np.int16)
+        self._spare = self._grey
         self._grey = grey
 
 
