@@ -118,6 +118,18 @@ def lossless(folder: Path, **video: str) -> dict[str, dict[str, str]]:
     }
 
 
+def saved_scenes(obs: ObsSession, collection: str = "Test") -> Json:
+    """Have OBS write a scene collection, and return it."""
+    file = obs.folder / "home" / ".config" / "obs-studio" / "basic" / "scenes" / f"{collection}.json"
+    obs.request("CreateScene", sceneName="makes OBS save")
+    obs.wait(lambda: "makes OBS save" in file.read_text(encoding="utf-8"), "the scene file")
+    # With a scene that was just made OBS 32 ends with leaks now and then, without any script, too.
+    obs.request("RemoveScene", sceneName="makes OBS save")
+    obs.wait(lambda: "source 'makes OBS save' destroyed" in obs.log, "the end of the scene")
+    found: Json = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 def crash_report(ended: Ended, obs: ObsSession) -> str:
     """Say how OBS ended, with the Python stacks if it crashed: they tell whose crash it is."""
     stacks = obs.folder / "crash.txt"

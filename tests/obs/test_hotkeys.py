@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from obs_helpers import Probe, Starter, disc, is_drawn, is_empty, save_picture
-from obs_session import CAMERA, FILTER, FILTER_ID, ObsSession, filter_entry, image_entry
+from obs_helpers import Probe, Starter, disc, is_drawn, is_empty, save_picture, saved_scenes
+from obs_session import CAMERA, FILTER, FILTER_ID, Json, ObsSession, filter_entry, image_entry
 
 BOUND = {"eoam.hide": [{"key": "OBS_KEY_F9"}], "eoam.toggle": [{"key": "OBS_KEY_F8"}]}
 
@@ -106,26 +105,15 @@ def test_a_filter_added_later_has_them_too_and_takes_them_along(obs: ObsSession)
         obs.wait(lambda e=expected, n=before: names(obs).count(e) == n, f"{source} to have it no more")
 
 
-def scene_file(obs: ObsSession) -> Path:
-    return obs.folder / "home" / ".config" / "obs-studio" / "basic" / "scenes" / "Test.json"
-
-
-def saved_keys(obs: ObsSession) -> dict[str, list[str]]:
-    """Return the keys of the camera's hotkeys in the scene file."""
-    camera = next(source for source in json.loads(scene_file(obs).read_text())["sources"] if source["name"] == CAMERA)
-    return {name: [key["key"] for key in keys] for name, keys in camera["hotkeys"].items() if keys}
-
-
-def have_saved(obs: ObsSession) -> None:
-    """Have OBS write the scene file."""
-    obs.request("CreateScene", sceneName="makes OBS save")
-    obs.wait(lambda: "makes OBS save" in scene_file(obs).read_text(), "the scene file")
+def saved_keys(obs: ObsSession) -> tuple[Json, dict[str, list[str]]]:
+    """Have OBS save, and return the camera as the scene file has it, and the keys of its hotkeys."""
+    camera = next(source for source in saved_scenes(obs)["sources"] if source["name"] == CAMERA)
+    return camera, {name: [key["key"] for key in keys] for name, keys in camera["hotkeys"].items() if keys}
 
 
 def test_their_keys_are_saved_with_the_source(obs: ObsSession) -> None:
-    have_saved(obs)
-    obs.end()
-    assert saved_keys(obs) == {"eoam.hide": ["OBS_KEY_F9"], "eoam.toggle": ["OBS_KEY_F8"]}
+    _, keys = saved_keys(obs)
+    assert keys == {"eoam.hide": ["OBS_KEY_F9"], "eoam.toggle": ["OBS_KEY_F8"]}
 
 
 def test_a_second_filter_keeps_its_keys_when_the_first_is_removed(
@@ -141,11 +129,9 @@ def test_a_second_filter_keeps_its_keys_when_the_first_is_removed(
     # What takes the number away: OBS's button Defaults clears the settings, as does this.
     first.request("SetSourceFilterSettings", sourceName=CAMERA, filterName="second", filterSettings={}, overlay=False)
     first.wait(lambda: stored(first, "second")["filterSettings"].get("hotkey_number") == 2, "the number as before")
-    have_saved(first)
-    first.end()
-    assert saved_keys(first) == {"eoam.toggle.2": ["OBS_KEY_F7"]}
+    camera, keys = saved_keys(first)
+    assert keys == {"eoam.toggle.2": ["OBS_KEY_F7"]}
 
-    camera = next(item for item in json.loads(scene_file(first).read_text())["sources"] if item["name"] == CAMERA)
     again = start_obs({"Test": [camera]}, environment=environment)
     probe = Probe(again, again.folder)
     assert names(again) == ["eoam.toggle.2", "eoam.next_background.2", "eoam.hide.2"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from obs_helpers import SCRIPT, crash_report, disc, is_drawn, save_picture
+from obs_helpers import SCRIPT, crash_report, disc, is_drawn, save_picture, saved_scenes
 from obs_session import CAMERA, FILTER, Collection, Json, ObsSession
 
 from eoam_core.settings import VERSION
@@ -54,12 +54,9 @@ def test_a_collection_of_the_first_version_looks_as_it_did_and_is_saved_anew(
             "preset": "custom",
         }
         assert [scene["sceneName"] for scene in obs.request("GetSceneList")["scenes"]] == ["Second", "Scene"]
-        file = tmp_path / "home" / ".config" / "obs-studio" / "basic" / "scenes" / "Test.json"
-        obs.request("CreateScene", sceneName="makes OBS save")
-        obs.wait(lambda: "makes OBS save" in file.read_text(encoding="utf-8"), "the scene file")
+        saved = saved_scenes(obs)
         ended = obs.end()
     assert ended.is_clean, crash_report(ended, obs)
-    saved = json.loads(file.read_text(encoding="utf-8"))
     camera = next(source for source in saved["sources"] if source["name"] == CAMERA)
     stored = camera["filters"][0]["settings"]
     assert stored[VERSION_KEY] == VERSION
