@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import TracebackType
+from typing import Final
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from eoam_core.refine import Refiner, fine_levels, halved
 from eoam_core.segmenter import Openable, Segmenter
 from eoam_core.settings import Settings, View
 from eoam_core.temporal import MaskSmoother
+
+# So many equal frames are processed at most before their mask counts as settled.
+_SETTLING: Final = 15
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +84,7 @@ class Pipeline:
         self._levels = Buffers()
         self._clock = clock
         self._closed = False
+        self._repeats = 0  # of the last frame that were processed
         self._last: tuple[Matte, Settings] | None = None  # what an equal frame with equal settings gives again
         # OpenCV would start a pool of threads for masks that take it 0.01 ms, and leave it in OBS's process.
         cv2.setNumThreads(1)
@@ -101,7 +106,8 @@ class Pipeline:
     def process(self, frame: NDArray[np.uint8], sequence: int = 0, *, repeated: bool = False) -> Matte:
         """Return the matte of one frame, (height, width, 4) uint8 BGRA of the segmenter's size.
 
-        With `repeated` the caller says that the frame equals the last one, byte by byte: its mask is returned again.
+        With `repeated` the caller says that the frame equals the last one, byte by byte: once the smoothing has settled
+        its mask is returned again.
 
         Raises:
             ValueError: the frame's type or shape is another.
@@ -114,8 +120,9 @@ class Pipeline:
         if frame.dtype != np.uint8 or frame.shape != (*need, 4):
             raise ValueError(f"got a frame of {frame.dtype} {frame.shape}, need uint8 {(*need, 4)}")
         settings = self._settings
-        if repeated and self._last is not None and self._last[1] is settings:
-            return replace(self._last[0], sequence=sequence)
+        last = self._last[0] if self._last is not None and self._last[1] is settings else None
+        if repeated and last is not None and self._repeats >= _SETTLING:
+            return replace(last, sequence=sequence)
         self._last = None
         if self._openable is not None:
             # Before the clock starts: a picture that stands still shows the first mask's time for as long as it does.
@@ -155,6 +162,9 @@ class Pipeline:
             sequence=sequence,
             timings=timings,
         )
+        # A picture that stops moving stops with a mask that still has something of the one before. It settles first.
+        settled = repeated and last is not None and np.array_equal(mask, last.mask)
+        self._repeats = _SETTLING if settled else self._repeats + 1 if repeated else 0
         self._last = matte, settings
         return matte
 

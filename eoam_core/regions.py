@@ -51,7 +51,7 @@ class RegionKeeper:
             self._shown = None
         if settings.regions is Regions.LARGEST:
             return self._largest(contours, list(range(len(contours))), 1)
-        limit = settings.region_share / 100 * size[0] * size[1]
+        limit = settings.region_share / 100 * (size[0] * size[1])  # as everywhere: a share times a whole number
         large = [index for index, contour in enumerate(contours) if self.is_large(contour, limit)]
         return self._largest(contours, large, settings.people) if settings.regions is Regions.PEOPLE else large
 

@@ -34,15 +34,33 @@ def test_stages_are_timed_with_the_clock_that_was_given() -> None:
 def test_a_repeated_frame_gets_the_same_mask_unless_something_changed() -> None:
     segmenter, frame = CountingSegmenter(), frame_with_person()
     pipeline = Pipeline(segmenter)
-    first = pipeline.process(frame, 1)
-    again = pipeline.process(frame, 2, repeated=True)
-    assert (again.sequence, again.mask is first.mask, again.coefficients is first.coefficients) == (2, True, True)
-    assert segmenter.asked == 1
+    pipeline.process(frame, 1)
+    settled = pipeline.process(frame, 2, repeated=True)
+    again = pipeline.process(frame, 3, repeated=True)
+    assert (again.sequence, again.mask is settled.mask, again.coefficients is settled.coefficients) == (3, True, True)
+    assert segmenter.asked == 2
     pipeline.settings = pipeline.settings.replace(threshold=0.6)
-    pipeline.process(frame, 3, repeated=True)
-    pipeline.reset()
     pipeline.process(frame, 4, repeated=True)
-    assert segmenter.asked == 3
+    pipeline.reset()
+    pipeline.process(frame, 5, repeated=True)
+    assert segmenter.asked == 4
+
+
+def test_a_picture_that_stops_moving_ends_with_the_mask_of_its_own() -> None:
+    segmenter = CountingSegmenter()
+    pipeline = Pipeline(segmenter, Settings(smoothing=0.7, holes="open", regions="share", region_share=0))
+    noise = np.random.default_rng(1)
+    for sequence in range(20):  # an unsteady mask over a picture that hardly moves is smoothed
+        frame = frame_with_person()
+        frame[..., 2] = np.clip(frame[..., 2] // 2 + 60 + noise.integers(-20, 20), 0, 255)
+        pipeline.process(frame, sequence)
+    own = segmenter.segment(frame).astype(int)
+    off = [np.abs(pipeline.process(frame, 20 + n, repeated=n > 0).mask.astype(int) - own).mean() for n in range(30)]
+    assert off[0] > 5
+    assert off[-1] < off[0] / 3  # eight bits are too few for it to come any closer
+    asked = segmenter.asked
+    pipeline.process(frame, 60, repeated=True)
+    assert segmenter.asked == asked
 
 
 def test_without_refinement_nothing_is_made_for_it() -> None:
