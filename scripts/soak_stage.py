@@ -195,7 +195,7 @@ class Stage:
             with contextlib.suppress(ObsError):
                 self.obs.wait(self.is_recording, "the start of the recording", timeout_s=3)
                 break
-        self.obs.wait(self._has_frames, "the first frame of the recording")
+        self.obs.wait(self._has_frames, "the first frame of the recording", timeout_s=60)
 
     def stop_recording(self) -> Searched:
         """Stop, search every frame, delete the recording and return what was found."""
