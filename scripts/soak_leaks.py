@@ -203,6 +203,9 @@ def small_disk(place: Path) -> Iterator[str]:
     if os.geteuid() != 0:
         yield "only root may mount a small disk"
         return
+    if shutil.which("mount") is None:
+        yield "there is no program mount"
+        return
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         yield done.stderr.strip() or "mount failed"

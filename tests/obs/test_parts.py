@@ -211,19 +211,20 @@ def test_a_frame_equal_to_the_last_is_not_inferred_again() -> None:
         return matte
 
     try:
-        first = process(1)
-        assert process(2).mask is first.mask
-        assert process(3).mask is first.mask
-        assert Counting.asked == 1
-        rows[15, 127] ^= 1  # a single bit, in the last byte
-        process(4)
+        process(1)
+        settled = process(2)  # the same again: now it is known that the smoothing does nothing more
+        assert process(3).mask is settled.mask
+        assert process(4).mask is settled.mask
         assert Counting.asked == 2
-        matting.update_settings(Settings(smoothing=0.0))
+        rows[15, 127] ^= 1  # a single bit, in the last byte
         process(5)
         assert Counting.asked == 3
-        matting.reset()
+        matting.update_settings(Settings(smoothing=0.0))
         process(6)
         assert Counting.asked == 4
+        matting.reset()
+        process(7)
+        assert Counting.asked == 5
     finally:
         matting.close()
 
