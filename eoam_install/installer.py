@@ -129,7 +129,7 @@ def install(
         on_progress(0.95, "Trying it out")
         paths = [new.folder, new.folder / plan.environment.folder]
         try_out(plan.python.program, paths, new.folder, model=new.folder / MODEL)
-        changes = _changes(plan)
+        changes = _changes(plan, previous)
         _write_receipt(plan, new, previous, changes, version)
         new.commit()
         _apply(changes)
@@ -277,13 +277,17 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _changes(plan: Plan) -> list[tuple[Path, bytes, bytes, str]]:
+def _changes(plan: Plan, previous: receipt.Receipt | None) -> list[tuple[Path, bytes, bytes, str]]:
     """Return the changes to OBS's files: path, content before and after, the script's entry."""
     changes = []
+    known = {change.path for change in previous.changes} if previous is not None else set()
     script = plan.script.as_posix()  # OBS writes `/` on Windows as well
     for collection in plan.collections:
         before = scenes.read_file(collection.path)
         after = scenes.with_script(before, script, collection.path)
+        if after is None and str(collection.path) not in known:
+            # Left over from an installation that was moved or deleted: from now on it is this one's to take away.
+            before, after = scenes.without_script(before, script, collection.path) or before, before
         if after is not None:
             changes.append((collection.path, before, after, script))
     if plan.python_setting is not None and plan.python.folder is not None:
@@ -328,6 +332,8 @@ def _apply(changes: Sequence[tuple[Path, bytes, bytes, str]]) -> None:
     done: list[tuple[Path, bytes]] = []
     try:
         for path, before, after, _ in changes:
+            if path.read_bytes() == after:
+                continue
             receipt.replace(path, after)
             done.append((path, before))
     except BaseException:

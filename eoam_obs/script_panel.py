@@ -121,7 +121,7 @@ class ScriptPanel:
             panel.add_text(api, properties, "problem", self.problem, warning=True)
         for part in missing:
             panel.add_text(api, properties, f"missing_{part.key}", part.line(texts), warning=True)
-        if missing and self._job is not None:
+        if self._job is not None and any(part.key != "model" for part in missing):  # it installs libraries only
             panel.add_text(api, properties, _INSTALL, self._job.message)
             self._add_button(properties, "install", self._install)
 

@@ -146,6 +146,19 @@ def test_installing_again_replaces_everything_and_still_knows_the_way_back(desk:
     assert desk.everything() == before
 
 
+@pytest.mark.parametrize("fate", ["moved", "deleted"])
+def test_an_entry_left_over_from_an_installation_that_is_gone_goes_with_the_next_one(desk: Desk, fate: str) -> None:
+    assert desk.install() == 0
+    if fate == "moved":
+        desk.target.rename(desk.target.with_name("elsewhere"))
+    else:
+        shutil.rmtree(desk.target)
+    assert desk.install() == 0
+    assert [_listed(path) for path in desk.scenes] == [[str(desk.target / "obs_eoam.py")]] * 2
+    assert desk.run("--uninstall") == 0
+    assert [_listed(path) for path in desk.scenes] == [[], []]
+
+
 def test_another_folder(desk: Desk, tmp_path: Path) -> None:
     target = tmp_path / "an other" / "Ordner"
     assert desk.install("--target", str(target)) == 0

@@ -85,6 +85,16 @@ def test_where_a_library_is_missing_installing_it_is_offered_and_reported() -> N
     assert (job.state, find(api, properties, "install_state").label) == ("done", "Press Reload")
 
 
+def test_where_only_the_network_is_missing_no_libraries_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    lost = (Part(key="model", name="Network", found="", cure="Unpack the download again."),)
+    monkeypatch.setattr(diagnostics, "parts", lambda obs, texts: lost)
+    api = Obspython()
+    properties = ScriptPanel(api, Texts(), Job()).properties()
+    assert "Unpack the download again." in find(api, properties, "missing_model").label
+    for name in ("install", "install_state"):
+        assert api.obs_properties_get(properties, name) is None
+
+
 @pytest.mark.usefixtures("missing")
 def test_without_the_part_that_installs_there_is_no_button_for_it() -> None:
     api = Obspython()
