@@ -191,7 +191,9 @@ class ScriptPanel:
     def _add(self, properties: Any, _button: Any) -> bool:
         name, texts = self._add_to, self._texts
         kind = source_type.FILTER_ID, source_type.FILTER_NAME
-        if self.obs is None or not sources.add_filter(self.obs, name, *kind, guarded=self._guarded):
+        # Whoever presses it for a source that has the filter wants it to work there, not a second one behind it.
+        is_there = source_type.is_on(name, guarded=self._guarded)
+        if not is_there and (self.obs is None or not sources.add_filter(self.obs, name, *kind, guarded=self._guarded)):
             return self._say(properties, texts("script.not_added", name=name))
         panel.show_text(self._api, properties, _FILTERS, self._filters())
         return self._say(properties, texts("script.added", name=name))

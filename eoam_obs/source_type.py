@@ -159,6 +159,22 @@ def states() -> list[tuple[str, State]]:
     return found
 
 
+def is_on(name: str, *, guarded: bool) -> bool:
+    """Return whether a filter of this type is on the source of this name; with `guarded` its guard is put in order."""
+    obs = _obs
+    if obs is None:
+        return False
+    for instance in list(INSTANCES.values()):
+        with instance.held(obs) as source:
+            parent = obs.obs_filter_get_parent(source) if source else 0
+            if not parent or (obs.obs_source_get_name(parent) or b"").decode(errors="replace") != name:
+                continue
+            if guarded and not guard.has_guard(obs, source):
+                guard.add_guard(obs, parent, source)
+            return True
+    return False
+
+
 def _state(instance: Instance | None) -> State:
     if instance is None or instance.video_filter is None:
         return _STOPPED

@@ -99,6 +99,10 @@ def test_the_panel_adds_the_filter_with_its_guard(start_obs: Starter, brightness
     probe("script_panel", press="add")
     obs.wait_for_picture(is_drawn, "the person")
     assert chain(obs, CAMERA) == [guard.NAME, FILTER_NAME]
+    # Pressed again there is no second filter; but the guard comes back.
+    obs.request("RemoveSourceFilter", sourceName=CAMERA, filterName=guard.NAME)
+    assert "has the filter" in str(probe("script_panel", press="add")["done"])
+    assert chain(obs, CAMERA) == [guard.NAME, FILTER_NAME]
     assert chain(obs, "by hand") == ["crop", FILTER, "soft"]
     probe("filter_panel", source="by hand", name=FILTER, press="guard")
     assert chain(obs, "by hand") == ["crop", guard.NAME, FILTER, "soft"]
