@@ -122,11 +122,17 @@ def saved_scenes(obs: ObsSession, collection: str = "Test") -> Json:
     """Have OBS write a scene collection, and return it."""
     file = obs.folder / "home" / ".config" / "obs-studio" / "basic" / "scenes" / f"{collection}.json"
     obs.request("CreateScene", sceneName="makes OBS save")
-    obs.wait(lambda: "makes OBS save" in file.read_text(encoding="utf-8"), "the scene file")
+
+    def read() -> str:  # OBS takes the old file away before the new one gets its name
+        with contextlib.suppress(FileNotFoundError):
+            return file.read_text(encoding="utf-8")
+        return ""
+
+    obs.wait(lambda: "makes OBS save" in read(), "the scene file")
     # With a scene that was just made OBS 32 ends with leaks now and then, without any script, too.
     obs.request("RemoveScene", sceneName="makes OBS save")
     obs.wait(lambda: "source 'makes OBS save' destroyed" in obs.log, "the end of the scene")
-    found: Json = json.loads(file.read_text(encoding="utf-8"))
+    found: Json = json.loads(obs.wait(read, "the scene file"))
     return found
 
 
