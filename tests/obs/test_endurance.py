@@ -106,6 +106,9 @@ def test_an_end_that_is_not_clean_is_found() -> None:
 def test_a_process_that_is_left_behind_is_counted() -> None:
     with subprocess.Popen(["sleep", "30"], env={"PATH": "/usr/bin:/bin", "EOAM_SOAK_STARTS": "this one"}) as process:
         try:
+            environment = Path(f"/proc/{process.pid}/environ")
+            while b"this one" not in environment.read_bytes():  # it is there once the program has begun
+                assert process.poll() is None
             assert soak_starts.left_behind("this one") == 1
         finally:
             process.kill()
