@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clips import Picture
 from obs_helpers import PLAIN, SCRIPT, Probe, Starter, disc, grab_screen, is_drawn, is_empty, save_picture
 from obs_session import CAMERA, FILTER, FILTER_ID, REPOSITORY, SCENE, Json, ObsSession, filter_entry, image_entry
 
@@ -222,7 +223,12 @@ def test_a_filter_that_follows_the_script_changes_with_it(obs: ObsSession, probe
     assert stored(obs)["view"] == "result"  # its own settings are kept
     probe("set_default", name="view", value="result")
     obs.set_filter(follow_defaults=False)
-    obs.wait_for_picture(lambda picture: bool((picture == person).all()), "the person as before")
+
+    def is_as_before(picture: Picture) -> bool:
+        # Nearly: the mask of a picture that stands still goes on settling for a while, and the first was taken at once.
+        return picture.shape == person.shape and float((np.abs(picture.astype(int) - person) > 16).mean()) < 0.01
+
+    obs.wait_for_picture(is_as_before, "the person as before")
 
 
 def test_values_out_of_range_are_brought_into_it_and_logged(obs: ObsSession) -> None:
