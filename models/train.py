@@ -161,7 +161,7 @@ def train(args: argparse.Namespace) -> Path:
 def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     last: Path = RUNS / args.run / "last.safetensors"
     config = TrainConfig(
-        samples=args.samples,
+        samples=TrainConfig.samples if args.samples is None else args.samples,
         batch=args.batch,
         rate=args.rate,
         seed=args.seed,
@@ -186,6 +186,12 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         net_config = NetConfig(**header["net"])  # type: ignore[arg-type]
         mix = MixConfig() if args.remix else MixConfig.from_dict(header["mix"])  # type: ignore[arg-type]
         start = int(header["step"])  # type: ignore[call-overload]
+        if args.samples is not None:
+            config = replace(config, samples=args.samples)
+            if config.steps < start:
+                raise DataError(
+                    f"--samples is {args.samples}, and run {args.run} has seen {start * config.batch}: give more."
+                )
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
 
@@ -327,7 +333,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
     parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")
     parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's averaged weights")
-    parser.add_argument("--samples", type=int, default=TrainConfig.samples)
+    parser.add_argument(
+        "--samples",
+        type=int,
+        help=f"length of the whole run ({TrainConfig.samples} if not said); with --resume, a new length for it",
+    )
     parser.add_argument("--batch", type=int, default=TrainConfig.batch)
     parser.add_argument("--rate", type=float, default=TrainConfig.rate)
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)

@@ -133,6 +133,19 @@ def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_dat
         assert torch.allclose(value.float(), resumed[name].float(), atol=1e-5), name
 
 
+def test_a_resumed_run_can_be_given_another_length(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(tiny_data, "--workers", "0") == 0
+    first = read_header(runs / "t" / "last.safetensors")
+    assert start(tiny_data, "--workers", "0", "--resume", "--samples", "24") == 0
+    longer = read_header(runs / "t" / "last.safetensors")
+    batch = first["train"]["batch"]  # type: ignore[index]
+    assert (longer["step"], longer["train"]["samples"]) == (24 // batch, 24)  # type: ignore[index]
+    assert start(tiny_data, "--workers", "0", "--resume", "--samples", "4") == 2
+    assert "--samples is 4, and run t has seen 24" in capsys.readouterr().err
+
+
 def test_a_large_variants_run_goes_on_from_a_kept_checkpoint_under_1_mb(
     tiny_data: Path, runs: Path, tmp_path: Path
 ) -> None:
