@@ -423,6 +423,7 @@ class ObsSession:
                 "LastVersion": "486539266",
                 "InfoIncrement": "99",
                 "EnableAutoUpdates": "false",
+                "ConfirmOnExit": "false",  # it asks while something records, and nobody is there to answer
                 "Language": self.language,
             },
             Basic={
@@ -431,7 +432,7 @@ class ObsSession:
                 "SceneCollection": first,
                 "SceneCollectionFile": first,
             },
-            BasicWindow={"PreviewEnabled": str(self.preview).lower(), "ConfirmOnExit": "false"},
+            BasicWindow={"PreviewEnabled": str(self.preview).lower()},
             OBSWebSocket={  # where OBS up to 30 looks
                 "FirstLoad": "false",
                 "ServerEnabled": "true",

@@ -1,10 +1,10 @@
 """OBS is started and closed again and again, at random moments and in the middle of something.
 
 Each time something else is going on when OBS is asked to close: the network is being loaded, filters come and go,
-settings change, the script is reloaded, OBS has hardly begun. It must end by itself, with exit code 0, without memory
-leaks, without a core dump, within a bound, and leave no process behind.
+settings change, the script is reloaded, OBS records, its scene collection changes, OBS has hardly begun. It must end by
+itself, with exit code 0, without memory leaks, without a core dump, within a bound, and leave no process behind.
 
-OBS 29 itself has crashed at its end, once in some twenty, without any script of ours. So one in eight times OBS is
+OBS 29 itself has crashed at its end, once in some twenty, without any script of ours. So one in ten times OBS is
 started without our script, and the figures of both are given: only what happens with ours is a failure.
 """
 
@@ -45,7 +45,11 @@ WIDTH, HEIGHT = 320, 180
 BOUND_S: Final = 30.0  # to close; what OBS takes itself on a machine with other work to do is a part of it
 _MARK: Final = "EOAM_SOAK_STARTS"  # in the environment of OBS, and so of every process it starts
 _PROBE: Final = Path(__file__).resolve().parent / "soak_reloader.py"
-MOMENTS: Final = ("at once", "loading", "settings", "filters", "reload", "later", "hidden", "without")
+MOMENTS: Final = (
+    *("at once", "loading", "settings", "filters", "reload", "later", "hidden", "recording", "collections"),
+    "without",
+)
+_COLLECTION: Final = "Soak"
 
 
 @dataclass(frozen=True)
@@ -123,10 +127,11 @@ def once(display: str, folder: Path, clip: Path, moment: str, draw: random.Rando
     filters = [filter_entry()] if moment not in ("without", "filters") else []
     mark = f"{os.getpid()}-{folder.name}"
     began = time.monotonic()
+    collection = Collection([video_entry(clip, *filters)], scripts)
     session = ObsSession(
         folder,
         display,
-        {"Soak": Collection([video_entry(clip, *filters)], scripts)},
+        {_COLLECTION: collection, f"{_COLLECTION} 2": collection},
         canvas=(WIDTH, HEIGHT),
         environment={_MARK: mark, "EOAM_SOAK_RELOAD_S": "0.15" if moment == "reload" else ""},
     )
@@ -165,6 +170,13 @@ def happen(obs: ObsSession, moment: str, draw: random.Random) -> None:
                 sceneItemEnabled=shown,
             )
             time.sleep(draw.uniform(0, 0.1))
+    elif moment == "recording":
+        obs.request("StartRecord")
+        time.sleep(draw.uniform(0.2, 1.5))
+    elif moment == "collections":
+        for number in range(draw.randrange(1, 4)):
+            name = _COLLECTION if number % 2 else f"{_COLLECTION} 2"
+            obs.request("SetCurrentSceneCollection", sceneCollectionName=name)
     elif moment in ("reload", "later", "without"):
         time.sleep(draw.uniform(0.2, 1.5))
 
