@@ -81,7 +81,7 @@ class MaskCleaner:
         contours, hierarchy = cv2.findContours(shown, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
         links: list[list[int]] = hierarchy[0].tolist() if contours else []  # next, previous, first child, parent
         outermost = [index for index, link in enumerate(links) if link[3] < 0]
-        chosen = self._regions.choose([contours[index] for index in outermost], settings, mask.shape)
+        chosen = self._regions.choose([contours[index] for index in outermost], settings, mask)
         kept = [outermost[index] for index in chosen]
         if not kept:
             shown.fill(0)
@@ -93,12 +93,13 @@ class MaskCleaner:
         regions = [contours[index] for index in kept]
         holes = [index for region in kept for index in _children(links, region)]
         fill = self._holes.to_fill([contours[index] for index in holes], settings, mask, regions, half)
-        limit = mask.size if settings.regions is Regions.LARGEST else settings.region_share / 100 * mask.size
         for place, index in enumerate(holes):
             if place not in fill:
                 # What is seen through a gap is a region like any other, except that it is never the largest.
                 islands = [contours[island] for island in _children(links, index)]
-                remove += [island for island in islands if not self._regions.is_large(island, limit)]
+                if settings.regions is not Regions.LARGEST:
+                    islands = [island for island in islands if not self._regions.is_large(island, settings, mask)]
+                remove += islands
         filled = [contours[holes[place]] for place in fill]
         _draw(shown, remove, 0)
         _draw(shown, filled, 255)

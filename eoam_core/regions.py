@@ -1,12 +1,14 @@
 """Choose which regions of a mask are people, the same ones from frame to frame.
 
 A region is what the EOAM paper takes one for: an outermost contour and everything in it. The paper keeps the largest.
-That drops the second person and, where two are of one size, swaps them; so others may stay too, and a region that is
-shown has an advantage over one that is not. Nothing blinks in and out at a limit.
+That drops the second person and, where two are of one size, swaps them; so others may stay too, if they are large
+enough for how sure the network is of them, and a region that is shown has an advantage over one that is not. Nothing
+blinks in and out at a limit.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -22,6 +24,8 @@ Contour = NDArray[Any]  # (n, 1, 2) x, y; cv2 types them loosely
 # A region that was shown stays until it is smaller than this share of the limit, and of two that compete for a place
 # the one that was shown counts as larger by the same factor.
 STAYS: Final = 0.6
+# A region of so many times the limit is large enough unseen: the main person nearly always is, and looking takes time.
+_PLENTY: Final = 8.0
 # Share of a region that has to lie where something was shown before. It is low: what moves fast still overlaps itself
 # by a quarter from frame to frame, and a region that is new overlaps nothing.
 _SAME: Final = 0.25
@@ -41,29 +45,36 @@ class RegionKeeper:
         """Take note of what is shown, (h, w) uint8, 0 or 255; the array must not change before the next call."""
         self._shown = shown
 
-    def choose(self, contours: Sequence[Contour], settings: Settings, size: tuple[int, int]) -> list[int]:
-        """Return the indices of those outermost `contours`, of a mask of `size` (h, w), that stay.
+    def choose(self, contours: Sequence[Contour], settings: Settings, mask: Bytes) -> list[int]:
+        """Return the indices of those outermost `contours` of a `mask`, (h, w) uint8, that stay.
 
         A region below the limit vanishes even if it is the largest: an empty room shows nothing, not the largest speck.
         With `Regions.LARGEST`, as in the paper, there is no limit.
         """
-        if self._shown is not None and self._shown.shape != size:
+        if self._shown is not None and self._shown.shape != mask.shape:
             self._shown = None
         if settings.regions is Regions.LARGEST:
             return self._largest(contours, list(range(len(contours))), 1)
-        limit = settings.region_share / 100 * (size[0] * size[1])  # as everywhere: a share times a whole number
-        large = [index for index, contour in enumerate(contours) if self.is_large(contour, limit)]
+        large = [index for index, contour in enumerate(contours) if self.is_large(contour, settings, mask)]
         return self._largest(contours, large, settings.people) if settings.regions is Regions.PEOPLE else large
 
-    def is_large(self, contour: Contour, limit: float) -> bool:
-        """Return whether a region has at least `limit` pixels, holes included; fewer are enough if it was shown."""
+    def is_large(self, contour: Contour, settings: Settings, mask: Bytes) -> bool:
+        """Return whether a region of `mask` is large enough to stay; less is enough if it was shown.
+
+        A pixel counts for as much as the network is sure of it, nothing at the threshold and one at 255: what it takes
+        for a person by mistake is as large as somebody at the back, but it is only half sure of it.
+        """
+        limit = settings.region_share / 100 * mask.size  # as everywhere: a share times a whole number
         area = cv2.contourArea(contour)
-        if area >= limit:
+        if area >= _PLENTY * limit:
             return True
         if area + cv2.arcLength(contour, closed=True) / 2 + 1 < STAYS * limit:  # never less than the pixels
             return False
-        pixels = pixel_count(contour)
-        return pixels >= limit or (pixels >= STAYS * limit and self._was_shown(contour))
+        box, region = _drawn(contour)
+        unsure = math.floor(settings.threshold * 255.0 - 0.5)  # the highest level that is no person's
+        levels = cv2.bitwise_and(np.maximum(mask[box], np.uint8(unsure)), region)
+        counted = (cv2.sumElems(levels)[0] - unsure * cv2.countNonZero(region)) / (255 - unsure)
+        return counted >= limit or (counted >= STAYS * limit and self._was_shown(box, region))
 
     def _largest(self, contours: Sequence[Contour], candidates: list[int], count: int) -> list[int]:
         if len(candidates) <= count:
@@ -73,29 +84,26 @@ class RegionKeeper:
         if self._shown is not None:
             least = STAYS * sizes[order[count - 1]]  # whatever is smaller cannot take a place of another
             order = [index for index in order if sizes[index] >= least]
-            ranks = {i: sizes[i] / (STAYS if self._was_shown(contours[i]) else 1.0) for i in order}
+            ranks = {i: sizes[i] / (STAYS if self._was_shown(*_drawn(contours[i])) else 1.0) for i in order}
             order.sort(key=ranks.__getitem__, reverse=True)
         return sorted(order[:count])
 
-    def _was_shown(self, contour: Contour) -> bool:
+    def _was_shown(self, box: tuple[slice, slice], region: Bytes) -> bool:
         if self._shown is None:
             return False
-        x, y, columns, rows = cv2.boundingRect(contour)
-        region = np.zeros((rows, columns), np.uint8)
-        cv2.drawContours(region, [contour], -1, 255, cv2.FILLED, offset=(-x, -y))
         pixels = cv2.countNonZero(region)
-        cv2.bitwise_and(region, self._shown[y : y + rows, x : x + columns], dst=region)
-        return cv2.countNonZero(region) >= _SAME * pixels
+        return cv2.countNonZero(cv2.bitwise_and(region, self._shown[box])) >= _SAME * pixels
+
+
+def _drawn(contour: Contour) -> tuple[tuple[slice, slice], Bytes]:
+    """Return where a region is, and its pixels there, 0 or 255, holes included."""
+    x, y, columns, rows = cv2.boundingRect(contour)
+    region = np.zeros((rows, columns), np.uint8)
+    cv2.drawContours(region, [contour], -1, 255, cv2.FILLED, offset=(-x, -y))
+    return (slice(y, y + rows), slice(x, x + columns)), region
 
 
 def region_size(contour: Contour) -> float:
     """Return what regions are ordered by: about the number of pixels, holes included."""
     # contourArea is 0 for a region one pixel thin; the length of its outline tells such regions apart.
     return cv2.contourArea(contour) + cv2.arcLength(contour, closed=True) / 2
-
-
-def pixel_count(contour: Contour) -> int:
-    """Return how many pixels an outermost contour encloses, its own among them (Pick's theorem)."""
-    points = contour[:, 0]
-    steps = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1)
-    return int(cv2.contourArea(contour) + steps.sum() / 2 + 1)

@@ -307,7 +307,7 @@ class Settings:
         ),
     )
     region_share: float = field(
-        default=2.0,
+        default=1.0,
         metadata=_number(
             "advanced",
             "Smallest region",

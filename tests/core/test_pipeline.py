@@ -148,7 +148,7 @@ def test_smoothing_is_a_setting_and_reset_forgets() -> None:
     pipeline = Pipeline(segmenter, Settings(smoothing=0.5, region_share=0, holes="open"))
     pipeline.process(frame_with_person())
     segmenter.level = 100
-    assert pipeline.process(frame_with_person()).mask[0, 0] == round(100 + 100 * 0.5**0.4)
+    assert pipeline.process(frame_with_person()).mask[0, 0] == round(100 + 100 * 0.5**0.2)
     pipeline.reset()
     assert pipeline.process(frame_with_person()).mask[0, 0] == 100
     segmenter.level = 50
