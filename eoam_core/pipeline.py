@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final
 
@@ -20,8 +20,10 @@ from eoam_core.segmenter import Openable, Segmenter
 from eoam_core.settings import Settings, View
 from eoam_core.temporal import MaskSmoother
 
-# So many equal frames are processed at most before their mask counts as settled.
-_SETTLING: Final = 15
+# So many equal frames are processed at most before their mask counts as settled, fewer when no level is further than
+# this from the network's own.
+_SETTLING: Final = 45
+_SETTLED: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,12 @@ class Matte:
     confidence: NDArray[np.uint16] | None
     sequence: int
     timings: Timings
+    # Where levels, coefficients and confidence begin in memory, 0 for None: for who uploads them and is in a hurry.
+    addresses: tuple[int, int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        addresses = [0 if a is None else a.ctypes.data for a in (self.levels, self.coefficients, self.confidence)]
+        object.__setattr__(self, "addresses", tuple(addresses))
 
 
 class Pipeline:
@@ -128,7 +136,7 @@ class Pipeline:
             # Before the clock starts: a picture that stands still shows the first mask's time for as long as it does.
             self._openable.open()
         started = self._clock()
-        mask = self._segmenter.segment(frame)
+        mask = found = self._segmenter.segment(frame)
         if mask.dtype != np.uint8 or mask.shape != need:
             raise ModelError(f"{self._segmenter.name} returned a mask of {mask.dtype} {mask.shape}, need uint8 {need}")
         segmented = self._clock()
@@ -163,7 +171,7 @@ class Pipeline:
             timings=timings,
         )
         # A picture that stops moving stops with a mask that still has something of the one before. It settles first.
-        settled = repeated and last is not None and np.array_equal(mask, last.mask)
+        settled = repeated and last is not None and cv2.norm(smooth, found, cv2.NORM_INF) <= _SETTLED
         self._repeats = _SETTLING if settled else self._repeats + 1 if repeated else 0
         self._last = matte, settings
         return matte

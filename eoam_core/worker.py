@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import logging
+import math
 import sys
 import threading
 import time
@@ -20,6 +21,10 @@ from eoam_core.settings import Settings
 
 _LOG: Final = logging.getLogger("eoam")
 _PR_SET_NAME: Final = 15
+# How much earlier or later than asked for a frame may be fetched, as a share of the time between two.
+_EARLY: Final = 0.1
+_LATE: Final = 0.15
+_LEARNING: Final = 0.25  # how far the expected time follows the one asked for: what else is drawn makes that jump
 
 
 class Fetched(NamedTuple):
@@ -45,12 +50,18 @@ class Worker:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         # The lock is held for a few assignments only, never while a frame is processed.
-        self._changed = threading.Condition()
-        self._pending: tuple[Fetch, float] | None = None  # and when to call it, by time.monotonic()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)  # something was finished
+        self._alarm = threading.Lock()  # what the thread sleeps on: taken by it, released by who wakes it
+        self._alarm.acquire()
+        self._wakes_at = -math.inf  # when the thread looks by itself: -inf while it is awake, inf if only when woken
+        self._expected = -math.inf  # when the next frame is to be fetched
+        self._pending: tuple[Fetch, float, float] | None = None  # and when to call it, and when again
         self._generation = 0  # counts resets; what was begun in an older generation is thrown away
         self._latest: Matte | None = None
         self._error: BaseException | None = None
-        self._finished = -1  # the highest sequence that has been processed, with or without success
+        # The highest number of a frame that has been processed, with or without success; to be read from any thread.
+        self.finished = -1
         self._frames = 0
         self._dropped = 0
         self._closing = False
@@ -64,19 +75,22 @@ class Worker:
         """
         self.submit_later(lambda: Fetched(frame, sequence), 0.0)
 
-    def submit_later(self, fetch: Fetch, due_s: float) -> None:
-        """Have the worker fetch its next frame itself, not before `time.monotonic()` reaches `due_s`.
+    def submit_later(self, fetch: Fetch, due_s: float, period_s: float = 0.0) -> None:
+        """Have the worker fetch its next frame itself when `time.monotonic()` reaches `due_s`.
 
         Replaces what has not been begun. `fetch` is called on the worker's thread; what it raises counts as a frame
-        that failed.
+        that failed. `period_s` says that another is to follow after so many seconds: the thread wakes for that by
+        itself, and may fetch both by up to a sixth of that time too early or late. To wake it would cost the caller,
+        which draws, more than all the rest of this.
         """
-        with self._changed:
+        with self._lock:
             if self._closing:
                 return
             if self._pending is not None:
                 self._dropped += 1
-            self._pending = (fetch, due_s)
-            self._changed.notify_all()
+            self._pending = (fetch, due_s, period_s)
+            if self._wakes_at > due_s + _LATE * period_s:
+                self._wake()
 
     def latest(self) -> Matte | None:
         """Return the newest matte, or None: none yet, none since a reset, the last frame failed, or closed."""
@@ -100,8 +114,8 @@ class Worker:
         and the command line; numbers must rise.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._finished >= sequence or self._closing, timeout_s)
-            return self._latest if self._finished >= sequence else None
+            self._changed.wait_for(lambda: self.finished >= sequence or self._closing, timeout_s)
+            return self._latest if self.finished >= sequence else None
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop the thread and close the pipeline; may be called more than once.
@@ -114,6 +128,7 @@ class Worker:
             self._generation += 1
             self._pending = None
             self._latest = None
+            self._wake()
             self._changed.notify_all()
         if threading.current_thread() is self._thread:
             return
@@ -137,11 +152,6 @@ class Worker:
         return self._frames
 
     @property
-    def finished(self) -> int:
-        """The highest number of a frame that has been processed, with or without success; -1 if there is none."""
-        return self._finished
-
-    @property
     def dropped(self) -> int:
         """How many frames were replaced by a newer one before they were begun."""
         return self._dropped
@@ -149,7 +159,7 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether frames are still taken."""
-        return self._thread.is_alive() and not self._closing
+        return not self._closing
 
     def __enter__(self) -> Worker:
         return self
@@ -171,28 +181,58 @@ class Worker:
                 self._changed.notify_all()
             _LOG.exception("worker_died error=%r", error)
         finally:
+            self._closing, self._latest = True, None
             self._pipeline.close()
 
     def _work(self) -> None:
         generation = 0
         while True:
-            with self._changed:
-                while not self._closing:
-                    wait = None if self._pending is None else self._pending[1] - time.monotonic()
-                    if wait is not None and wait <= 0:
-                        break
-                    self._changed.wait(wait)
-                if self._closing or self._pending is None:
-                    return
-                (fetch, _), self._pending = self._pending, None
-                is_new_source = generation != self._generation
-                generation = self._generation
-            if is_new_source:
+            fetch, current = self._next()
+            if fetch is None:
+                return
+            if current != generation:
+                generation = current
                 self._pipeline.reset()
             self._process(fetch, generation)
 
+    def _next(self) -> tuple[Fetch | None, int]:
+        """Wait for the next frame's time; return how to fetch it and the generation it belongs to, None if closed."""
+        while True:
+            with self._lock:
+                if self._closing:
+                    return None, self._generation
+                now = time.monotonic()
+                pending = self._pending
+                if pending is None:
+                    until = self._expected if self._expected > now else math.inf
+                else:
+                    fetch, until, period = pending
+                    if until <= now + _EARLY * period:
+                        self._pending = None
+                        self._wakes_at = -math.inf
+                        self._foresee(until, period)
+                        return fetch, self._generation
+                self._wakes_at = until
+            if until < math.inf:
+                self._alarm.acquire(timeout=until - now)
+            else:
+                self._alarm.acquire()
+
+    def _foresee(self, due: float, period: float) -> None:
+        """Expect the next frame after one that was due."""
+        if not period:
+            self._expected = -math.inf
+            return
+        before = self._expected if abs(self._expected - due) < period / 2 else due
+        self._expected = before + _LEARNING * (due - before) + period
+
+    def _wake(self) -> None:
+        """Have the thread look again, with the lock held."""
+        if self._alarm.locked():
+            self._alarm.release()
+
     def _process(self, fetch: Fetch, generation: int) -> None:
-        sequence = self._finished
+        sequence = self.finished
         try:
             fetched = fetch()
             if fetched is None:
@@ -211,7 +251,7 @@ class Worker:
             if generation == self._generation:
                 self._latest = matte
             self._frames += matte is not None
-            self._finished = max(self._finished, sequence)
+            self.finished = max(self.finished, sequence)
             self._changed.notify_all()
 
 

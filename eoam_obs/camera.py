@@ -55,6 +55,8 @@ class Camera:
     def draw_into(self, canvas: Canvas) -> None:
         """Draw what `look` saw, premultiplied, at its own size and in its own colour space.
 
+        Leaves blending enabled and changed: the caller saves and restores it.
+
         Raises:
             GraphicsError: there is no memory for a texture of this size.
         """
@@ -66,10 +68,8 @@ class Camera:
         is_source = target == self._parent
         linear_before = obs.gs_set_linear_srgb(not (is_source and self._parent_flags & libobs.OBS_SOURCE_ASYNC))
         try:
-            # Premultiplied afterwards, whatever the source draws: OBS's own filters begin like this.
-            obs.gs_blend_function_separate(
-                libobs.GS_BLEND_SRCALPHA, libobs.GS_BLEND_INVSRCALPHA, libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA
-            )
+            # Colours by their alpha, alpha as it is: premultiplied afterwards, whatever the source draws.
+            obs.gs_reset_blend_state()
             if is_source and not self._parent_flags & _DRAWS_ITSELF:
                 obs.obs_source_default_render(target)
             else:

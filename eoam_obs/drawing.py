@@ -32,8 +32,10 @@ class Drawing:
         self._uploaded: object = None  # the mask that is on the GPU
         self._picture: Canvas | None = None
         self._settings = Settings()
-        self._is_plain = True
+        self._is_plain, self._is_mask = True, False
         self._size = (0, 0)
+        self._is_looked = False  # whether the shader knows the settings and sizes
+        self._mask_texture = self._coefficients = 0
 
     @property
     def is_shown(self) -> bool:
@@ -57,12 +59,17 @@ class Drawing:
             return False
         self._uploaded = None
         factors = matte.coefficients
-        address, rows, columns = (0, 0, 0) if factors is None else (factors.ctypes.data, *factors.shape[:2])
+        rows, columns = (0, 0) if factors is None else factors.shape[:2]
         height, width = mask.shape
-        self._mask.upload(matte.levels.ctypes.data, width, height, address, columns, rows, fine=True)
+        levels_at, factors_at, confidence_at = matte.addresses
+        size_before = self._mask.size
+        self._mask.upload(levels_at, width, height, factors_at, columns, rows, fine=True)
+        self._mask_texture, self._coefficients = self._mask.texture, self._mask.coefficients
+        if self._mask.size != size_before:
+            self._is_looked = False
         confidence = matte.confidence
         if confidence is not None:
-            self._confidence.upload(confidence.ctypes.data, confidence.shape[1], confidence.shape[0])
+            self._confidence.upload(confidence_at, confidence.shape[1], confidence.shape[0])
         elif self._confidence.texture:
             self._confidence.destroy()
         self._uploaded = mask
@@ -86,10 +93,8 @@ class Drawing:
             if self._backdrop is not None:
                 self._backdrop.forget()
             return
-        if settings is not self._settings:
-            self._settings = settings
-            self._is_plain = not needs_backdrop(settings)
-        self._size = size
+        if settings is not self._settings or size != self._size or not self._is_looked:
+            self._take_look(settings, size)
         if not self._is_plain:
             self._prepare(picture, now, number)
         elif self._backdrop is not None:
@@ -109,13 +114,15 @@ class Drawing:
         if picture is None:
             return
         if self._is_plain:
-            self._draw_matte(picture, self._settings.view is View.MASK)
+            self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=self._is_mask)
         elif self._backdrop is not None:
             self._backdrop.draw(self._confidence.texture or self._mask.texture)
 
     def destroy(self) -> None:
         """Free everything."""
         self._picture = self._uploaded = None
+        self._mask_texture = self._coefficients = 0
+        self._is_looked = False
         self._free_backdrop()
         for part in (self._mask, self._confidence, self._effect):
             part.destroy()
@@ -131,7 +138,7 @@ class Drawing:
         if backdrop is None:
             backdrop = self._backdrop = Backdrop(self._obs)
         made_of = (number, self._uploaded)
-        backdrop.prepare(self._settings, picture, self._size, now, lambda: self._draw_matte(picture, True), made_of)
+        backdrop.prepare(self._settings, picture, self._size, now, lambda: self._draw_alpha(picture), made_of)
 
     def _free_backdrop(self) -> None:
         backdrop, self._backdrop = self._backdrop, None
@@ -139,20 +146,21 @@ class Drawing:
             self._ended = backdrop
             backdrop.destroy()
 
-    def _draw_matte(self, picture: Canvas, show_mask: bool) -> None:
-        settings = self._settings
+    def _take_look(self, settings: Settings, size: tuple[int, int]) -> None:
+        self._settings, self._size = settings, size
+        self._is_plain, self._is_mask = not needs_backdrop(settings), settings.view is View.MASK
         low, high = settings.passage
-        width, height = self._size
-        self._effect.draw(
-            picture.texture,
-            self._mask.texture,
+        width, height = size
+        self._effect.look(
             low,
             high,
-            show_mask=show_mask,
-            coefficients=self._mask.coefficients,
             refinement=settings.refinement,
             edge_shift=settings.edge_shift,
             width=width,
             height=height,
             mask_size=self._mask.size,
         )
+        self._is_looked = True
+
+    def _draw_alpha(self, picture: Canvas) -> None:
+        self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=True)

@@ -151,18 +151,17 @@ class Shrinker:
         self._base, self._base_inverse = libobs.Vec2(), libobs.Vec2()
         self.staged: int | None = None  # the number of the picture that can be read
 
-    def stage(self, texture: int, width: int, height: int, sequence: int, *, encode: bool = False) -> None:
-        """Shrink a `width` x `height` texture and start its way to the CPU; `encode` if it holds linear light.
+    def stage(self, texture: int, width: int, height: int, sequence: int) -> None:
+        """Shrink a `width` x `height` texture and start its way to the CPU.
 
-        Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
+        The framebuffer's encoding is the caller's: off for bytes, which stay plain bytes, as training scaled its
+        pictures; on for linear light. Leaves blending changed: the caller saves and restores it.
         """
         obs = self._obs
         if not self._surface:
             self._begin()
-        # Plain bytes, as training scaled its pictures: no conversion to linear light and back. Nothing needs clearing:
-        # every pixel is written.
-        obs.gs_enable_framebuffer_srgb(encode)
-        obs.gs_enable_blending(False)
+        # Every pixel is written, so nothing needs clearing.
+        obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_ZERO)
         self._canvas.begin(self._width, self._height, clear=False)
         try:
             if max(width / self._width, height / self._height) <= _LOWRES_LIMIT:

@@ -315,7 +315,7 @@ _LEAF: Final[_Prototypes] = {
     "gs_blend_state_pop": (None, ()),
     "gs_enable_blending": (None, (c_bool,)),
     "gs_blend_function": (None, (c_int, c_int)),
-    "gs_blend_function_separate": (None, (c_int, c_int, c_int, c_int)),
+    "gs_reset_blend_state": (None, ()),
     "gs_ortho": (None, (c_float, c_float, c_float, c_float, c_float, c_float)),
 }
 
@@ -444,7 +444,7 @@ class LibObs:
     gs_blend_state_pop: _Nothing
     gs_enable_blending: Callable[[bool], None]
     gs_blend_function: Callable[[int, int], None]
-    gs_blend_function_separate: Callable[[int, int, int, int], None]
+    gs_reset_blend_state: _Nothing
     gs_ortho: Callable[[float, float, float, float, float, float], None]
 
     def __init__(self) -> None:

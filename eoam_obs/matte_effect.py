@@ -6,6 +6,7 @@ frees it in `destroy()`, which may be called more than once.
 
 from __future__ import annotations
 
+import ctypes
 from typing import Final
 
 from eoam_obs import libobs
@@ -13,7 +14,7 @@ from eoam_obs.gpu import GraphicsError, draw_effect, load_effect
 from eoam_obs.libobs import LibObs
 
 _EFFECT_FILE: Final = "eoam.effect"
-_PARAMETERS: Final = ("image", "mask", "coefficients", "edge", "refinement", "reach", "move")
+_PARAMETERS: Final = ("image", "mask", "coefficients", "edge", "reach", "move")
 _GS_RGBA16: Final = 7  # four channels of 16 bits, 0 to 1
 
 
@@ -107,47 +108,63 @@ class Uploads:
 
 
 class MatteEffect:
-    """The shader in effects/eoam.effect."""
+    """The shader in effects/eoam.effect: `look` says how edges look, `draw` draws as often as wanted."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
         self._effect = 0
-        self._image = self._mask = self._coefficients = 0
-        self._edge = self._refinement = self._reach = self._move = 0
-        self._edge_value, self._reach_value, self._move_value = libobs.Vec2(), libobs.Vec2(), libobs.Vec2()
-        self._moved_for: tuple[float, int, int, tuple[int, int]] | None = None
+        self._image = self._mask = self._coefficients = self._edge = self._reach = self._move = 0
+        self._edge_value, self._reach_value, self._move_value = libobs.Vec4(), libobs.Vec2(), libobs.Vec2()
+        # Made once: to pass the vectors themselves, ctypes would make these with every call.
+        self._edge_reference = ctypes.byref(self._edge_value)
+        self._reach_reference, self._move_reference = ctypes.byref(self._reach_value), ctypes.byref(self._move_value)
+        self._refinement = 0.0
+        self._is_moved = False
 
-    def draw(
+    def look(
         self,
-        picture: int,
-        mask: int,
         low: float,
         high: float,
         *,
-        show_mask: bool,
-        coefficients: int = 0,
         refinement: float = 0.0,
         edge_shift: float = 0.0,
         width: int = 0,
         height: int = 0,
         mask_size: tuple[int, int] = (0, 0),
     ) -> None:
-        """Draw the texture `picture` at its own size through the texture `mask`.
-
-        Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
+        """Say how the edge is drawn from now on.
 
         Args:
-            picture: premultiplied.
-            mask: one channel.
             low: the level up to which alpha is 0.
             high: the level from which it is 1.
-            show_mask: draw alpha in grey, opaque, instead of the picture.
-            coefficients: the texture that belongs to the mask, or 0: then nothing is refined.
-            refinement: how much of the refinement is used, 0 to 1.
+            refinement: how much of the refinement is used, 0 to 1, where there are coefficients.
             edge_shift: how far the edge is moved outwards, in pixels of the picture.
             width: the picture's, needed for `edge_shift` only, as the next two.
             height: the picture's.
             mask_size: the mask's width and height.
+        """
+        edge = self._edge_value
+        edge.x, edge.y = low, 1.0 / (high - low)
+        self._refinement = refinement
+        self._is_moved = bool(edge_shift and width and height)
+        if self._is_moved:
+            from eoam_core.refine import reach_pixels  # numpy is there by now: it made the mask
+
+            pixels = reach_pixels(edge_shift, picture=(height, width), mask=(mask_size[1], mask_size[0]))
+            self._reach_value.x, self._reach_value.y = pixels / width, pixels / height
+            self._move_value.x, self._move_value.y = edge_shift / width, edge_shift / height
+
+    def draw(self, picture: int, mask: int, coefficients: int = 0, *, show_mask: bool = False) -> None:
+        """Draw the texture `picture` at its own size through the texture `mask`.
+
+        Leaves the blending's function and the framebuffer's encoding changed: the caller saves and restores both.
+        Whether anything is blended is the caller's affair: where it is not, the target is empty, or to be replaced.
+
+        Args:
+            picture: premultiplied.
+            mask: one channel.
+            coefficients: the texture that belongs to the mask, or 0: then nothing is refined.
+            show_mask: draw alpha in grey, opaque, instead of the picture.
 
         Raises:
             GraphicsError: the shader does not compile here.
@@ -155,27 +172,25 @@ class MatteEffect:
         obs = self._obs
         if not self._effect:
             self._load()
-        edge = self._edge_value
-        edge.x, edge.y = low, 1.0 / (high - low)
+        refinement = self._refinement if coefficients else 0.0
+        self._edge_value.z = refinement
         obs.gs_effect_set_texture_srgb(self._image, picture)
         obs.gs_effect_set_texture(self._mask, mask)
-        obs.gs_effect_set_vec2(self._edge, edge)
-        if coefficients and refinement:
+        obs.gs_effect_set_vec4(self._edge, self._edge_reference)
+        if self._is_moved:
+            # The same technique does without a refinement, but a sampler needs a texture.
+            obs.gs_effect_set_texture(self._coefficients, coefficients or mask)
+            obs.gs_effect_set_vec2(self._reach, self._reach_reference)
+            obs.gs_effect_set_vec2(self._move, self._move_reference)
+            technique = b"MovedMask" if show_mask else b"Moved"
+        elif refinement:
             obs.gs_effect_set_texture(self._coefficients, coefficients)
-            obs.gs_effect_set_float(self._refinement, refinement)
             technique = b"RefinedMask" if show_mask else b"Refined"
         else:
             technique = b"PlainMask" if show_mask else b"Plain"
-        if edge_shift and width and height:
-            if not (coefficients and refinement):  # the same technique does without, but a sampler needs a texture
-                obs.gs_effect_set_texture(self._coefficients, mask)
-                obs.gs_effect_set_float(self._refinement, 0.0)
-            self._set_move(edge_shift, width, height, mask_size)
-            technique = b"MovedMask" if show_mask else b"Moved"
         # The picture passes through linear light, which blending needs and which gives back the very same bytes where
         # it is opaque. The mask's levels are to be seen as they are.
         obs.gs_enable_framebuffer_srgb(not show_mask)
-        obs.gs_enable_blending(True)
         obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
         draw_effect(obs, self._effect, technique, picture, 0, 0)
 
@@ -184,18 +199,6 @@ class MatteEffect:
         effect, self._effect = self._effect, 0
         if effect:
             self._obs.gs_effect_destroy(effect)
-
-    def _set_move(self, edge_shift: float, width: int, height: int, mask_size: tuple[int, int]) -> None:
-        key = (edge_shift, width, height, mask_size)
-        if key != self._moved_for:
-            from eoam_core.refine import reach_pixels  # numpy is there by now: it made the mask
-
-            pixels = reach_pixels(edge_shift, picture=(height, width), mask=(mask_size[1], mask_size[0]))
-            self._reach_value.x, self._reach_value.y = pixels / width, pixels / height
-            self._move_value.x, self._move_value.y = edge_shift / width, edge_shift / height
-            self._moved_for = key
-        self._obs.gs_effect_set_vec2(self._reach, self._reach_value)
-        self._obs.gs_effect_set_vec2(self._move, self._move_value)
 
     def _load(self) -> None:
         self._effect, parameters = load_effect(self._obs, _EFFECT_FILE, _PARAMETERS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -18,6 +19,9 @@ from eoam_core.settings import Settings
 from eoam_core.worker import Fetched, Worker
 from eoam_obs.deferred import DeferredSegmenter, opener
 
+_STANDING: Final = 30  # equal pictures in a row; twice as many as a mask takes to settle
+_MIDDLE_ROWS: Final = 8
+_EVERYTHING: Final = slice(None)
 _CLOSE_TIMEOUT_S: Final = 5.0  # longer than any inference; a session that is being opened may take a second
 
 
@@ -53,19 +57,23 @@ class Matting:
             opened = opener(settings.model, settings.threads)
             self._segmenter = DeferredSegmenter(height, width, open_segmenter=opened)
         self._worker = Worker(Pipeline(self._segmenter, settings))
+        # Returns the newest matte without waiting, or None: then nothing may be shown.
+        self.latest: Callable[[], Matte | None] = self._worker.latest
+        # `read_later(due_s, period_s)`: have the worker read and process the newest frame at about `due_s` of
+        # `time.monotonic()`; the next one is expected `period_s` later, see `Worker.submit_later`. Both are the
+        # worker's own functions, not methods here: each call of Python costs the graphics thread microseconds.
+        self.read_later: Callable[[float, float], None] = partial(self._worker.submit_later, self._fetch)
         self._closer: threading.Thread | None = None
         self._frame = np.zeros((height, width, 4), np.uint8)
         self._words = self._frame.reshape(height, width * 4).view(np.uint64)  # the same bytes, eight at a time
         self._differs = np.empty(self._words.shape, np.bool_)
+        self._middle = slice(height // 2 - _MIDDLE_ROWS // 2, height // 2 + _MIDDLE_ROWS // 2)
         self._mapped_at = (0, 0)
         self._mapped = self._words
         self._known = False  # whether _frame holds a frame yet
         self._repeated = False
+        self._repeats = 0  # in a row
         self._taken = -1
-
-    def read_later(self, due_s: float) -> None:
-        """Have the worker read and process the newest frame once `time.monotonic()` has reached `due_s`."""
-        self._worker.submit_later(self._fetch, due_s)
 
     def process_now(self, sequence: int, timeout_s: float) -> None:
         """Read the frame with this number here and now, which waits for the GPU, and wait for its mask up to a time.
@@ -85,9 +93,10 @@ class Matting:
         taken = self._taken
         return taken if taken > self._worker.finished else None
 
-    def latest(self) -> Matte | None:
-        """Return the newest matte without waiting, or None: then nothing may be shown."""
-        return self._worker.latest() if self._worker.alive else None
+    @property
+    def stands_still(self) -> bool:
+        """Whether the picture has not changed for so long that its mask does not, either."""
+        return self._repeats >= _STANDING
 
     def update_settings(self, settings: Settings) -> None:
         """Use these settings from the next frame on."""
@@ -138,8 +147,9 @@ class Matting:
     def _take(self, address: int, linesize: int, sequence: int) -> None:
         """Copy the frame at `address`, whose rows are `linesize` bytes apart, unless it equals the one before.
 
-        The comparison reads some 150 KB, 0.01 ms, and saves the inference whenever a camera is slower than the canvas
-        or the picture stands still. It is exact: the same texture shrunk twice gives the same bytes.
+        The comparison reads some 150 KB twice and saves the inference whenever a camera is slower than the canvas or
+        the picture stands still. It is exact: the same texture shrunk twice gives the same bytes. A few rows across the
+        middle are looked at first, since they differ wherever a person moves: then nothing else needs to be compared.
         """
         self._taken = sequence
         if self._mapped_at != (address, linesize):  # drivers tend to hand out the same memory again
@@ -147,8 +157,16 @@ class Matting:
             mapped = np.frombuffer(memoryview(rows), np.uint8).reshape(self.height, linesize)[:, : self.width * 4]
             self._mapped = mapped.view(np.uint64)
             self._mapped_at = (address, linesize)
-        np.not_equal(self._mapped, self._words, out=self._differs)
-        self._repeated = self._known and not self._differs.any()
-        if not self._repeated:
+        self._repeated = self._known and self._equals(self._middle) and self._equals(_EVERYTHING)
+        if self._repeated:
+            self._repeats += 1
+        else:
+            self._repeats = 0
             np.copyto(self._words, self._mapped)
             self._known = True
+
+    def _equals(self, rows: slice) -> bool:
+        """Whether these rows of what is mapped are those of the frame before."""
+        differs = self._differs[rows]
+        np.not_equal(self._mapped[rows], self._words[rows], out=differs)
+        return not differs.any()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from eoam_core.errors import ModelError
 from eoam_core.pipeline import Pipeline
 from eoam_core.settings import Settings
-from eoam_core.worker import Worker
+from eoam_core.worker import Fetched, Worker
 
 from .doubles import FailingSegmenter, GatedSegmenter, RedSegmenter, frame_with_person
 
@@ -174,6 +175,56 @@ def test_closing_does_not_wait_longer_than_it_may(segmenter: GatedSegmenter, cap
 
 def test_waiting_ends_when_the_time_is_up(worker: Worker) -> None:
     assert worker.wait(1, 0.01) is None
+
+
+def test_what_comes_at_equal_intervals_is_fetched_in_time_without_waking_the_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # To wake a thread costs the caller, which draws. The worker sleeps until the next frame's time by itself.
+    period, count, woken, delays = 0.05, 24, [], []
+    wake = Worker._wake
+    with Worker(Pipeline(RedSegmenter())) as worker:
+        monkeypatch.setattr(Worker, "_wake", lambda self: (woken.append(1), wake(self)))
+        started = time.monotonic()
+        for number in range(count):
+            due = started + number * period + period / 3 + (0.002 if number % 2 else 0.0)
+            frame = Fetched(frame_with_person(), number)
+
+            def fetch(due: float = due, frame: Fetched = frame) -> Fetched:
+                delays.append(time.monotonic() - due)
+                return frame
+
+            worker.submit_later(fetch, due, period)
+            time.sleep(max(0.0, started + (number + 1) * period - time.monotonic()))
+        assert worker.wait(count - 1, LONG) is not None
+        assert len(delays) == worker.frames > count / 2
+        assert min(delays) > -0.2 * period  # never much before its time, or the GPU would be waited for
+        assert np.median(delays) < 0.3 * period
+        assert len(woken) < count / 2  # a busy machine lets some come too late
+        worker.submit(frame_with_person(), 100)  # at once, whatever is expected
+        assert worker.wait(100, period / 2) is not None
+
+
+def test_a_worker_that_expects_a_frame_waits_for_one_that_comes_late() -> None:
+    with Worker(Pipeline(RedSegmenter())) as worker:
+        for number in range(3):
+            worker.submit_later(lambda n=number: Fetched(frame_with_person(), n), time.monotonic() + 0.01, 0.02)
+            assert worker.wait(number, LONG) is not None
+        time.sleep(0.1)  # the fourth does not come when it is expected
+        worker.submit_later(lambda: Fetched(frame_with_person(), 9), time.monotonic() + 0.01, 0.02)
+        assert worker.wait(9, LONG) is not None
+
+
+def test_closing_wakes_a_worker_that_sleeps_until_the_next_frame() -> None:
+    worker = Worker(Pipeline(RedSegmenter()))
+    worker.submit_later(lambda: None, time.monotonic(), 60.0)
+    time.sleep(0.05)
+    worker.submit_later(lambda: None, time.monotonic() + 50.0, 60.0)
+    time.sleep(0.05)
+    started = time.monotonic()
+    worker.close(LONG)
+    assert not worker._thread.is_alive()
+    assert time.monotonic() - started < LONG / 2
 
 
 def test_one_daemon_thread_is_started_and_ended() -> None:

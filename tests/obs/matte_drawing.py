@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.pipeline import Matte, Timings
 from eoam_core.refine import fine_levels
 from eoam_core.settings import BackgroundKind, Settings
 from eoam_obs import libobs
@@ -26,7 +27,7 @@ def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
     """Draw picture.npy through mask.npy and coefficients.npy of `folder` once per case, into `<number>.npy`.
 
     picture is (H, W, 4) uint8 BGRA premultiplied, mask (h, w) uint8, coefficients as `Refiner` makes them, the results
-    (H, W, 4) uint8 BGRA. A case holds keyword arguments of `MatteEffect.draw`.
+    (H, W, 4) uint8 BGRA. A case holds arguments of `MatteEffect.look` and `show_mask`.
     """
     place = Path(folder)
     picture, mask, coefficients = (np.load(place / f"{name}.npy") for name in ("picture", "mask", "coefficients"))
@@ -50,11 +51,11 @@ def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
         for number, case in enumerate(cases):
             canvas.begin(width, height)
             try:
-                effect.draw(
-                    texture, textures.texture, case["low"], case["high"], show_mask=bool(case["show_mask"]),
-                    coefficients=textures.coefficients, refinement=case["refinement"], edge_shift=case["edge_shift"],
+                effect.look(
+                    case["low"], case["high"], refinement=case["refinement"], edge_shift=case["edge_shift"],
                     width=width, height=height, mask_size=textures.size,
                 )  # fmt: skip
+                effect.draw(texture, textures.texture, textures.coefficients, show_mask=bool(case["show_mask"]))
             finally:
                 canvas.end()
             obs.gs_stage_texture(surface, canvas.texture)
@@ -91,9 +92,11 @@ def draw_scenes(folder: str, cases: list[dict[str, object]]) -> None:
         assert texture
         assert surface
         obs.gs_texture_set_image(texture, picture.ctypes.data, width * 4, False)
+        levels = fine_levels(mask)
+        times = Timings(inference_ms=0.0, smoothing_ms=0.0, cleanup_ms=0.0, refinement_ms=0.0, total_ms=0.0)
         drawing.upload(
-            SimpleNamespace(mask=mask, levels=fine_levels(mask), coefficients=coefficients, confidence=confidence)
-        )  # type: ignore[arg-type]
+            Matte(mask=mask, levels=levels, coefficients=coefficients, confidence=confidence, sequence=0, timings=times)
+        )
         shown = SimpleNamespace(texture=texture, space=libobs.GS_CS_SRGB)
         for number, case in enumerate(cases):
             settings = Settings.validated(**case)

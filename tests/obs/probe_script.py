@@ -185,7 +185,13 @@ def _items(properties):
     return items
 
 
+def _networks():
+    """The sizes (height, width) of the networks that are open."""
+    return [size for _, _, size in sys.modules["eoam_core.session"]._sessions]
+
+
 _COMMANDS = {
+    "networks": _networks,
     "unload": _unload,
     "load": _load,
     "reload": _reload,

@@ -32,6 +32,8 @@ from obs_session import (
     image_entry,
 )
 
+from eoam_core.geometry import network_size
+
 WIDTH, HEIGHT = 640, 360
 RADIUS = min(WIDTH, HEIGHT) // 5
 CROP = {"relative": True, "left": 100, "top": 20, "right": 60, "bottom": 41}
@@ -111,9 +113,12 @@ def test_among_other_filters_the_person_stays_in_place(obs: ObsSession, name: st
 
 
 def test_filters_of_one_size_share_one_network(obs: ObsSession) -> None:
-    # Each of them has a worker of its own and is running.
+    # Each of them has a worker of its own and is running; they need three sizes of input, and have as many networks.
     probe = Probe(obs, obs.folder)
     obs.wait(lambda: probe("script_panel")["filters"].count("ms per mask") >= len(CHAINS), "all to run", every_s=0.5)
+    sizes = {network_size(*place_of(name)[3]) for name in ("twice", "crop after", "scale after")}
+    sizes |= {network_size(WIDTH, HEIGHT)}
+    assert {tuple(size) for size in probe("networks")} == {(height, width) for width, height in sizes}
 
 
 def test_on_a_nested_scene(obs: ObsSession) -> None:
