@@ -44,7 +44,7 @@ _LOG = logging.getLogger("eoam")
 
 try:
     from eoam_core.errors import EoamError
-    from eoam_core.installation import check_installation
+    from eoam_core.installation import check_installation, check_model
     from eoam_obs import script_panel, source_type
     from eoam_obs.implementation import FilterImplementation
     from eoam_obs.locale import texts_for
@@ -142,4 +142,4 @@ def _new_job() -> Any:
         from eoam_install.components import ComponentInstall
     except ImportError:
         return None
-    return ComponentInstall(_FOLDER)
+    return ComponentInstall(_FOLDER, lacking=lambda: check_model().remedy)

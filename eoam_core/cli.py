@@ -15,6 +15,7 @@ from typing import Any, Final
 import eoam_core
 from eoam_core.cli_files import add_file_commands
 from eoam_core.cli_options import (
+    Parser,
     add_model,
     add_progress,
     add_settings,
@@ -88,7 +89,7 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0 if is_healthy(findings) else 1
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(Parser):
     """Take the names of files before, between and behind the flags."""
 
     _inside = False
@@ -98,13 +99,16 @@ class _Parser(argparse.ArgumentParser):
             return super().parse_known_args(args, namespace)
         self._inside = True
         try:
-            return self.parse_known_intermixed_args(args, namespace)
+            known, rest = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._inside = False
+        if rest:  # said here, or the command above would name its own help
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return known, rest
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="eoam", description="Cut a person out of pictures and videos, on the CPU.")
+    parser = Parser(prog="eoam", description="Cut a person out of pictures and videos, on the CPU.")
     parser.add_argument("--version", action="version", version=f"eoam {eoam_core.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 

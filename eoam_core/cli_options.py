@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from eoam_core.errors import InputError, InstallationError
 from eoam_core.installation import check_installation, default_model_path, expanded, install_command
@@ -25,11 +25,47 @@ def require_libraries() -> None:
         raise InstallationError(f"Missing or too old: {names}. To install: {install_command()}")
 
 
-def settings_of(options: argparse.Namespace) -> Settings:
-    """Return the settings that the flags of `add_settings` give."""
-    values = {info.name: getattr(options, info.name) for info in describe_settings() if hasattr(options, info.name)}
-    values.pop("model")  # a file here, and no setting
-    return Settings.validated(**{**values, **_background(options.background)})
+class Parser(argparse.ArgumentParser):
+    """Say what is wrong with the arguments in one line, without the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line on stderr and exit with 2."""
+        self.exit(2, f"{self.prog}: {message.removeprefix('argument ')} (see {self.prog} --help)\n")
+
+
+def settings_of(
+    options: argparse.Namespace, adapted: Callable[[Settings], Settings] = lambda values: values
+) -> Settings:
+    """Return the settings that the flags of `add_settings` give, after `adapted` has fitted them to the command.
+
+    Raises:
+        InputError: a flag was given that would do nothing.
+    """
+    given = {info.name: getattr(options, info.name) for info in describe_settings() if hasattr(options, info.name)}
+    given.pop("model")  # a file here, and no setting
+    stands_for = _background(str(given["background"])) if "background" in given else {}
+    for name in stands_for.keys() & given.keys() - {"background"}:
+        raise InputError(
+            f"--background {given['background']} and {_flag(name)} say the same thing twice; leave one of them out."
+        )
+    settings = adapted(Settings.validated(**{**given, **stands_for}))
+    _check_effect(given, settings)
+    return settings
+
+
+def _check_effect(given: Collection[str], settings: Settings) -> None:
+    """Raise InputError if a flag was given that only does something beside another one."""
+    values = settings.to_mapping()
+    infos = {info.name: info for info in describe_settings()}
+    for info in infos.values():
+        if info.name not in given or not info.shown_if or any(values[name] == value for name, value in info.shown_if):
+            continue
+        others = [f"{_flag(name)} {value}" for name, value in info.shown_if if not infos[name].live_only]
+        raise InputError(f"{info.flag} does nothing without {' or '.join(others)}: add that, or leave it out.")
+
+
+def _flag(name: str) -> str:
+    return next(info.flag for info in describe_settings() if info.name == name)
 
 
 def _background(text: str) -> dict[str, object]:
@@ -89,7 +125,7 @@ def add_settings(parser: argparse.ArgumentParser, *, live: Collection[str] = ())
             group.add_argument(
                 info.flag,
                 action=argparse.BooleanOptionalAction,
-                default=info.default,
+                default=argparse.SUPPRESS,  # what was not given is not in the way of what was
                 help=_escaped(f"{info.help} ({'on' if info.default else 'off'})"),
             )
             continue
@@ -97,7 +133,7 @@ def add_settings(parser: argparse.ArgumentParser, *, live: Collection[str] = ())
         group.add_argument(
             info.flag,
             type=str if info.name == "background" else _checker(info),  # what that may be is looked at later
-            default=info.default,
+            default=argparse.SUPPRESS,
             metavar=_metavar(info),
             help=_escaped(f"{info.help} ({shown or 'none'})"),
         )
@@ -132,8 +168,9 @@ def _checker(info: SettingInfo) -> Callable[[str], object]:
                 value = text
         try:
             return info.checked(value)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
+        except ValueError:
+            need = "#rrggbb" if info.kind == "color" else info.need
+            raise argparse.ArgumentTypeError(f"{text!r} is not {need}") from None
 
     return check
 

@@ -55,7 +55,7 @@ def _webcam(options: argparse.Namespace) -> int:
         sinks.append(virtual_camera)
     elif not options.preview:
         raise InputError("Nothing would be shown; add --preview, or leave out --no-virtual-camera.")
-    settings = settings_for_webcam(settings_of(options))
+    settings = settings_of(options, settings_for_webcam)
     read_model_info(options.model)
     cutter = Cutter(settings, model=options.model)
     if options.preview:

@@ -27,6 +27,7 @@ from eoam_core.printable import printable
 from eoam_install import layouts, obs_settings, receipt, scenes
 from eoam_install.errors import InstallError
 from eoam_install.machine import Machine, this_machine
+from eoam_install.payload import MODEL
 
 _RUNS: Final = 50
 _SLOW_MS: Final = 33.0  # one frame at 30 frames per second
@@ -99,14 +100,29 @@ def _examine(model: Path, machine: Machine) -> Iterator[Finding]:
     for part in components:
         if part.ok:
             yield Finding(topic=part.name, level=Level.OK, text=f"{part.version}{_place(part.name)}")
-        else:
-            found = f"{part.version}, needs {part.required}" if part.version else f"{part.required} is missing"
-            yield _problem(part.name, found, part.remedy)
+            continue
+        found = f"{part.version}, needs {part.required}" if part.version else f"{part.required} is missing"
+        cure = part.remedy
+        if part.name == "model":
+            found = f"{part.required} {'cannot be used' if part.version else 'is missing'}"
+            if _is_installed(model):  # then it is not for the user to find the file
+                found, cure = part.remedy.partition("; ")[0], _AGAIN
+        yield _problem(part.name, found, cure)
     yield from _model(model)
     yield from _onnxruntime()
     if all(part.ok for part in components):
         yield _self_test(model)
-    yield from _obs(machine)
+    yield from _obs(machine, model, {_cause(part.name) for part in components if not part.ok})
+
+
+def _is_installed(model: Path) -> bool:
+    """Whether the network is the one of an installation that install.py has made."""
+    return model.name == Path(MODEL).name and (model.parent.parent / receipt.NAME).is_file()
+
+
+def _cause(component: str) -> str:
+    """Return what a component's absence is called in `obs_log.KnownFailure.cause`."""
+    return component if component in ("model", "Python") else "libraries"
 
 
 def _note(topic: str, text: str) -> Finding:
@@ -205,20 +221,21 @@ def _self_test(model: Path) -> Finding:
     return Finding(topic="self-test", level=Level.OK, text=text)
 
 
-def _obs(machine: Machine) -> Iterator[Finding]:
+def _obs(machine: Machine, model: Path, said: set[str]) -> Iterator[Finding]:
+    """Look at every OBS, its installation, scenes and log; `said` are the causes named before, and grows."""
     found = layouts.find_obs(machine)
     for obs in found:
         linked = f", linked with Python 3.{obs.linked_python[1]}" if obs.linked_python else ""
         yield _note("OBS", f"{obs}{linked}")
-        yield from _installed(obs)
+        yield from _installed(obs, model, said)
     if not found:
         yield _note("OBS", "not found")
     for config in layouts.config_folders(machine):
         yield from _collections(config, machine)
-        yield from _log(config)
+        yield from _log(config, said)
 
 
-def _installed(obs: layouts.Obs) -> Iterator[Finding]:
+def _installed(obs: layouts.Obs, model: Path, said: set[str]) -> Iterator[Finding]:
     try:
         written = receipt.read_receipt(obs.target)
     except InstallError as error:
@@ -227,13 +244,33 @@ def _installed(obs: layouts.Obs) -> Iterator[Finding]:
     if written is None:
         return
     gone = [name for name in written.files if not (obs.target / name).is_file()]
+    # What is gone here may be why the model or a library was found missing before: that is one problem, not two.
+    told = [name for name in gone if _cause_of_file(name) in said and _is_examined(obs.target, name, model)]
+    said.update(_cause_of_file(name) for name in gone)
     text = f"{written.version} for {written.environment} in {obs.target}"
-    if gone:
-        yield _problem("installation", f"{text}: {len(gone)} files are gone, such as {gone[0]}", _AGAIN)
+    if gone and gone == told:
+        yield _note("installation", f"{text}: what is missing in it stands above")
+    elif gone:
+        files = "1 file is" if len(gone) == 1 else f"{len(gone)} files are"
+        yield _problem("installation", f"{text}: {files} gone, such as {gone[0]}", _AGAIN)
     elif obs.linked_python is not None and f"cp3{obs.linked_python[1]}-" not in written.environment:
         yield _problem("installation", f"{text}: OBS has Python 3.{obs.linked_python[1]} now", _AGAIN)
     else:
         yield Finding(topic="installation", level=Level.OK, text=text)
+
+
+def _cause_of_file(name: str) -> str:
+    return "model" if name == MODEL else "libraries" if name.startswith("libraries/") else name
+
+
+def _is_examined(target: Path, name: str, model: Path) -> bool:
+    """Whether a file of the installation in `target` is one that this process looked at itself."""
+    try:
+        if name == MODEL:
+            return (target / name).resolve() == model.resolve()
+        return target.resolve() == Path(eoam_core.__file__).resolve().parent.parent
+    except OSError:
+        return False
 
 
 def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
@@ -242,7 +279,7 @@ def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
     listed, exposed = 0, 0
     gone: set[str] = set()
     for collection in collections:
-        ours = [path for path in collection.scripts if path.replace("\\", "/").endswith(f"/{scenes.SCRIPT}")]
+        ours = [path for path in collection.scripts if scenes.is_ours(path)]
         present = [path for path in ours if machine.path(path).is_file()]
         gone.update(path for path in ours if path not in present)
         listed += bool(present)
@@ -264,7 +301,7 @@ def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
         )
 
 
-def _log(config: Path) -> Iterator[Finding]:
+def _log(config: Path, said: set[str]) -> Iterator[Finding]:
     path = obs_log.newest_log(config)
     if path is None:
         return
@@ -277,6 +314,8 @@ def _log(config: Path) -> Iterator[Finding]:
     for line in obs_log.our_lines(text):
         yield _note("log", line)
     for failure in obs_log.known_failures(text):
+        if failure.cause and failure.cause in said:
+            continue  # the line itself stands above
         yield _problem("log", f"{failure.meaning} ({failure.line})", failure.cure)
     if "obs-backgroundremoval" in text:
         yield _note("log", "the plugin obs-backgroundremoval is there, with an onnxruntime of its own")

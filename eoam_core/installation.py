@@ -51,8 +51,24 @@ def check_installation(model: Path | None = None) -> tuple[Component, ...]:
     return (
         _check_python(),
         *(_check_library(*library) for library in _LIBRARIES),
-        _check_model(model or default_model_path()),
+        check_model(model),
     )
+
+
+def check_model(model: Path | None = None) -> Component:
+    """Look for the model file only (`model`, or the default one), on any thread; never raises."""
+    path = model or default_model_path()
+    required = str(path)
+    # Only here, so that this module stays importable by everything that it judges.
+    from eoam_core.errors import ModelError
+    from eoam_core.model_file import read_model
+
+    try:
+        content = read_model(path).content
+    except ModelError as error:
+        size = f"{os.stat(path).st_size} bytes" if os.path.isfile(path) else ""
+        return Component(name="model", ok=False, version=size, required=required, remedy=str(error))
+    return Component(name="model", ok=True, version=f"{len(content)} bytes", required=required, remedy="")
 
 
 def default_model_path() -> Path:
@@ -152,20 +168,6 @@ def _foreign_numpy() -> str:
         f"Another script has loaded numpy {version} from {Path(place).parent} before this one. Take that script out "
         "under Tools > Scripts, restart OBS, and add it again below this one."
     )
-
-
-def _check_model(path: Path) -> Component:
-    required = str(path)
-    # Only here, so that this module stays importable by everything that it judges.
-    from eoam_core.errors import ModelError
-    from eoam_core.model_file import read_model
-
-    try:
-        content = read_model(path).content
-    except ModelError as error:
-        size = f"{os.stat(path).st_size} bytes" if os.path.isfile(path) else ""
-        return Component(name="model", ok=False, version=size, required=required, remedy=str(error))
-    return Component(name="model", ok=True, version=f"{len(content)} bytes", required=required, remedy="")
 
 
 def _python_command() -> str:

@@ -21,13 +21,20 @@ _LONGEST_LINE: Final = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownFailure:
-    """A failure that was found in the log: the line, what it means, and what to do."""
+    """A failure that was found in the log: the line, what it means, and what to do.
+
+    `cause` is "model" or "libraries" where that is what is missing, so that it is not reported twice; else "".
+    """
 
     line: str
     meaning: str
     cure: str
+    cause: str = ""
 
 
+_NO_MODEL: Final = "The network's file was missing or damaged."
+_NO_LIBRARY: Final = "A library is missing."
+_CAUSES: Final = {_NO_MODEL: "model", _NO_LIBRARY: "libraries"}
 # (pattern, meaning, cure); the first that fits a line counts.
 _KNOWN: Final = tuple(
     (re.compile(pattern), meaning, cure)
@@ -80,8 +87,13 @@ _KNOWN: Final = tuple(
             "Take that script out under Tools > Scripts, restart OBS, and add it again below obs_eoam.py.",
         ),
         (
-            r"component_missing|libraries.*missing",
-            "A library is missing.",
+            r"component_missing name=model|frame_failed .*ModelError",
+            _NO_MODEL,
+            "Run install.py again, then restart OBS.",
+        ),
+        (
+            r"component_missing|libraries.*missing|filter_cannot_run problem=.* is missing: ",
+            _NO_LIBRARY,
             "Press Install what is missing in the script's panel, or run install.py again.",
         ),
         (
@@ -150,7 +162,10 @@ def known_failures(text: str) -> list[KnownFailure]:
     for line in _lines(text):
         for pattern, meaning, cure in _KNOWN:
             if pattern.search(line):
-                found.setdefault(meaning, KnownFailure(line=_without_time(line), meaning=meaning, cure=cure))
+                failure = KnownFailure(
+                    line=_without_time(line), meaning=meaning, cure=cure, cause=_CAUSES.get(meaning, "")
+                )
+                found.setdefault(meaning, failure)
                 break
     return list(found.values())
 

@@ -50,34 +50,10 @@ class SettingInfo:
 
     def checked(self, value: object) -> float | int | bool | str | Enum:
         """Return `value` in the field's own type, or raise ValueError naming it and what was expected."""
-        if self.kind == "bool":
-            if isinstance(value, bool):
-                return value
-            raise ValueError(f"{self.name} is {_shown(value)}, need True or False")
-        if self.enum is not None:
-            try:
-                if not isinstance(value, str):  # an Enum would write a list out, however deep
-                    raise ValueError(value)
-                return self.enum(value)
-            except ValueError:
-                allowed = ", ".join(repr(choice) for choice, _ in self.choices)
-                raise ValueError(f"{self.name} is {_shown(value)}, need one of {allowed}") from None
-        if self.kind in ("path", "text"):
-            if isinstance(value, str) and "\0" not in value and (value or self.kind == "path"):
-                return value
-            raise ValueError(
-                f"{self.name} is {_shown(value)}, need a text" + (" that is not empty" * (self.kind == "text"))
-            )
-        if self.kind == "color":
-            return self._colour(value)
-        number = as_float(value)
-        if number is None or not self.minimum <= number <= self.maximum:
-            raise ValueError(f"{self.name} is {_shown(value)}, need a number from {self.minimum:g} to {self.maximum:g}")
-        if self.kind == "int":
-            if number != int(number):
-                raise ValueError(f"{self.name} is {_shown(value)}, need a whole number")
-            return int(number)
-        return number
+        try:
+            return self._converted(value)
+        except ValueError:
+            raise ValueError(f"{self.name} is {_shown(value)}, need {self.need}") from None
 
     def nearest(self, value: object) -> object:
         """Return the allowed value nearest to `value`: clamped if it is a number, otherwise the default."""
@@ -99,18 +75,50 @@ class SettingInfo:
         raise ValueError(f"{self.name} is {_shown(value)}, which cannot be stored")
 
     @property
+    def need(self) -> str:
+        """What a value must be, in words."""
+        if self.kind in ("float", "int"):
+            whole = "whole " if self.kind == "int" else ""
+            return f"a {whole}number from {self.minimum:g} to {self.maximum:g}"
+        if self.enum is not None:
+            return "one of " + ", ".join(repr(choice) for choice, _ in self.choices)
+        fixed = {"bool": "True or False", "color": "#rrggbb or a whole number 0xBBGGRR", "path": "a text"}
+        return fixed.get(self.kind, "a text that is not empty")
+
+    @property
     def flag(self) -> str:
         """The command line's flag."""
         return "--" + self.name.replace("_", "-")
 
-    def _colour(self, value: object) -> int:
-        if isinstance(value, str) and (match := _HEX.fullmatch(value)):
-            red, green, blue = bytes.fromhex(match.group(1))
-            return _OPAQUE | blue << 16 | green << 8 | red
-        number = as_float(value)
-        if number is not None and number == int(number) and 0 <= number <= 0xFFFFFFFF:
-            return _OPAQUE | int(number)  # a see-through background would show the room
-        raise ValueError(f"{self.name} is {_shown(value)}, need #rrggbb or a whole number 0xBBGGRR")
+    def _converted(self, value: object) -> float | int | bool | str | Enum:
+        """Return `value` in the field's own type; ValueError, without words, if it is none."""
+        if self.enum is not None and isinstance(value, str):  # an Enum would write a list out, however deep
+            return self.enum(value)
+        if self.kind == "bool" and isinstance(value, bool):
+            return value
+        if self.kind in ("path", "text"):
+            if isinstance(value, str) and "\0" not in value and (value or self.kind == "path"):
+                return value
+        elif self.kind == "color":
+            return _colour(value)
+        elif self.kind in ("float", "int"):
+            number = as_float(value)
+            if number is not None and self.minimum <= number <= self.maximum:
+                if self.kind == "float":
+                    return number
+                if number == int(number):
+                    return int(number)
+        raise ValueError
+
+
+def _colour(value: object) -> int:
+    if isinstance(value, str) and (match := _HEX.fullmatch(value)):
+        red, green, blue = bytes.fromhex(match.group(1))
+        return _OPAQUE | blue << 16 | green << 8 | red
+    number = as_float(value)
+    if number is not None and number == int(number) and 0 <= number <= 0xFFFFFFFF:
+        return _OPAQUE | int(number)  # a see-through background would show the room
+    raise ValueError
 
 
 def _shown(value: object) -> str:

@@ -87,7 +87,11 @@ def _install(options: argparse.Namespace, machine: Machine) -> None:
     ):
         _print(f"Start OBS, choose {plan.python.folder} under Tools > Scripts > Python Settings, and restart OBS.")
     if not plan.collections:
-        _print(f"Start OBS, and add {plan.script} under Tools > Scripts > +.")
+        # The folder is hidden in OBS's dialog for files, on Linux and macOS, where that has no field for a name either.
+        how = "press Cmd+Shift+G and paste this" if machine.system == "macos" else "paste this into File name"
+        _print(f"Start OBS, press + under Tools > Scripts, and {how}: {plan.script}")
+        if not scenes.find_collections(obs_settings.scenes_folder(obs.config)):
+            _print("Or start OBS once, close it, and run this again: then the script is in your scenes.")
     _print("In OBS: Tools > Scripts, click obs_eoam.py, choose your camera and press Add the filter.")
     _print(f"To remove everything: {_python()} {_quoted(plan.target / 'install.py')} --uninstall")
 

@@ -32,13 +32,22 @@ class _Cancelled(Exception):
 class ComponentInstall:
     """One installation of the libraries into `folder`, where obs_eoam.py lies; for any thread.
 
-    `on_progress(share, message)` is called on the thread that installs.
+    `on_progress(share, message)` is called on the thread that installs. `lacking` says in a sentence what will still be
+    missing once the libraries are there, since that is not for this to bring, or "".
     """
 
-    def __init__(self, folder: Path, on_progress: OnProgress | None = None, *, machine: Machine | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        on_progress: OnProgress | None = None,
+        *,
+        machine: Machine | None = None,
+        lacking: Callable[[], str] = lambda: "",
+    ) -> None:
         self._folder = Path(folder)
         self._on_progress = on_progress
         self._machine = machine
+        self._lacking = lacking
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._cancelled = threading.Event()
@@ -122,7 +131,10 @@ class ComponentInstall:
             new.commit()
         self._restart_needed = any(name in sys.modules for name in _MODULES)
         what = "Restart OBS." if self._restart_needed else "Press Reload (the round arrow) in this window."
-        self._end("done", f"Installed. {what}")
+        lacking = self._lacking()
+        self._end(
+            "done", f"The libraries are here, but not all is well: {lacking}" if lacking else f"Installed. {what}"
+        )
 
     def _progress(self, share: float, message: str) -> None:
         if self._cancelled.is_set():

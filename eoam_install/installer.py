@@ -7,11 +7,11 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eoam_install import obs_settings, receipt, scenes, wheels
+from eoam_install import layouts, obs_settings, receipt, scenes, wheels
 from eoam_install.errors import InstallError, explain
 from eoam_install.layouts import Obs
 from eoam_install.machine import Machine
@@ -216,8 +216,12 @@ def uninstall(target: Path, machine: Machine, obs: Obs | None = None) -> list[st
     if found is None:
         raise InstallError(f"There is no installation in {target}.")
     require_closed(obs, machine)
+    known = {each.config: each for each in layouts.find_obs(machine)}
+    for config, _, _ in _left_over(target, machine):
+        require_closed(known.get(config), machine)
     try:
         done = receipt.undo_changes(found, target)
+        done += _remove_left_over(target, machine)
         left = _remove_files(target, found)
     except OSError as error:
         raise explain(error) from None
@@ -228,6 +232,37 @@ def uninstall(target: Path, machine: Machine, obs: Obs | None = None) -> list[st
             with contextlib.suppress(OSError):
                 Path(parent).rmdir()  # if it is empty
     done.append(f"Removed {target}." if not left else f"Removed what was installed in {target}.")
+    return done
+
+
+def _left_over(target: Path, machine: Machine) -> Iterator[tuple[Path, Path, list[str]]]:
+    """Yield (folder of settings, collection, entries) for each collection that lists the script in `target`, or lost.
+
+    An installation that was moved or deleted leaves its entries behind, and the next one may have been for other
+    collections only. An entry whose script is there belongs to somebody else.
+    """
+    own = (target / scenes.SCRIPT).as_posix()
+    for config in layouts.config_folders(machine):
+        for collection in scenes.find_collections(obs_settings.scenes_folder(config)):
+            ours = [path for path in collection.scripts if scenes.is_ours(path)]
+            entries = [path for path in ours if path == own or not machine.path(path).is_file()]
+            if entries:
+                yield config, collection.path, entries
+
+
+def _remove_left_over(target: Path, machine: Machine) -> list[str]:
+    """Take them out of the collections, and say so, a sentence each."""
+    done = []
+    for _, path, entries in _left_over(target, machine):
+        try:
+            content = scenes.read_file(path)
+            for entry in entries:
+                content = scenes.without_script(content, entry, path) or content
+        except InstallError as error:
+            done.append(str(error))
+            continue
+        receipt.replace(path, content)
+        done.append(f"Removed the script from {path}.")
     return done
 
 

@@ -71,6 +71,11 @@ def choose(collections: Iterable[Collection], wanted: Iterable[str], current: st
     return list(dict.fromkeys(chosen))
 
 
+def is_ours(entry: str) -> bool:
+    """Whether a script of this path, as OBS writes it, is a copy of ours: by its name."""
+    return _file_name(entry) == SCRIPT
+
+
 def with_script(content: bytes, script: str, path: Path) -> bytes | None:
     """Return a collection's content with the script in it, or None if it is there already.
 
@@ -78,7 +83,7 @@ def with_script(content: bytes, script: str, path: Path) -> bytes | None:
     """
     parsed = _parse(content, path)
     entries = _scripts(parsed)
-    ours = [entry for entry in entries if _file_name(str(entry.get("path", ""))) == SCRIPT]
+    ours = [entry for entry in entries if is_ours(str(entry.get("path", "")))]
     if [entry["path"] for entry in ours] == [script]:
         return None
     kept = [entry for entry in entries if entry not in ours]

@@ -98,6 +98,7 @@ class Filter:
         self._begun_for: tuple[object, ...] = ()  # what the camera and the settings were like
         self._network: tuple[object, ...] = ()  # what the worker was made for
         self.space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
+        self._is_encoded = False  # whether the framebuffer encodes sRGB when `render` is called
         self._frame_time = 0
         self._counts = _Counts()
         self._since = 0  # mattes of older pictures are not used any more
@@ -105,12 +106,13 @@ class Filter:
         self._matte: Matte | None = None
         self._newest: Canvas | None = None  # this tick's picture
         self._previous: int | None = None  # the number of the last tick's
+        self._rests = False  # nothing is looked at in this tick
         self._matting: Matting | None = None
         self._retired: list[Matting] = []
         self._shrinker: Shrinker | None = None
         self._pictures = PictureRing(lambda: Canvas(obs), limit=_PICTURES)
         self._drawing = Drawing(obs)
-        self._cover = Cover(obs)
+        self._cover: Cover | None = None  # made when it is wanted
         self._cover_at = 0  # not before: it failed
         self.update(values)
 
@@ -170,9 +172,11 @@ class Filter:
         if self.hidden:
             return State(kind="hidden")
         speed = self._pace.look(matting.frames) if matting is not None else Speed()
-        if matting is not None and self._is_late and speed.pictures:
+        if matting is not None and speed.is_starved:
+            return State(kind="starved", covered=covered)
+        if matting is not None and self._is_late and speed.is_drawn:
             return State(kind="late", limit_s=self._limit_ns / _SECOND, covered=covered)
-        if matting is None or matte is None or not speed.pictures:  # not drawn for a second or two
+        if matting is None or matte is None or not speed.is_drawn:
             return State(kind="waiting", covered=covered)
         return State(
             kind="running",
@@ -198,24 +202,27 @@ class Filter:
         now = obs.obs_get_video_frame_time()
         # What is drawn here changes the state of the graphics several times; it is saved and restored once.
         obs.gs_blend_state_push()
-        encoded_before = obs.gs_framebuffer_srgb_enabled()
+        encoded_before = self._is_encoded = obs.gs_framebuffer_srgb_enabled()
         try:
             if now != self._frame_time:
                 passed = now - self._frame_time
                 paused = passed > _PAUSE_NS
                 self._frame_time = now
+                self._pace.tick(passed / _SECOND, late=paused)
                 self._counts.ticks += 1
                 self._counts.nanoseconds += 0 if paused else passed
                 self._newest = None
                 self._drawing.clear()
-                self._cover.forget()
+                if self._cover is not None:
+                    self._cover.forget()
                 if now >= self._retry_at:
                     self._advance(now, passed, paused=paused)
-                if not self._drawing.is_shown and self._settings.no_mask is NoMask.BLUR:
+                if self._settings.no_mask is NoMask.BLUR and not self._drawing.is_shown:
                     self._cover_up(now)
             if not self._suspended and not self.hidden:
                 self._drawing.draw()
-                self._cover.draw()
+                if self._cover is not None:
+                    self._cover.draw()
         except Exception as error:
             self._fail(error, now)
         finally:
@@ -240,19 +247,31 @@ class Filter:
         self._collect(matting)
         # Until there is a mask, every frame may bring the first.
         is_due = self._matte is None or self._counts.ticks % settings.every == 0
-        newest = self._newest = self._capture(now, in_flight)
-        if is_due:
-            encode = camera.space != libobs.GS_CS_SRGB
-            shrinker.stage(newest.texture, camera.width, camera.height, now, encode=encode)
-            self._pace.picture()
-            if settings.timing is Timing.SAME_FRAME and self._patience.lasts(now):
-                self._wait_for_mask(matting, now, in_flight)
-            else:
-                matting.read_later(time.monotonic() + _READ_AFTER * tick / _SECOND)
+        every = settings.every
+        if every == 1 and matting.stands_still and self._matte is not None and settings.timing is Timing.ALIGNED:
+            # What has stood still for a while is looked at in every other tick, and stays what is shown meanwhile.
+            every = 2
+            self._rests = not self._rests
+        else:
+            self._rests = False
+        if not self._rests:
+            newest = self._newest = self._capture(now, in_flight)
+            if is_due:
+                encode = camera.space != libobs.GS_CS_SRGB
+                if encode != self._is_encoded:
+                    self._obs.gs_enable_framebuffer_srgb(encode)
+                shrinker.stage(newest.texture, camera.width, camera.height, now)
+                self._pace.picture()
+                if settings.timing is Timing.SAME_FRAME and self._patience.lasts(now):
+                    self._wait_for_mask(matting, now, in_flight)
+                else:
+                    tick_s = tick / _SECOND
+                    matting.read_later(time.monotonic() + _READ_AFTER * tick_s, every * tick_s)
         number = self._choose(settings, now, tick)
         picture = self._pictures.find(number) if number is not None else None
         self._drawing.show(picture, settings, (camera.width, camera.height), now, number)
-        self._previous = now
+        if not self._rests:
+            self._previous = now
 
     def _begin(self, looks: tuple[object, ...], settings: Settings, now: int) -> None:
         """Start over with a source of another size or colour space, or another network; nothing old is used again."""
@@ -306,14 +325,14 @@ class Filter:
     def _collect(self, matting: Matting) -> None:
         """Take the newest mask to the GPU."""
         matte = matting.latest()
-        if matte is not None and matte.sequence < self._since:
+        if matte is None:
+            self._last_error = matting.error or self._last_error
+        elif matte.sequence < self._since:
             matte = None
-        if matte is not None and self._drawing.upload(matte):
+        elif self._drawing.upload(matte):
             self._counts.masks += 1
             self._counts.mask_ms += matte.timings.total_ms
         self._matte = matte
-        if matting.error:
-            self._last_error = matting.error
 
     def _wait_for_mask(self, matting: Matting, now: int, in_flight: int | None) -> None:
         is_first = self._matte is None  # the network is being opened, which says nothing about the processor
@@ -355,6 +374,8 @@ class Filter:
         if now < self._cover_at:
             return
         camera, cover = self._camera, self._cover
+        if cover is None:
+            cover = self._cover = Cover(self._obs)
         try:
             if not camera.look():
                 return

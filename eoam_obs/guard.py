@@ -33,7 +33,17 @@ def is_guard(obs: LibObs, source: int) -> bool:
 def has_guard(obs: LibObs, ours: int) -> bool:
     """Whether a guard stands directly before our filter, and hides what it should. Not for the graphics thread."""
     target = obs.obs_filter_get_target(ours) or 0
-    return _is_before(obs, ours) and obs.obs_source_enabled(target) and _opacity(obs, target) == 0
+    return _is_before(obs, ours) and _is_closed(obs, target)
+
+
+def is_open(obs: LibObs, ours: int) -> bool:
+    """Whether a guard stands before our filter that hides nothing: switched off, or no longer at opacity 0.
+
+    Not for the graphics thread. Where there is none, or one that hides everything from the wrong place, that is False.
+    """
+    parent = obs.obs_filter_get_parent(ours) or 0
+    guard = _guard_before(obs, parent, ours) if parent else 0
+    return bool(guard) and not _is_closed(obs, guard)
 
 
 def add_guard(obs: LibObs, parent: int, ours: int) -> bool:
@@ -70,6 +80,10 @@ def add_guard(obs: LibObs, parent: int, ours: int) -> bool:
 def _is_before(obs: LibObs, ours: int) -> bool:
     target = obs.obs_filter_get_target(ours) or 0
     return bool(target) and is_guard(obs, target)
+
+
+def _is_closed(obs: LibObs, guard: int) -> bool:
+    return obs.obs_source_enabled(guard) and _opacity(obs, guard) == 0
 
 
 def _opacity(obs: LibObs, guard: int) -> float:

@@ -54,16 +54,20 @@ class FilterImplementation:
         properties = obs.obs_properties_create()
         if state is not None:
             panel.add_text(obs, properties, panel.STATUS, state.sentence(texts), warning=state.is_warning)
+            if state.guard_open:  # the sentence asks for it
+                self._add_button(obs, properties, panel.GUARD, thunks)
         model = filter_settings.settings.model if filter_settings is not None else ""
         panel.add_settings(obs, properties, texts, modified=thunks["modified"], model=model)
         if state is not None:
             panel.add_follow(obs, properties, texts, modified=thunks["modified"])
-            if "guard" in thunks:
-                item = obs.obs_properties_add_button2(properties, panel.GUARD, texts("panel.guard"), thunks["guard"], 0)
-                obs.obs_property_set_long_description(item, texts("panel.guard.help"))
-            obs.obs_properties_add_button2(properties, panel.REFRESH, texts("panel.refresh"), thunks["refresh"], 0)
-            obs.obs_properties_add_button2(properties, panel.RESET, texts("panel.reset"), thunks["reset"], 0)
+            for name in (panel.REFRESH, panel.RESET) if state.guard_open else (panel.GUARD, panel.REFRESH, panel.RESET):
+                self._add_button(obs, properties, name, thunks)
         return properties
+
+    def _add_button(self, obs: LibObs, properties: int, name: str, thunks: Mapping[str, Any]) -> None:
+        if name in thunks:
+            item = obs.obs_properties_add_button2(properties, name, self.texts(f"panel.{name}"), thunks[name], 0)
+            obs.obs_property_set_long_description(item, self.texts(f"panel.{name}.help"))
 
     def show_relevant(self, obs: LibObs, properties: int, settings: int) -> bool:
         """Show the controls that do something, hide the others; whether that changed any."""
@@ -77,4 +81,4 @@ class FilterImplementation:
 
     def show_status(self, obs: LibObs, properties: int, state: State) -> None:
         """Renew the status line."""
-        panel.show_text(obs, properties, panel.STATUS, state.sentence(self.texts))
+        panel.show_text(obs, properties, panel.STATUS, state.sentence(self.texts), warning=state.is_warning)

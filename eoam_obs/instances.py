@@ -56,6 +56,7 @@ class Instance:
     hotkey_attempts: int = 0
     refresh_at: float = 0.0  # time.monotonic() at which an open panel is to be renewed; 0: not at all
     seen: str = ""  # the `State.look` that an open panel shows
+    renewed_at: float = 0.0  # time.monotonic() at which it was built anew
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while `weak` is used
 
     @contextlib.contextmanager

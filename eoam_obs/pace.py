@@ -21,6 +21,8 @@ _BEHIND: Final = 0.7
 _ENOUGH: Final = 0.9
 _LASTS_S: Final = 2.0
 _WAITS_IN_VAIN: Final = 3
+_HIDDEN_S: Final = 5.0  # not drawn for so long: no scene shows the source; sooner OBS may just be slow
+_STARVED_TICKS: Final = 2  # one that comes late ends a pause; two in a row are how OBS draws at present
 
 
 class Rate:
@@ -43,15 +45,23 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Masks a second, pictures a second that were to get one, and whether the masks have been too few for a while."""
+    """Masks a second, pictures a second that were to get one, and whether the masks have been too few for a while.
+
+    `is_drawn` says that OBS has drawn the source in the last seconds, `is_starved` that it does so too rarely.
+    """
 
     masks: float = 0.0
     pictures: float = 0.0
     is_behind: bool = False
+    is_drawn: bool = False
+    is_starved: bool = False
 
 
 class Pace:
-    """Compares the masks with the pictures. `picture` is for the thread that draws, `look` for all others."""
+    """Compares the masks with the pictures.
+
+    `tick` and `picture` are for the thread that draws, `look` for all others.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -59,6 +69,13 @@ class Pace:
         self._handed_over = 0
         self._is_behind = self._was_said = False
         self._since = 0.0  # since when they have been too few, or 0
+        self._drawn_at = -_HIDDEN_S
+        self._late_ticks = 0  # in a row
+
+    def tick(self, passed_s: float, *, late: bool) -> None:
+        """Note that OBS draws the source, `passed_s` after the last time; `late`: nothing known before holds now."""
+        self._drawn_at = self._clock()
+        self._late_ticks = self._late_ticks + 1 if late and passed_s < _HIDDEN_S else 0
 
     def picture(self) -> None:
         """Note that a picture was made ready for the worker."""
@@ -79,7 +96,8 @@ class Pace:
             if not self._was_said:
                 self._was_said = True
                 _LOG.warning("masks_too_slow masks_per_s=%.1f pictures_per_s=%.1f", made, wanted)
-        return Speed(made, wanted, self._is_behind)
+        is_drawn = now - self._drawn_at < _HIDDEN_S
+        return Speed(made, wanted, self._is_behind, is_drawn, is_drawn and self._late_ticks >= _STARVED_TICKS)
 
 
 class Patience:

@@ -72,15 +72,21 @@ def show_relevant(api: Any, properties: Any, data: Any) -> bool:
 def add_text(api: Any, properties: Any, name: str, text: str, *, warning: bool = False) -> None:
     """Add a line that is only read."""
     item = api.obs_properties_add_text(properties, name, text, libobs.OBS_TEXT_INFO)
-    level = libobs.OBS_TEXT_INFO_WARNING if warning else libobs.OBS_TEXT_INFO_NORMAL
-    api.obs_property_text_set_info_type(item, level)
+    api.obs_property_text_set_info_type(item, _level(warning))
 
 
-def show_text(api: Any, properties: Any, name: str, text: str) -> None:
+def show_text(api: Any, properties: Any, name: str, text: str, *, warning: bool | None = None) -> None:
     """Change a line made by `add_text`; OBS draws it again if the button's callback returns True."""
     item = api.obs_properties_get(properties, name)
-    if item:
-        api.obs_property_set_description(item, text)
+    if not item:
+        return
+    api.obs_property_set_description(item, text)
+    if warning is not None:
+        api.obs_property_text_set_info_type(item, _level(warning))
+
+
+def _level(warning: bool) -> int:
+    return libobs.OBS_TEXT_INFO_WARNING if warning else libobs.OBS_TEXT_INFO_NORMAL
 
 
 def described(info: SettingInfo, texts: Texts) -> str:

@@ -155,8 +155,9 @@ class ScriptPanel:
         return self._texts("script.camera.stop" if virtual_camera.is_on(self._api) else "script.camera")
 
     def _add_button(self, properties: Any, name: str, clicked: Any, text: str = "") -> None:
-        text = text or self._texts("panel.refresh" if name == panel.REFRESH else f"script.{name}")
-        self._api.obs_properties_add_button(properties, name, text, _function(clicked))
+        key = "panel.refresh" if name == panel.REFRESH else f"script.{name}"
+        item = self._api.obs_properties_add_button(properties, name, text or self._texts(key), _function(clicked))
+        self._api.obs_property_set_long_description(item, self._texts(f"{key}.help"))
 
     def _filters(self) -> str:
         if self.problem:
@@ -192,11 +193,14 @@ class ScriptPanel:
         name, texts = self._add_to, self._texts
         kind = source_type.FILTER_ID, source_type.FILTER_NAME
         # Whoever presses it for a source that has the filter wants it to work there, not a second one behind it.
-        is_there = source_type.is_on(name, guarded=self._guarded)
-        if not is_there and (self.obs is None or not sources.add_filter(self.obs, name, *kind, guarded=self._guarded)):
+        is_there = source_type.is_on(name)
+        if not is_there and (self.obs is None or not sources.add_filter(self.obs, name, *kind)):
             return self._say(properties, texts("script.not_added", name=name))
+        said = texts("script.already" if is_there else "script.added", name=name)
+        if self._guarded and not source_type.guard_on(name):
+            said += " " + texts("script.unguarded")
         panel.show_text(self._api, properties, _FILTERS, self._filters())
-        return self._say(properties, texts("script.added", name=name))
+        return self._say(properties, said)
 
     def _switch_camera(self, properties: Any, _button: Any) -> bool:
         said = virtual_camera.switch(self._api, self._texts)
@@ -206,9 +210,9 @@ class ScriptPanel:
     def _copy(self, properties: Any, _button: Any) -> bool:
         api = self._api
         own = [
-            (instance.video_filter.state(), instance.stored.acting)
+            (source_type.state_of(instance), instance.stored.acting)
             for instance in list(INSTANCES.values())
-            if instance.video_filter is not None and instance.stored is not None
+            if instance.stored is not None
         ]
         text = diagnostics.report(self.obs, self.settings, own)
         if self._data is not None:  # as a default: shown, and not saved with the scenes

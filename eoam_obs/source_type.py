@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import dataclasses
 import logging
 import threading
 import time
@@ -35,7 +36,7 @@ from eoam_obs.instances import INSTANCES, Instance, VideoFilter, settings_of
 from eoam_obs.locale import Texts
 from eoam_obs.state import State
 from eoam_obs.stored import Stored
-from eoam_obs.thunks import callback, keep, report
+from eoam_obs.thunks import callback, keep, permanent, report
 from eoam_obs.watch import QUIET_S, Watch
 
 FILTER_ID: Final = "eoam_background_removal"
@@ -146,39 +147,59 @@ def use_defaults() -> None:
 
 
 def states() -> list[tuple[str, State]]:
-    """Return (name of the source, state) of every live filter."""
-    obs = _obs
+    """Return (name of the source, state) of every live filter. On OBS's UI thread."""
     found = []
     for instance in list(INSTANCES.values()):
-        name = b""
-        if obs is not None:
-            with instance.held(obs) as source:
-                parent = obs.obs_filter_get_parent(source) if source else 0
-                name = (obs.obs_source_get_name(parent) if parent else None) or b""
-        found.append((name.decode(errors="replace"), _state(instance)))
+        name = ""
+        if _obs is not None:
+            with instance.held(_obs) as source:
+                name = _name_of_parent(_obs, source)
+        found.append((name, state_of(instance)))
     return found
 
 
-def is_on(name: str, *, guarded: bool) -> bool:
-    """Return whether a filter of this type is on the source of this name; with `guarded` its guard is put in order."""
+def state_of(instance: Instance | None) -> State:
+    """Return what a filter is doing, and whether its privacy guard is open. On OBS's UI thread.
+
+    There, since the guard's obs_data has no lock, and it is the UI thread that writes it.
+    """
+    if instance is None or instance.video_filter is None:
+        return _STOPPED
+    state = instance.video_filter.state()
+    if _obs is None:
+        return state
+    with instance.held(_obs) as source:
+        return dataclasses.replace(state, guard_open=bool(source) and guard.is_open(_obs, source))
+
+
+def is_on(name: str) -> bool:
+    """Return whether a filter of this type is on the source of this name."""
     obs = _obs
     if obs is None:
         return False
     for instance in list(INSTANCES.values()):
         with instance.held(obs) as source:
-            parent = obs.obs_filter_get_parent(source) if source else 0
-            if not parent or (obs.obs_source_get_name(parent) or b"").decode(errors="replace") != name:
-                continue
-            if guarded and not guard.has_guard(obs, source):
-                guard.add_guard(obs, parent, source)
-            return True
+            if source and _name_of_parent(obs, source) == name:
+                return True
     return False
 
 
-def _state(instance: Instance | None) -> State:
-    if instance is None or instance.video_filter is None:
-        return _STOPPED
-    return instance.video_filter.state()
+def guard_on(name: str) -> bool:
+    """Put the guards of all filters of this type on the source of this name in order; False if one could not be."""
+    obs = _obs
+    if obs is None:
+        return False
+    done = True
+    for instance in list(INSTANCES.values()):
+        with instance.held(obs) as source:
+            if source and _name_of_parent(obs, source) == name:
+                done = guard.add_guard(obs, obs.obs_filter_get_parent(source) or 0, source) and done
+    return done
+
+
+def _name_of_parent(obs: libobs.LibObs, source: int) -> str:
+    parent = obs.obs_filter_get_parent(source) if source else 0
+    return ((obs.obs_source_get_name(parent) if parent else None) or b"").decode(errors="replace")
 
 
 def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: int) -> None:
@@ -283,7 +304,13 @@ def _get_properties(handle: int | None) -> int | None:
     if instance is not None and not guard.has_guard(_obs, instance.source):
         thunks["guard"] = _guard
     stored = instance.stored if instance is not None else None
-    return _implementation.properties(_obs, stored, _state(instance) if handle else None, thunks)
+    if instance is not None and stored is not None:
+        # OBS writes the first entry of a list over a value that is not in it, and asks for the panel as soon as
+        # obs-websocket has changed something: before the settings were read.
+        with settings_of(_obs, instance.source) as settings:
+            model = (_obs.obs_data_get_string(settings, "model") or b"").decode(errors="replace")
+        stored = dataclasses.replace(stored, settings=stored.settings.replace(model=model or stored.settings.model))
+    return _implementation.properties(_obs, stored, state_of(instance) if handle else None, thunks)
 
 
 @callback(libobs.PropertyModified, failed=False)
@@ -297,7 +324,7 @@ def _modified(properties: int, _property: int, settings: int) -> bool:
 def _refresh(properties: int, _button: int, handle: int | None) -> bool:
     if _implementation is None or _obs is None or handle is None:
         return False
-    _implementation.show_status(_obs, properties, _state(INSTANCES.get(handle)))
+    _implementation.show_status(_obs, properties, state_of(INSTANCES.get(handle)))
     return True
 
 
@@ -324,6 +351,7 @@ def _guard(properties: int, _button: int, handle: int | None) -> bool:
             _LOG.error("guard_not_added: this OBS has no Color Correction filter, or the filter is on no source")
             return False
     _implementation.hide_guard(_obs, properties)
+    _implementation.show_status(_obs, properties, state_of(instance))
     return True
 
 
@@ -367,24 +395,31 @@ def _keep_thread_state() -> None:
         ctypes.pythonapi.PyGILState_Ensure()
 
 
-@callback(libobs.VideoRender, failed=None)
+@permanent(libobs.VideoRender)
 def _video_render(handle: int, _effect: int) -> None:
-    if _drawn < _DRAWS_IN_A_ROW or threading.get_ident() != _drawing_thread:
-        _keep_thread_state()
-    instance = INSTANCES.get(handle)
-    if _implementation is None or _obs is None or instance is None or instance.video_filter is None:
-        return  # nothing is drawn: see the module's docstring
-    update_soon(_obs, instance)
-    instance.video_filter.render()
+    try:
+        if _drawn < _DRAWS_IN_A_ROW or threading.get_ident() != _drawing_thread:
+            _keep_thread_state()
+        instance = INSTANCES.get(handle)
+        if _implementation is None or _obs is None or instance is None or instance.video_filter is None:
+            return  # nothing is drawn: see the module's docstring
+        if _obs.os_event_try(handle) == 0:  # without the lock: libobs destroys nothing that it draws
+            _obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, handle, False)
+        instance.video_filter.render()
+    except BaseException as error:  # libobs is C: nothing may get through, whatever it is
+        report("_video_render", error)
 
 
-@callback(libobs.GetColorSpace, failed=libobs.GS_CS_SRGB)
+@permanent(libobs.GetColorSpace)
 def _video_get_color_space(handle: int, _count: int, _preferred: int) -> int:
     # What `render` draws in, whatever is preferred: where they differ libobs converts. Asked several times a frame.
-    instance = INSTANCES.get(handle)
-    if instance is None or instance.video_filter is None:
-        return libobs.GS_CS_SRGB
-    return instance.video_filter.space
+    try:
+        instance = INSTANCES.get(handle)
+        if instance is not None and instance.video_filter is not None:
+            return instance.video_filter.space
+    except BaseException as error:
+        report("_video_get_color_space", error)
+    return libobs.GS_CS_SRGB
 
 
 def _let_go() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from eoam_obs import guard, libobs
+from eoam_obs import libobs
 from eoam_obs.libobs import LibObs
 
 _CAMERAS: Final = (
@@ -35,8 +35,8 @@ def video_sources(api: Any) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def add_filter(obs: LibObs, source_name: str, filter_id: str, filter_name: str, *, guarded: bool) -> bool:
-    """Put a new filter on a source, by a name that is free there, with or without its guard; False if that failed."""
+def add_filter(obs: LibObs, source_name: str, filter_id: str, filter_name: str) -> bool:
+    """Put a new filter on a source, by a name that is free there; False if that failed."""
     source = obs.obs_get_source_by_name(source_name)
     if not source:
         return False
@@ -51,8 +51,6 @@ def add_filter(obs: LibObs, source_name: str, filter_id: str, filter_name: str, 
             return False
         try:
             obs.obs_source_filter_add(source, added)
-            if guarded:
-                return guard.add_guard(obs, source, added)
         finally:
             obs.obs_source_release(added)
     finally:

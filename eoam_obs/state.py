@@ -8,8 +8,10 @@ from typing import Final, Literal
 from eoam_core.settings import Timing
 from eoam_obs.locale import Texts
 
-Kind = Literal["running", "waiting", "late", "problem", "stopped", "hidden"]
-_COVERED: Final = ("waiting", "late", "problem")  # in which there is something to cover, and the filter draws
+Kind = Literal["running", "waiting", "late", "starved", "problem", "stopped", "hidden"]
+BEHIND: Final = " behind"  # in `State.look`
+# In which there is something to cover, and the filter draws.
+_COVERED: Final = ("waiting", "late", "starved", "problem")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -19,9 +21,10 @@ class State:
     `milliseconds` is the time of one mask, `masks_per_second` the recent rate, `pictures_per_second` that of the
     pictures which were to get a mask, and `behind` says that the masks have been too few for a while. `delay` is the
     frames by which the picture is held back; `limit_s` the age from which on a mask is not used ("late": the newest is
-    older, and nothing is shown). `problem` says what is wrong ("problem": nothing is shown), `notice` what is not as it
-    was set, `last_error` what was wrong before. `covered` says that where there is no mask everything is shown blurred,
-    not nothing.
+    older, and nothing is shown; "starved": OBS draws so rarely that none is used). `guard_open` says that the privacy
+    guard would hide nothing. `problem` says what is wrong ("problem": nothing is shown), `notice` what is not as it was
+    set, `last_error` what was wrong before. `covered` says that where there is no mask everything is shown blurred, not
+    nothing.
     """
 
     kind: Kind
@@ -40,19 +43,24 @@ class State:
     limit_s: float = 0.0
     timing: Timing = Timing.ALIGNED
     delay: int = 0
+    guard_open: bool = False
 
     @property
     def look(self) -> str:
         """What a panel shows apart from figures: it is renewed when this changes."""
-        return f"{self.kind}{' behind' if self.behind else ''}{' covered' if self.covered else ''}"
+        return f"{self.kind}{BEHIND if self.behind else ''}{' covered' if self.covered else ''}"
 
     @property
     def is_warning(self) -> bool:
         """Whether the user should do something."""
-        return self.behind or self.kind in ("problem", "stopped", "late")
+        return self.behind or self.guard_open or self.kind in ("problem", "stopped", "late", "starved")
 
     def sentence(self, texts: Texts) -> str:
-        """Return it as one sentence for a panel."""
+        """Return it as one sentence for a panel, and one more for each thing that the user should know."""
+        said = self._doing(texts)
+        return f"{said} {texts('state.guard_open', guard=texts('panel.guard'))}" if self.guard_open else said
+
+    def _doing(self, texts: Texts) -> str:
         if self.kind != "running":
             key = f"state.{self.kind}.covered" if self.covered and self.kind in _COVERED else f"state.{self.kind}"
             return texts(key, problem=self.problem, seconds=f"{self.limit_s:g}", preset=texts("preset.low_cpu"))

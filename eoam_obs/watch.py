@@ -2,9 +2,11 @@
 
 A panel that is open is renewed when the state of its filter changes, or when its settings were changed from elsewhere;
 a filter that has got its source is told to register its hotkeys; and one that is not drawn at present, to read its
-settings if they were changed. OBS rebuilds a panel to renew it, which takes a
-slider out of the hand that drags it: so there is no renewing by the clock, and after a change some time without one
-must have passed.
+settings if they were changed.
+
+OBS rebuilds a panel to renew it, which takes a slider out of the hand that drags it and closes a list that is open. So
+there is no renewing by the clock, and after a change some time without one must have passed. That the masks fall behind
+or have caught up, which on a busy computer changes every few seconds, renews a panel twice a minute at most.
 """
 
 from __future__ import annotations
@@ -18,9 +20,11 @@ from typing import Final
 from eoam_obs import hotkeys
 from eoam_obs.instances import INSTANCES, Instance
 from eoam_obs.libobs import LibObs
+from eoam_obs.state import BEHIND
 
 QUIET_S: Final = 0.7
 _PERIOD_S: Final = 0.5
+_CALM_S: Final = 30.0
 _JOIN_TIMEOUT_S: Final = 2.0
 _LOG: Final = logging.getLogger("eoam")
 
@@ -57,8 +61,11 @@ def look_at(obs: LibObs, instance: Instance, now: float) -> None:
     video_filter = instance.video_filter
     look = "stopped" if video_filter is None else video_filter.state().look
     due = bool(instance.refresh_at) and now >= instance.refresh_at
-    if due or look != instance.seen:
+    only_pace = look.replace(BEHIND, "") == instance.seen.replace(BEHIND, "")
+    has_changed = look != instance.seen and not (only_pace and now - instance.renewed_at < _CALM_S)
+    if due or has_changed:
         instance.refresh_at, instance.seen = 0.0 if due else instance.refresh_at, look
+        instance.renewed_at = now
         with instance.held(obs) as source:
             if source:
                 obs.obs_source_update_properties(source)

@@ -31,10 +31,11 @@ from .evaluate_sequences import SMALL, cut_mask
 from .filmstrip import over_colour
 from .sequence_methods import our_filter
 from .sequence_props import draw_body, mug
-from .sequence_scenes import SIZE, Frame, Scene, cut_out, frozen, hold, shoot
+from .sequence_scenes import SIZE, Frame, Scene, cut_out, frozen, hold, shoot, walk
 
 _FRAMES = 24  # for what decides over time to settle
 _LABEL = 26  # rows
+_STRIDE = 0.012  # of the frame's width per frame: at 30 frames a second somebody who crosses it in three seconds
 
 
 def portrait(model: Path) -> Person:
@@ -104,6 +105,10 @@ class Stage:
         """Return the last frame's cut-out over green."""
         return over_colour(self._shots[-1][2], self.alphas(settings)[-1])
 
+    def late(self, *, picture: int, mask: int) -> Image:
+        """Return a frame cut out with the mask of another, both counted from the newest back."""
+        return over_colour(self._shots[-1 - picture][2], self.alphas(Settings())[-1 - mask])
+
     def composed(self, settings: Settings, behind: Image | None = None) -> Image:
         """Return the last frame as the filter shows it, `behind` (360, 640, 3) being the background picture.
 
@@ -145,7 +150,7 @@ def panels(entries: list[tuple[str, Image]], crop: tuple[slice, slice] | None = 
 
 
 def stages(model: Path) -> dict[str, Stage]:
-    """Return the scenes: "one" person, "three" people, and "holes", a body with gaps and a mug."""
+    """Return the scenes: "one" person, "three" people, "holes", a body with gaps and a mug, and one who "walks"."""
     network = OnnxSegmenter(model, width=SMALL[1], height=SMALL[0])
 
     def seen(frame: Frame) -> Image:
@@ -158,6 +163,7 @@ def stages(model: Path) -> dict[str, Stage]:
     dark = list(shoot([(_FRAMES, replace(one, camera="dark"))], (1,)))
     wall = np.full_like(ground, (70, 215, 255))  # a colour that shows wherever it is left
     bright = list(shoot([(_FRAMES, replace(one, ground=lambda _: wall))], (1,)))
+    walking = list(shoot([(_FRAMES, replace(one, path=walk(0.3, _STRIDE)))], (1,)))
     two = Scene(lambda _: ground, actor, hold(0.25, 0.85), second=(actor, hold(0.66, 0.55)))
     behind = next(shoot([(1, Scene(lambda _: ground, actor, hold(0.92, 0.3)))], (1,))).clean
     three = list(shoot([(_FRAMES, replace(two, ground=lambda _: behind))], (1,)))
@@ -175,6 +181,7 @@ def stages(model: Path) -> dict[str, Stage]:
         "dark": Stage(dark, seen),
         "bright": Stage(bright, seen),
         "three": Stage(three, seen),
+        "walks": Stage(walking, seen),
         "holes": Stage(list(shoot([(_FRAMES, scene)], (1,))), cut_mask),
     }
 
@@ -184,6 +191,7 @@ def pictures(model: Path) -> dict[str, Image]:
     scene = stages(model)
     one, three, holes = scene["one"], scene["three"], scene["holes"]
     head, hair = (slice(20, 170), slice(230, 430)), (slice(60, 105), slice(318, 378))
+    walks, moving = scene["walks"], (slice(20, 290), slice(170, 530))
 
     def row(stage: Stage, setting: str, values: list[object], crop: tuple[slice, slice] | None = None) -> Image:
         shown = [(f"{setting} {value}", stage.cut_out(Settings(**{setting: value}))) for value in values]  # type: ignore[arg-type]
@@ -248,6 +256,27 @@ def pictures(model: Path) -> dict[str, Image]:
         "people": panels(
             [("picture", three.picture)]
             + [(f"people {n}", three.cut_out(Settings(regions="people", people=n))) for n in (1, 2, 3)]  # type: ignore[arg-type]
+        ),
+        # What is shown when the newest picture is drawn: its own mask comes one frame later.
+        "timing": panels(
+            [("a quick step to the right", walks.picture)]
+            + [
+                (label, walks.late(picture=picture, mask=mask))
+                for label, picture, mask in (
+                    ("aligned: one frame late", 1, 1),
+                    ("low_latency: the mask before", 0, 1),
+                    ("same_frame: OBS waits", 0, 0),
+                )
+            ],
+            moving,
+        ),
+        "every": panels(
+            [("a quick step to the right", walks.picture)]
+            + [
+                (f"every {n}{f': up to {n - 1} behind' if n > 1 else ''}", walks.late(picture=1, mask=n))
+                for n in (1, 2, 4)
+            ],
+            moving,
         ),
         "holes": row(holes, "holes", ["smart", "all", "open"]),
         "hole_share": panels(

@@ -37,7 +37,7 @@ _FILTER_NAME: Final = "EOAM Background Removal"
 _LARGEST_BYTES: Final = 150_000
 _SCREEN: Final = (1600, 2200)
 _PACKAGES: Final = {"obs": "obs-studio", "Xvfb": "xvfb", "xdotool": "xdotool"}
-_SETTLE_S: Final = 2.5  # the panel looks at its filter twice a second, and waits for a quiet moment
+_SETTLE_S: Final = 5.0  # the panel looks at its filter twice a second, and waits for a quiet moment
 _ADVANCED: Final = {"advanced": True}
 _DIALOGS: Final = {"de-DE": "Filter für", "es-ES": "Filtros para", "fr-FR": "Filtres", "pt-BR": "Filtros"}
 # File name: what is set for it, and how high the dialog is made.
@@ -52,6 +52,7 @@ _SHOTS: Final[Mapping[str, tuple[Mapping[str, object], int]]] = {
     "panel-side-by-side": ({"view": "side_by_side"}, 980),
     "panel-confidence": ({"view": "confidence"}, 980),
     "panel-advanced": ({**_ADVANCED, "regions": "people", "holes": "size", "every": 1}, 1500),
+    "panel-no-mask": ({**_ADVANCED, "no_mask": "blur", "model": "/no/such/network.onnx"}, 980),
     "panel-follow": ({"follow_defaults": True}, 980),
 }
 
@@ -170,14 +171,26 @@ def _panel(obs: ObsSession, desktop: Desktop, language: str, name: str) -> Pictu
     except DesktopError:
         obs.request("OpenInputFiltersDialog", inputName=CAMERA)
         dialog = desktop.window(title)
-    fresh = {"preset": "streaming", "view": "result", "advanced": False, "follow_defaults": False}
+    fresh = {"preset": "streaming", "view": "result", "model": "eoam", "no_mask": "nothing"}
+    fresh |= {"advanced": False, "follow_defaults": False}
     for values in ({**fresh, "preset": "custom"}, fresh, settings):
         obs.set_filter(name=_FILTER_NAME, **values)
         time.sleep(0.3)
+    _wait_stored(obs, settings)
     desktop.place(dialog, 900, height)
     time.sleep(_SETTLE_S)
     obs.wait_for_picture(lambda picture: bool(picture.any()), f"the picture of {name}", timeout_s=60)
     return desktop.settled(dialog)
+
+
+def _wait_stored(obs: ObsSession, settings: Mapping[str, object]) -> None:
+    """Wait until the filter has read these settings, and brought them in order: the panel is built anew after that."""
+
+    def is_stored() -> bool:
+        found = obs.request("GetSourceFilter", sourceName=CAMERA, filterName=_FILTER_NAME)["filterSettings"]
+        return all(found.get(name) == value for name, value in settings.items())
+
+    obs.wait(is_stored, f"the filter to have {dict(settings)}", timeout_s=60)
 
 
 _WINDOWS: Final[Mapping[str, Callable[[Desktop], Picture]]] = {"script-panel": _script_panel, "hotkeys": _hotkeys}

@@ -4,11 +4,9 @@ What the system calls resident goes up and down with what the allocators keep fo
 handed out by malloc (C, numpy, onnxruntime, the driver), blocks of Python, allocations of libobs. Linux, glibc only.
 Besides that it writes what the panels of our filters say.
 
-OBS's own profiler is stopped: of every call that it times, several in a frame, it keeps each duration in microseconds that
-it has met so far with a count (libobs/util/profiler.c). These tables grow by some MB in an hour, with and without filters,
-until no duration is new.
-
-$EOAM_SOAK_INSIDE is the file to write, $EOAM_SOAK_PERIOD_S the seconds between two lines.
+OBS's own profiler is stopped: of every call that it times, several in a frame, it keeps each duration in microseconds
+that it has met so far, with a count (libobs/util/profiler.c). These tables grow by some MB in an hour, with and without
+filters, until no duration is new.
 """
 
 import ctypes

@@ -166,19 +166,61 @@ def test_what_cannot_be_used_is_one_sentence_and_exit_code_2(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--threshold", "7"], "threshold is 7.0, need a number from 0.05 to 0.95"),
-        (["--threshold", "much"], "threshold is 'much', need a number"),
-        (["--view", "nothing"], "view is 'nothing', need one of 'result', 'mask'"),
+        (["--threshold", "7"], "--threshold: '7' is not a number from 0.05 to 0.95"),
+        (["--threshold", "much"], "--threshold: 'much' is not a number from 0.05 to 0.95"),
+        (["--edge-shift=20"], "--edge-shift: '20' is not a number from -10 to 10"),
+        (["--people", "2.5"], "--people: '2.5' is not a whole number from 1 to 6"),
+        (["--background-color", "mauve"], "--background-color: 'mauve' is not #rrggbb"),
+        (["--view", "nothing"], "--view: 'nothing' is not one of 'result', 'mask'"),
         (["--timing", "aligned"], "unrecognized arguments: --timing"),
     ],
 )
-def test_a_wrong_flag_is_refused(
+def test_a_wrong_flag_is_refused_in_one_line(
     photo: Path, capsys: pytest.CaptureFixture[str], flags: list[str], message: str
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["image", str(photo), "a.png", *flags])
     assert caught.value.code == 2
-    assert message in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(f"eoam image: {message}")
+    assert said.endswith(" (see eoam image --help)\n")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("flags", "cure"),
+    [
+        (["--blur-strength", "4"], "--blur-strength does nothing without --background blur"),
+        (["--blur-strength", "3"], "--blur-strength does nothing without --background blur"),  # its default
+        (["--blur-strength", "4", "--background", "blue"], "--blur-strength does nothing without --background blur"),
+        (["--background-color", "#123456"], "--background-color does nothing without --background color"),
+        (["--background-picture", "a.png"], "--background-picture does nothing without --background picture"),
+        (["--background", "red", "--background-color", "#123456"], "say the same thing twice"),
+        (["--people", "3"], "--people does nothing without --regions people"),
+        (["--regions", "largest", "--region-share", "3"], "without --regions share or --regions people"),
+        (["--hole-share", "3"], "--hole-share does nothing without --holes size"),
+    ],
+)
+def test_a_flag_that_would_do_nothing_is_refused_with_what_it_needs(
+    photo: Path, out: Path, capsys: pytest.CaptureFixture[str], flags: list[str], cure: str
+) -> None:
+    assert main(["image", str(photo), str(out / "a.png"), *flags]) == 2
+    assert cure in capsys.readouterr().err
+    assert not list(out.iterdir())
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--blur-strength", "4", "--background", "blur"],
+        ["--background-color", "#123456", "--background", "color"],
+        ["--people", "3", "--regions", "people"],
+        ["--region-share", "3"],
+        ["--hole-share", "3", "--holes", "size"],
+    ],
+)
+def test_a_flag_is_taken_beside_what_it_needs(photo: Path, out: Path, flags: list[str]) -> None:
+    assert main(["image", str(photo), str(out / "a.png"), *flags]) == 0
 
 
 @pytest.mark.parametrize("command", ["image", "video", "bench"])

@@ -133,12 +133,67 @@ def test_an_installation_with_gone_files_or_for_another_python_is_a_problem(tmp_
     content = {"version": "0.1.0", "obs": "", "environment": "cp313-linux_x86_64", "files": ["obs_eoam.py"]}
     receipt = computer.add(f"{target}/receipt.json", json.dumps({**content, "changes": [], "parents": []}).encode())
     (problem,) = _problems(_examine(computer, network))
-    assert "1 files are gone, such as obs_eoam.py -> Run install.py again." in problem
+    assert "1 file is gone, such as obs_eoam.py -> Run install.py again." in problem
     computer.add(f"{target}/obs_eoam.py")
     assert _problems(_examine(computer, network)) == []
     receipt.write_text(receipt.read_text().replace("cp313", "cp311"))
     (problem,) = _problems(_examine(computer, network))
     assert "OBS has Python 3.13 now" in problem
+
+
+def _installation(computer: recorded.Computer, files: list[str]) -> Path:
+    """Add an installation with these files, none of which is there."""
+    content = {"version": "0.1.0", "obs": "", "environment": "cp313-linux_x86_64", "files": files}
+    target = "/home/zoe/.local/share/eoam-obs"
+    computer.add(f"{target}/receipt.json", json.dumps({**content, "changes": [], "parents": []}).encode())
+    return computer.path(target)
+
+
+def _home(path: Path) -> str:
+    """Return a path in the home as the doctor writes it."""
+    return "~" + path.as_posix().partition("/home/zoe")[2]
+
+
+NO_MODEL_LOG = (
+    "10:00:00.000: [EOAM] component_missing name=model required=x remedy=There is no model file x.\n"
+    "10:00:01.000: [EOAM] frame_failed sequence=1 error=ModelError('There is no model file x.')\n"
+)
+NO_LIBRARY_LOG = (
+    "10:00:00.000: [EOAM] component_missing name=numpy required=>=1.24 remedy=x\n"
+    "10:00:01.000: [EOAM] filter_cannot_run problem='numpy is missing: x'\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("gone", "log"),
+    [([], NO_MODEL_LOG), (["models/eoam.onnx"], NO_MODEL_LOG), (["models/eoam.onnx"], LOG)],
+    ids=["in the log", "in the log and the installation", "in the installation"],
+)
+def test_a_missing_model_is_one_problem(tmp_path: Path, network: Path, gone: list[str], log: str) -> None:
+    computer = recorded.linux(tmp_path)
+    _with_log(computer, log)
+    target = _installation(computer, gone)
+    (problem,) = _problems(_examine(computer, target / "models" / "eoam.onnx"))
+    assert problem == f"model: There is no model file {_home(target)}/models/eoam.onnx -> Run install.py again."
+    # Seen by another copy, which has its network, it is the installation's problem, or the log's alone.
+    (problem,) = _problems(_examine(computer, network)) or [""]
+    assert "Run install.py again" in problem
+
+
+@pytest.mark.parametrize("gone", [[], ["libraries/python3.13/numpy/__init__.py"]])
+def test_missing_libraries_are_one_problem(
+    tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch, gone: list[str]
+) -> None:
+    computer = recorded.linux(tmp_path)
+    _with_log(computer, NO_LIBRARY_LOG)
+    target = _installation(computer, gone)
+    assert len(_problems(_examine(computer, network))) == 1  # of OBS's; this process has them
+    monkeypatch.setattr(doctor.eoam_core, "__file__", str(target / "eoam_core" / "__init__.py"))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    (problem,) = _problems(_examine(computer, network))
+    assert problem.startswith("onnxruntime: ")
+    _installation(computer, [*gone, "obs_eoam.py"])  # something else is gone as well
+    assert len(_problems(_examine(computer, network))) == 2
 
 
 def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
@@ -166,6 +221,9 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
         ("ImportError: numpy.so: undefined symbol: PyUnicode_AsUTF8", "Install what is missing"),
         ("The requested API version [20] is not available, only API versions [1, 17] are supported", "other plugin"),
         ("[EOAM] component_missing name=numpy required=>=1.24", "Install what is missing"),
+        ("[EOAM] component_missing name=model required=/x/eoam.onnx", "Run install.py again"),
+        ("[EOAM] frame_failed sequence=3 error=ModelError('The model file x is empty')", "Run install.py again"),
+        ("[EOAM] frame_failed sequence=3 error=ValueError('x')", "Run eoam doctor"),
         ("[EOAM] component_missing remedy=Another script has loaded numpy 1.19.5 from /x", "add it again below"),
         ("[Python: obs_eoam.py] ModuleNotFoundError: No module named 'eoam_core'", "Unpack the whole download"),
         ("[EOAM] worker_died error=MemoryError()", "Run eoam doctor"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from eoam_core.installation import check_model
 from eoam_install import wheels
 from eoam_install.components import ComponentInstall
 
@@ -67,6 +68,17 @@ def test_the_libraries_appear_complete_beside_the_script(tmp_path: Path, index: 
     assert any("Downloading numpy 1.0" in message for _, message in seen)
     job.start()
     assert job.state == "done"
+
+
+def test_what_is_missing_beside_the_libraries_is_said_instead_of_success(tmp_path: Path, index: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    model = tmp_path / "scripts" / "models" / "eoam.onnx"
+    job = ComponentInstall(tmp_path / "scripts", lacking=lambda: check_model(model).remedy)
+    job.start()
+    assert job.wait(120)
+    assert job.state == "done", job.message
+    assert f"There is no model file {model}" in job.message
+    assert not job.message.startswith("Installed")
 
 
 def test_a_failure_is_a_sentence_leaves_nothing_and_can_be_tried_again(tmp_path: Path, index: Path) -> None:

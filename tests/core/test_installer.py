@@ -159,6 +159,51 @@ def test_an_entry_left_over_from_an_installation_that_is_gone_goes_with_the_next
     assert [_listed(path) for path in desk.scenes] == [[], []]
 
 
+@pytest.mark.parametrize("fate", ["moved", "deleted", "moved to another folder"])
+def test_uninstall_takes_an_entry_that_was_left_over_out_of_collections_that_were_not_chosen(
+    desk: Desk, fate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen, other = desk.scenes
+    flatpak = desk.computer.home / ".var" / "app" / "com.obsproject.Studio" / "config" / "obs-studio"
+    living = "/opt/own copy/obs_eoam.py"
+    desk.computer.add(living)
+    before = desk.everything()
+    assert desk.install() == 0
+    lost = str(desk.target / "obs_eoam.py")
+    elsewhere = recorded.add_collection(flatpak, "Flatpak", ["/gone/other.py", lost, living])
+    if fate == "deleted":
+        shutil.rmtree(desk.target)
+    else:
+        desk.target.rename(desk.target.with_name("elsewhere"))
+    target = [] if fate != "moved to another folder" else ["--target", str(desk.target.with_name("new"))]
+    assert desk.install("--scenes", "Küche & Co", *target) == 0
+    assert _listed(other) == [lost]
+    capsys.readouterr()
+    assert desk.run("--uninstall", *target) == 0
+    assert [_listed(path) for path in (chosen, other)] == [[], []]
+    assert _listed(elsewhere) == ["/gone/other.py", living]  # somebody else's, and a copy that is there
+    assert f"Removed the script from {other}." in capsys.readouterr().out
+    files = {path for path, content in desk.everything().items() if content is not None}
+    kept = {path for path in files if "/elsewhere" not in path and "/.var" not in path}
+    assert kept == {path for path, content in before.items() if content is not None}
+
+
+def test_what_was_left_over_is_not_touched_while_its_obs_runs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.install("--scenes", "current") == 0
+    flatpak = desk.computer.home / ".var" / "app" / "com.obsproject.Studio" / "config" / "obs-studio"
+    elsewhere = recorded.add_collection(flatpak, "Flatpak", [str(desk.target / "obs_eoam.py")])
+    other = dataclasses.replace(find_obs(desk.computer.machine)[0], kind="flatpak", config=flatpak)
+    monkeypatch.setattr(installer.layouts, "find_obs", lambda machine, places=(): [other])
+    monkeypatch.setattr(installer, "is_running", lambda obs, machine: obs.config == flatpak)
+    before = desk.everything()
+    with pytest.raises(InstallError, match="OBS is running"):
+        installer.uninstall(desk.target, desk.computer.machine)
+    assert desk.everything() == before
+    assert _listed(elsewhere)
+
+
 def test_another_folder(desk: Desk, tmp_path: Path) -> None:
     target = tmp_path / "an other" / "Ordner"
     assert desk.install("--target", str(target)) == 0
@@ -172,8 +217,19 @@ def test_an_obs_that_was_never_started_gets_the_files_and_the_user_the_steps(
 ) -> None:
     shutil.rmtree(desk.config)
     assert desk.install() == 0
-    assert "add" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"paste this into File name: {desk.target / 'obs_eoam.py'}\n" in printed
+    assert "Or start OBS once, close it, and run this again" in printed
     assert not desk.config.exists()
+
+
+def test_who_wants_the_script_in_no_collection_is_not_told_to_run_it_again(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.install("--scenes", "none") == 0
+    printed = capsys.readouterr().out
+    assert "paste this into File name" in printed
+    assert "run this again" not in printed
 
 
 def test_windows_is_told_of_its_python(desk: Desk, tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_choices_are_the_enums_values() -> None:
         ("softness", 10**400, r"softness is 1000"),
         ("view", "nothing", r"view is 'nothing', need one of 'result', 'mask'"),
         ("people", 2.5, r"people is 2.5, need a whole number"),
-        ("people", 7, r"people is 7, need a number from 1 to 6"),
+        ("people", 7, r"people is 7, need a whole number from 1 to 6"),
         ("background_color", "green", r"background_color is 'green', need #rrggbb"),
         ("background_color", -1, r"background_color is -1, need #rrggbb"),
         ("background_color", True, r"background_color is True, need"),

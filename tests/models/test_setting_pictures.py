@@ -13,7 +13,7 @@ from models.data import Image
 from models.setting_pictures import main, panels, pictures, portrait, room
 
 # Settings that show on no picture, or on more than one. What `no_mask` draws is drawn on the GPU alone.
-OTHERS = {"preset", "advanced", "model", "timing", "every", "threads", "no_mask"}
+OTHERS = {"preset", "advanced", "model", "threads", "no_mask"}
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 
 
@@ -47,6 +47,18 @@ def test_the_cleaning_takes_the_yellow_wall_out_of_the_edge(drawn: dict[str, Ima
     none, half, whole = (drawn["decontamination"][26:, start : start + 300] for start in (306, 612, 918))
     yellow = [np.count_nonzero(p.min(2) + 60 < p[..., 2].astype(int) - 30) for p in (none, half, whole)]
     assert yellow[0] > yellow[1] > yellow[2]
+
+
+def test_a_mask_that_is_late_shows_the_room_behind_who_walks(drawn: dict[str, Image]) -> None:
+    wall = np.array([150, 165, 170])
+
+    def room_left(picture: Image) -> int:
+        return int((np.abs(picture.astype(int) - wall).max(2) < 45).sum())
+
+    timing = [room_left(drawn["timing"][26:, start : start + 300]) for start in (306, 612, 918)]
+    assert timing[1] > 1.3 * max(timing[0], timing[2])
+    every = [room_left(drawn["every"][26:, start : start + 300]) for start in (306, 612, 918)]
+    assert every[2] > every[1] > 1.3 * every[0]
 
 
 def test_smoothing_calms_what_flickers(drawn: dict[str, Image]) -> None:

@@ -143,8 +143,8 @@ class Library:
 
 def test_the_filter_is_added_by_a_name_that_is_free_and_nothing_is_kept() -> None:
     library: Any = Library()
-    assert sources.add_filter(library, "camera", "eoam", "EOAM", guarded=False)
-    assert sources.add_filter(library, "camera", "eoam", "EOAM", guarded=False)
-    assert not sources.add_filter(library, "gone", "eoam", "EOAM", guarded=False)
+    assert sources.add_filter(library, "camera", "eoam", "EOAM")
+    assert sources.add_filter(library, "camera", "eoam", "EOAM")
+    assert not sources.add_filter(library, "gone", "eoam", "EOAM")
     assert library.filters == ["EOAM", "EOAM 2", "EOAM 3"]
     assert library.held == 0

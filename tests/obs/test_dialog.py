@@ -135,3 +135,17 @@ def test_a_filter_that_follows_the_script_shows_no_settings(obs: ObsSession, dia
     obs.wait(lambda: 0 < len(rows_of(dialog.photograph())) <= 6, "few rows", timeout_s=40, every_s=0.5)
     obs.set_filter(follow_defaults=False)
     dialog.wait_for_rows(len(PLAIN), "the settings again")
+
+
+def test_a_network_that_is_chosen_over_obs_websocket_is_not_undone_by_the_open_dialog(
+    obs: ObsSession, dialog: Dialog, tmp_path: Path
+) -> None:
+    dialog.wait_for_rows(len(PLAIN), "the plain settings")
+    file = str(tmp_path / "own.onnx")
+    obs.set_filter(advanced=True, model=file)
+    obs.wait(lambda: stored(obs)["advanced"] is True, "the settings to be taken")
+    obs.wait(lambda: len(rows_of(dialog.photograph())) > len(PLAIN) + 5, "the panel to be built anew", every_s=0.5)
+    obs.wait_frames(30)
+    assert stored(obs)["model"] == file
+    obs.set_filter(advanced=False, model="eoam")
+    dialog.wait_for_rows(len(PLAIN), "the plain settings again")

@@ -21,10 +21,11 @@ from obs_helpers import (
 )
 from obs_session import CAMERA, FILTER, Json, ObsSession, filter_entry, image_entry
 
-from eoam_obs import guard
+from eoam_obs import guard, source_type
 from eoam_obs.source_type import FILTER_NAME
 
 CROP = filter_entry("crop", "crop_filter", relative=True, left=40)
+OPEN = "privacy guard is open"
 GUARD = filter_entry(guard.NAME, "color_filter_v2", opacity=0.0)
 
 
@@ -101,7 +102,7 @@ def test_the_panel_adds_the_filter_with_its_guard(start_obs: Starter, brightness
     assert chain(obs, CAMERA) == [guard.NAME, FILTER_NAME]
     # Pressed again there is no second filter; but the guard comes back.
     obs.request("RemoveSourceFilter", sourceName=CAMERA, filterName=guard.NAME)
-    assert "has the filter" in str(probe("script_panel", press="add")["done"])
+    assert "had the filter already" in str(probe("script_panel", press="add")["done"])
     assert chain(obs, CAMERA) == [guard.NAME, FILTER_NAME]
     assert chain(obs, "by hand") == ["crop", FILTER, "soft"]
     probe("filter_panel", source="by hand", name=FILTER, press="guard")
@@ -127,5 +128,49 @@ def test_the_panel_adds_the_filter_with_its_guard(start_obs: Starter, brightness
         assert "guard" not in probe("filter_panel", source="by hand", name=FILTER, press="guard")
         mended = obs.request("GetSourceFilter", **here)
         assert (mended["filterSettings"]["opacity"], mended["filterEnabled"]) == (0.0, True)
+    ended = obs.end()
+    assert ended.is_clean, crash_report(ended, obs)
+
+
+@pytest.mark.parametrize(
+    ("request_name", "values"),
+    [
+        ("SetSourceFilterSettings", {"filterSettings": {}, "overlay": False}),
+        ("SetSourceFilterSettings", {"filterSettings": {"opacity": 0.4}}),
+        ("SetSourceFilterEnabled", {"filterEnabled": False}),
+    ],
+    ids=["its button Defaults", "its opacity", "its eye"],
+)
+def test_both_panels_say_that_the_guard_is_open(
+    start_obs: Starter, brightness_model: Path, picture: Path, request_name: str, values: Json
+) -> None:
+    obs = start_obs(
+        {"Test": [image_entry(picture, CROP, GUARD, filter_entry(**PLAIN)), image_entry(picture, name="bare")]},
+        scripts={"Test": [(SCRIPT, {"add_to": CAMERA}), (PROBE, {})]},
+        environment={"EOAM_MODEL": str(brightness_model)},
+    )
+    probe = Probe(obs, obs.folder)
+    obs.request("CreateSourceFilter", sourceName="bare", filterName="own", filterKind=source_type.FILTER_ID)
+
+    def said(**press: str) -> str:
+        own = probe("filter_panel", source=CAMERA, name=FILTER, **press)["status"]
+        table = probe("script_panel")["filters"]
+        assert OPEN not in probe("filter_panel", source="bare", name="own")["status"]  # it has none
+        assert table.count(OPEN) == own.count(OPEN)
+        return str(own)
+
+    obs.wait_for_picture(is_drawn, "the person behind the guard")
+    assert OPEN not in said()
+    obs.request(request_name, sourceName=CAMERA, filterName=guard.NAME, **values)
+    assert said().startswith("Removing the background: ")
+    assert "Press Guard this camera" in said()
+    order = list(probe("filter_panel", source=CAMERA, name=FILTER))
+    assert order[:2] == ["status", "guard"]  # not to be looked for below everything else
+    assert OPEN not in said(press="guard")
+    # The button Add of the script's panel mends it as well.
+    obs.request(request_name, sourceName=CAMERA, filterName=guard.NAME, **values)
+    assert OPEN in said()
+    probe("script_panel", press="add")
+    assert OPEN not in said()
     ended = obs.end()
     assert ended.is_clean, crash_report(ended, obs)

@@ -77,6 +77,24 @@ def test_next_background_goes_round_and_leaves_out_a_picture_that_was_not_chosen
         obs.wait_for_picture(LOOKS[following], following)
 
 
+def test_next_background_shows_the_picture_that_was_chosen(obs: ObsSession, tmp_path: Path) -> None:
+    violet = np.full((90, 160, 3), (200, 40, 120), np.uint8)  # blue, green, red
+    obs.set_filter(background_picture=str(save_picture(tmp_path / "violet.png", violet)))
+    try:
+        for _ in range(3):
+            obs.request("TriggerHotkeyByName", hotkeyName="eoam.next_background")
+            obs.wait_frames(10)
+        obs.wait(lambda: stored(obs)["filterSettings"]["background"] == "picture", "the picture to be chosen")
+        obs.wait_for_picture(
+            lambda picture: bool((np.abs(picture[CORNER].astype(int) - (120, 40, 200, 255)) <= 2).all()),
+            "the picture",
+        )
+        obs.request("TriggerHotkeyByName", hotkeyName="eoam.next_background")
+        obs.wait_for_picture(LOOKS["transparent"], "nothing behind the person, once round")
+    finally:
+        obs.set_filter(background_picture="", background="transparent")
+
+
 def test_while_the_key_is_held_nothing_is_drawn(obs: ObsSession, probe: Probe) -> None:
     obs.wait_for_picture(is_drawn, "the person")
     probe("hold", name="eoam.hide", pressed=True)

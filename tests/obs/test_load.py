@@ -153,6 +153,44 @@ def test_the_panel_says_that_nothing_is_shown_since_no_mask_comes(
     assert kind() == "waiting"  # hidden: nobody is too busy
 
 
+@pytest.mark.parametrize("no_mask", ["nothing", "blur"])
+@pytest.mark.parametrize("seconds", [0.6, 1.0, 4.0])
+def test_a_source_that_is_drawn_too_rarely_is_not_called_hidden(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float, no_mask: str
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr("eoam_obs.filter.Pace", lambda: Pace(clock))
+    stage.filter.update({"no_mask": no_mask})
+    stage.filter.resume()
+
+    def tick(passed: float, count: int) -> str:
+        """Draw so often, and return the kinds of state that are seen meanwhile, looked at twice a second."""
+        kinds = []
+        for _ in range(count):
+            for _ in range(max(1, int(passed * 2))):
+                clock.now += passed / max(1, int(passed * 2))
+                kinds.append(stage.filter.state().kind)
+            stage.tick(finish=True, nanoseconds=int(passed * 1e9))
+            kinds.append(stage.filter.state().kind)
+        return " ".join(dict.fromkeys(kinds))
+
+    assert tick(1 / 30, 60).split()[-1] == "running"
+    tick(seconds, 2)
+    assert tick(seconds, 8) == "starved"
+    state = stage.filter.state()
+    assert state.is_warning
+    assert state.sentence(Texts()).startswith("Nothing" if no_mask == "nothing" else "Everything")
+    assert tick(1 / 30, 60).split()[-1] == "running"
+    clock.now += 1.5
+    assert stage.filter.state().kind == "running"  # nobody knows yet
+    clock.now += 4.0
+    assert stage.filter.state().kind == "waiting"
+    stage.obs.now += 5_500_000_000
+    assert "starved" not in tick(1 / 30, 30)  # shown again
+    for passed in (3.0, 1 / 30):  # hidden for a moment
+        assert "starved" not in tick(passed, 1)
+
+
 @pytest.mark.parametrize("language", ["en-US", "de-DE", "es-ES", "fr-FR", "ja-JP", "pt-BR", "zh-CN"])
 def test_the_sentences_name_the_figures_and_the_preset_that_helps(language: str) -> None:
     texts = Texts(language)

@@ -137,3 +137,60 @@ def test_the_document_on_the_settings_says_what_the_presets_set() -> None:
             )
             assert f"{infos[name].label}: {shown}".lower() in said.lower()
         assert said.count(": ") >= len(differing)
+
+
+# What users of the peers complain of most, and a word that the entry for it has.
+SYMPTOMS = {
+    "not in the list": "Effect Filters",
+    "High CPU": "Low CPU",
+    "no GPU option": "nothing to gain",
+    "crashes or hangs": "onnxruntime",
+    "lags behind movement": "Aligned",
+    "flickers": "Smoothing",
+    "hard or frayed": "Softness",
+    "too tight an edge": "Edge shift",
+    "halo round you in the blurred": "Blur strength",
+    "Gaps under a bent arm": "Holes",
+    "Two people": "Regions",
+    "chair, vanish": "Holes",
+    "no 16:9": "Every shape",
+    "want green": "One colour",
+    "same camera in several scenes": "group",
+    "stands still": "two seconds",
+    "worse than in Zoom": "Light",
+    "Nothing changes": "Result",
+    "is old": "AVX",
+    "Sound stutters": "no sound",
+    "Picture and sound are apart": "Sync Offset",
+}
+
+
+def entries() -> dict[str, str]:
+    """Return the entries of the document on what can be wrong: title and text."""
+    text = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\*\*(\d+)\. (.+?)\*\* (.+?)(?=\n\n)", text, re.MULTILINE | re.DOTALL)
+    assert [int(number) for number, _, _ in found] == list(range(1, len(found) + 1))
+    for number in re.findall(r": (\d+)\.$", text, re.MULTILINE):  # "see there"
+        assert 1 <= int(number) <= len(found)
+    return {title: body for _, title, body in found}
+
+
+@pytest.mark.parametrize(("symptom", "word"), SYMPTOMS.items())
+def test_every_symptom_is_in_the_document_with_its_cure(symptom: str, word: str) -> None:
+    (body,) = [body for title, body in entries().items() if symptom in title]
+    assert word in body
+
+
+def test_what_the_panel_says_when_something_is_wrong_is_in_the_document() -> None:
+    titles = " ".join(entries())
+    assert {key for key in ENGLISH if re.fullmatch(r"state\.[a-z_]+", key)} == {
+        *("state.running", "state.waiting", "state.late", "state.starved", "state.problem", "state.stopped"),
+        *("state.behind", "state.hidden", "state.last_error", "state.guard_open"),
+    }, "a new sentence: does docs/troubleshooting.md explain it?"
+    for said, key in (
+        ("Waiting for a picture", "state.waiting"),
+        ("OBS draws the source fewer than twice a second", "state.starved"),
+        ("The privacy guard is open", "state.guard_open"),
+    ):
+        assert said in ENGLISH[key]
+        assert said in titles

@@ -330,7 +330,7 @@ def test_a_state_is_a_plain_sentence(state: State, said: str) -> None:
 
 
 @pytest.mark.parametrize("language", sorted(file.stem for file in FOLDER.glob("*.ini")))
-@pytest.mark.parametrize("kind", ["waiting", "late", "problem"])
+@pytest.mark.parametrize("kind", ["waiting", "late", "starved", "problem"])
 def test_where_everything_is_blurred_no_language_says_that_nothing_is_shown(language: str, kind: Any) -> None:
     texts = Texts(language)
     state = State(kind=kind, problem="X", limit_s=0.5)
@@ -395,6 +395,28 @@ def test_an_open_panel_is_renewed_when_the_state_changes_or_a_change_has_settled
     watch.look_at(obs, instance, 5.0)
     watch.look_at(obs, instance, 5.5)
     assert obs.renewed == 3
+
+
+def test_a_panel_is_not_renewed_all_the_time_on_a_computer_that_is_just_too_slow() -> None:
+    class Flapping:
+        behind = False
+
+        def state(self) -> Any:
+            return State(kind="running", behind=self.behind)
+
+    obs: Any = Watched()
+    video_filter: Any = Flapping()
+    instance = Instance(1, 7, weak=8, video_filter=video_filter)
+    watch.look_at(obs, instance, 100.0)
+    assert obs.renewed == 1
+    for second in range(101, 160):  # a list that somebody opened would be closed each time
+        video_filter.behind = second % 3 == 0
+        watch.look_at(obs, instance, float(second))
+    assert (obs.renewed, instance.seen) == (2, "running behind")
+    video_filter.behind = False  # and stays so
+    for second in range(160, 200):
+        watch.look_at(obs, instance, float(second))
+    assert (obs.renewed, instance.seen) == (3, "running")
 
 
 def test_a_filter_that_never_gets_a_source_is_not_asked_for_its_hotkeys_for_ever() -> None:

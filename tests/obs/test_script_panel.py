@@ -12,8 +12,10 @@ from test_panel_parts import Api, Data, Item
 from eoam_core.settings import Preset
 from eoam_obs import diagnostics, frontend, script_panel, virtual_camera
 from eoam_obs.diagnostics import Part
+from eoam_obs.implementation import FilterImplementation
 from eoam_obs.locale import Texts
 from eoam_obs.script_panel import DEFAULTS, ScriptPanel
+from eoam_obs.state import State
 
 
 class Obspython(Api):
@@ -99,6 +101,23 @@ def test_where_only_the_network_is_missing_no_libraries_are_offered(monkeypatch:
 def test_without_the_part_that_installs_there_is_no_button_for_it() -> None:
     api = Obspython()
     assert api.obs_properties_get(ScriptPanel(api, Texts()).properties(), "install") is None
+
+
+@pytest.mark.usefixtures("missing")
+def test_every_control_has_a_long_description(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Obspython()
+    script = ScriptPanel(api, Texts(), Job())
+    script.obs = library()
+    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda api: ["camera"])
+    own = FilterImplementation(DEFAULTS)
+    thunks = dict.fromkeys(("modified", "refresh", "reset", "guard"), "thunk")
+    for properties in (script.properties(), own.properties(api, None, State(kind="waiting"), thunks)):  # type: ignore[arg-type]
+        groups = (properties, *api.groups.values())
+        items = [item for group in groups for item in api.properties[group].values() if item.kind != "text"]
+        assert len(items) > 25
+        assert not [item.name for item in items if not item.help]
+    buttons = {item.name for group in api.properties.values() for item in group.values() if "button" in item.kind}
+    assert buttons == {"add", "camera", "install", "refresh", "copy", "logs", "reset", "guard"}
 
 
 def test_what_keeps_the_filter_out_of_obs_is_said_and_nothing_is_offered() -> None:
@@ -221,3 +240,28 @@ def test_the_copied_text_is_shown_and_not_stored(monkeypatch: pytest.MonkeyPatch
     assert find(api, properties, "diagnostics").visible
     assert data.defaults["diagnostics"] == copied[0]
     assert "diagnostics" not in data
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "there already"])
+@pytest.mark.parametrize("guarded", [False, True], ids=["no guard to be had", "guarded"])
+def test_adding_says_what_was_there_and_what_could_not_be_made(
+    monkeypatch: pytest.MonkeyPatch, is_there: bool, guarded: bool
+) -> None:
+    api = Obspython()
+    script = ScriptPanel(api, Texts())
+    script.obs = library()
+    added: list[str] = []
+    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda api: ["camera"])
+    monkeypatch.setattr("eoam_obs.sources.add_filter", lambda obs, name, *kind: bool(added.append(name) or True))
+    monkeypatch.setattr("eoam_obs.source_type.is_on", lambda name: is_there)
+    monkeypatch.setattr("eoam_obs.source_type.guard_on", lambda name: guarded)
+    properties = script.properties()
+    find(api, properties, "add").rest[0](properties, None)
+    said = find(api, properties, "done").label
+    assert added == ([] if is_there else ["camera"])
+    assert ("had the filter already" in said) == is_there
+    assert ("has the filter now" in said) != is_there
+    assert ("no privacy guard" in said) != guarded
+    script._guarded = False  # it is not wanted, so nothing lacks
+    find(api, properties, "add").rest[0](properties, None)
+    assert "no privacy guard" not in find(api, properties, "done").label
