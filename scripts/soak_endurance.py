@@ -7,8 +7,8 @@ look: nothing behind the person; the blurred room; a colour, in low latency. Aft
 are removed, and threads and open files must be as many as after they were removed the first time, before all this.
 
 Memory is read twice: what the system calls resident, a sawtooth, and what is in use, from inside (soak_inside.py). How
-the slopes are found says soak_trend.py. They are those of the last third: OBS, the driver, the decoder and Python fill
-their caches first, which takes half an hour and more, and a leak goes on.
+the slopes are found says soak_trend.py. The first tenth is left out: OBS, the driver, the decoder and Python fill their
+caches then, and a leak goes on.
 """
 
 from __future__ import annotations
@@ -183,8 +183,8 @@ def slopes(samples: Samples, failures: list[str]) -> dict[str, str | int | float
         digits = 1 if unit == "MB" else 0
         thirds = [values[part].min() for part in np.array_split(np.arange(len(values)), 3)]
         figures[f"{name}, least in each third"] = ", ".join(f"{least:.{digits}f}" for least in thirds) + f" {unit}"
-        last = times - times[0] >= (times[-1] - times[0]) * 2 / 3
-        found = trend(times[last], values[last])
+        later = times - times[0] >= (times[-1] - times[0]) / 10
+        found = trend(times[later], values[later])
         figures[f"{name}, slope"] = found.text(unit)
         if unit == "MB" and grows(found, times[-1] - times[0]):
             failures.append(f"{name} grows by {found.text(unit)}; the limit is {LIMIT_MB_PER_HOUR:g} MB an hour")
