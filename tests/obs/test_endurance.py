@@ -65,7 +65,7 @@ def test_memory_that_grows_is_a_failure() -> None:
 
 def test_caches_that_fill_at_first_are_no_leak() -> None:
     times, resident = sawtooth(3600, 0.0)
-    resident -= 60 * np.exp(-times / 300)
+    resident -= 60 * np.exp(-times / 60)
     flat = {"heap_mb": resident, "python_blocks": resident * 0, "libobs_allocations": resident * 0}
     failures: list[str] = []
     soak_endurance.slopes({"at_s": times, "resident_mb": resident, **flat}, failures)
