@@ -65,6 +65,8 @@ def samples() -> list[bytes]:
                 if sound is not None:
                     silence = av.AudioFrame(format=sound.format.name, layout=sound.layout.name, samples=1024)
                     silence.sample_rate = 48000
+                    for plane in silence.planes:  # new frames are what was in the memory, which an encoder may refuse
+                        plane.update(bytes(plane.buffer_size))
                     output.mux(sound.encode(silence))
                     output.mux(sound.encode(None))
                 output.mux(stream.encode(None))

@@ -316,7 +316,9 @@ class Stage:
         return bool(self.obs.request("GetRecordStatus")["outputActive"])
 
     def _has_frames(self) -> bool:
-        return bool(self.obs.request("GetRecordStatus")["outputDuration"])
+        # Not by the duration: OBS 29 asks the video that the output was made for how long a frame takes, and once the
+        # frame rate was changed that video is gone; what lay in its memory has been 0.
+        return bool(self.obs.request("GetRecordStatus")["outputBytes"])
 
     def _keep(self, name: str, picture: Picture) -> None:
         cv2.imwrite(str(self.folder / f"{name}.png"), cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA))
