@@ -13,7 +13,6 @@ every second. The figures say how many hours of that this was.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import contextlib
 import json
@@ -21,7 +20,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -40,9 +38,8 @@ from obs_session import (
     colour_entry,
     filter_entry,
     video_entry,
-    virtual_display,
 )
-from soak_report import Part, Plan, report
+from soak_report import Part, Plan
 
 TITLE: Final = "Locks: another script and four programs at once"
 WIDTH, HEIGHT, FPS = 320, 180, 60
@@ -331,19 +328,3 @@ def stacks(process_id: int, python_stacks: Path, file: Path) -> str:
     kept = Path(tempfile.gettempdir()) / f"obs-hang-{process_id}.txt"
     kept.write_text(text)
     return f"the stacks of all threads are in {kept}"
-
-
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="scripts/soak_hammer.py", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, virtual_display() as display:
-        part = run(Plan(display=display, folder=Path(name), seconds=args.seconds, seed=args.seed))
-    print(report([part]))
-    return 1 if part.failures else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,11 +8,9 @@ network is one whose mask is the picture's brightness, with convolutions for not
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import itertools
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,9 +31,8 @@ from obs_session import (
     ObsSession,
     colour_entry,
     video_entry,
-    virtual_display,
 )
-from soak_report import Part, Plan, report
+from soak_report import Part, Plan
 
 TITLE: Final = "Too little processor: only a share of one core"
 WIDTH, HEIGHT, FPS = 320, 180, 30
@@ -281,18 +278,3 @@ def write_slow_model(file: Path, *, channels: int = 24) -> None:
     helper.set_model_props(model, {"name": "slow", "version": "1"})
     onnx.checker.check_model(model)
     onnx.save(model, str(file))
-
-
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="scripts/soak_load.py", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=120)
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, virtual_display() as display:
-        part = run(Plan(display=display, folder=Path(name), seconds=args.seconds, seed=0))
-    print(report([part]))
-    return 1 if part.failures else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

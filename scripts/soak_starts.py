@@ -10,7 +10,6 @@ started without our script, and the figures of both are given: only what happens
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import random
@@ -36,9 +35,8 @@ from obs_session import (
     ObsSession,
     filter_entry,
     video_entry,
-    virtual_display,
 )
-from soak_report import Part, Plan, report
+from soak_report import Part, Plan
 
 TITLE: Final = "Starts and stops: OBS closed in the middle of something"
 WIDTH, HEIGHT = 320, 180
@@ -207,19 +205,3 @@ def _marked(mark: str) -> int:
         with contextlib.suppress(OSError):
             count += f"{_MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0")
     return count
-
-
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="scripts/soak_starts.py", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, virtual_display() as display:
-        part = run(Plan(display=display, folder=Path(name), seconds=args.seconds, seed=args.seed))
-    print(report([part]))
-    return 1 if part.failures else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
