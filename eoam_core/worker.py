@@ -161,6 +161,11 @@ class Worker:
         """Whether frames are still taken."""
         return not self._closing
 
+    @property
+    def ended(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
+
     def __enter__(self) -> Worker:
         return self
 

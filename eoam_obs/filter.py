@@ -50,6 +50,7 @@ _READ_AFTER: Final = 0.35
 _TICK_NS: Final = (_SECOND // 250, _SECOND // 20)  # what a tick can reasonably last
 _SAME_FRAME_TIMEOUT_S: Final = 0.025  # then the picture before is shown once more
 _RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
+_TRIES: Final = 5  # to clean up after a failure: where there is no memory, that may fail as well
 # The one that is shown, the one the worker has, and the one being drawn.
 _PICTURES: Final = 3
 
@@ -224,7 +225,12 @@ class Filter:
                 if self._cover is not None:
                     self._cover.draw()
         except Exception as error:
-            self._fail(error, now)
+            for _ in range(_TRIES):
+                try:
+                    self._fail(error, now)
+                    break
+                except Exception:
+                    continue
         finally:
             obs.gs_enable_framebuffer_srgb(encoded_before)
             obs.gs_blend_state_pop()
@@ -303,10 +309,13 @@ class Filter:
             self._retire()
 
     def _retire(self) -> None:
-        matting, self._matting = self._matting, None
+        matting = self._matting
         if matting is not None:
-            matting.close_soon()
-            self._retired = [*self._retired[-3:], matting]
+            # In this order: where it fails on the way, it is done by the next call, or by `destroy`.
+            self._retired = [*(old for old in self._retired if not old.is_closed), matting]
+            self._matting = None
+        for old in self._retired:
+            old.close_soon()
         shrinker, self._shrinker = self._shrinker, None
         if shrinker is not None:
             shrinker.destroy()
@@ -392,12 +401,12 @@ class Filter:
 
     def _fail(self, error: Exception, now: int) -> None:
         """Draw nothing for a while and start over, with new GPU objects."""
-        self._say(error)
         self._retry_at = now + _RETRY_NS
-        self._forget(now)
         self._begun_for = ()
+        self._free()  # first of all what is still being drawn into: OBS goes on when this returns
+        self._forget(now)
         self._retire()
-        self._free()
+        self._say(error)
 
     def _say(self, error: Exception) -> None:
         text = str(error) or type(error).__name__

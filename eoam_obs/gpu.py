@@ -27,10 +27,17 @@ class GraphicsError(EoamError):
     """The graphics driver or libobs refused something."""
 
 
-def draw_effect(obs: LibObs, effect: int, technique: str | bytes, texture: int, width: int, height: int) -> None:
-    """Draw `texture` with every pass of a technique. An effect left open would break all drawing in OBS."""
-    while obs.gs_effect_loop(effect, technique):
-        obs.gs_draw_sprite(texture, 0, width, height)
+def draw_effect(obs: LibObs, effect: int, technique: bytes, texture: int, width: int, height: int) -> None:
+    """Draw `texture` with every pass of a technique."""
+    try:
+        while obs.gs_effect_loop(effect, technique):
+            obs.gs_draw_sprite(texture, 0, width, height)
+    except BaseException:
+        # An effect that is left in the middle draws nothing the next time, whoever uses it: one of OBS's own would then
+        # have the network look at an old picture.
+        while obs.gs_effect_loop(effect, technique):
+            pass
+        raise
 
 
 def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[int, dict[str, int]]:
@@ -47,7 +54,11 @@ def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[int,
         obs.bfree(problem.value)
     if not effect:
         raise GraphicsError(f"The shader {_EFFECTS / name} does not compile: {text}")
-    return effect, {parameter: obs.gs_effect_get_param_by_name(effect, parameter) or 0 for parameter in parameters}
+    try:
+        return effect, {parameter: obs.gs_effect_get_param_by_name(effect, parameter) or 0 for parameter in parameters}
+    except BaseException:
+        obs.gs_effect_destroy(effect)
+        raise
 
 
 class Canvas:
@@ -59,6 +70,7 @@ class Canvas:
         self._made_for = (-1, 0, 0)
         self._texrender = 0
         self.texture = 0  # what was drawn last, 0 before
+        self._is_open = False  # between `begin` and `end`
         self._clear_color, self._clear_owner = libobs.aligned_zero_vec4()
         self.space = libobs.GS_CS_SRGB
 
@@ -81,18 +93,23 @@ class Canvas:
         obs.gs_texrender_reset(self._texrender)
         if not obs.gs_texrender_begin_with_color_space(self._texrender, width, height, space):
             raise GraphicsError(f"The graphics driver gave no texture of {width}x{height} pixels.")
+        self._is_open = True
         if clear:
             obs.gs_clear(libobs.GS_CLEAR_COLOR, self._clear_color, 0.0, 0)
         obs.gs_ortho(0.0, width, 0.0, height, -100.0, 100.0)
 
     def end(self) -> None:
         """Draw elsewhere again."""
+        self._is_open = False
         self._obs.gs_texrender_end(self._texrender)
         if not self.texture:  # the same until the size changes
             self.texture = self._obs.gs_texrender_get_texture(self._texrender) or 0
 
     def destroy(self) -> None:
-        """Free the texture."""
+        """Free the texture; what failed between `begin` and `end` is ended first."""
+        if self._is_open:
+            # Or OBS would go on drawing into a texture that is gone, and into the heap with it.
+            self.end()
         self.texture = 0
         texrender, self._texrender = self._texrender, 0
         if texrender:

@@ -287,7 +287,7 @@ _BLOCKING: Final[_Prototypes] = {
     "gs_stage_texture": (None, (c_void_p, c_void_p)),
     "gs_texrender_create": (c_void_p, (c_int, c_int)),
     "gs_texrender_destroy": (None, (c_void_p,)),
-    "gs_effect_loop": (c_bool, (c_void_p, Text)),
+    "gs_effect_loop": (c_bool, (c_void_p, c_char_p)),
     "gs_texrender_begin_with_color_space": (c_bool, (c_void_p, c_uint32, c_uint32, c_int)),
     "gs_texrender_end": (None, (c_void_p,)),
     "gs_clear": (None, (c_uint32, c_void_p, c_float, ctypes.c_uint8)),
@@ -409,7 +409,7 @@ class LibObs:
     os_event_try: Callable[[int], int]
     gs_effect_create_from_file: Callable[[str, Any], int | None]
     gs_effect_destroy: _Do
-    gs_effect_loop: Callable[[int, str | bytes], bool]
+    gs_effect_loop: Callable[[int, bytes], bool]
     gs_draw_sprite: Callable[[int, int, int, int], None]
     gs_texture_create: Callable[[int, int, int, int, int | None, int], int | None]
     gs_texture_destroy: _Do

@@ -82,29 +82,33 @@ class Uploads:
         self._obs = obs
         self._color_format = color_format
         self._bytes_per_pixel = bytes_per_pixel
-        self._textures: list[int] = []
+        self._textures = [0, 0]
         self.size = (0, 0)
 
     @property
     def texture(self) -> int:
-        return self._textures[0] if self._textures else 0
+        return self._textures[0]
 
     def upload(self, address: int, width: int, height: int) -> None:
         if self.size != (width, height):
             self.destroy()
-            for _ in range(2):
-                texture = self._obs.gs_texture_create(width, height, self._color_format, 1, None, libobs.GS_DYNAMIC)
-                if not texture:
+            textures = self._textures
+            for place in range(2):
+                textures[place] = (
+                    self._obs.gs_texture_create(width, height, self._color_format, 1, None, libobs.GS_DYNAMIC) or 0
+                )
+                if not textures[place]:
                     raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
-                self._textures.append(texture)
             self.size = (width, height)
         self._textures.reverse()
         self._obs.gs_texture_set_image(self._textures[0], address, width * self._bytes_per_pixel, False)
 
     def destroy(self) -> None:
         self.size = (0, 0)
-        while self._textures:
-            self._obs.gs_texture_destroy(self._textures.pop())
+        for place in range(2):
+            texture, self._textures[place] = self._textures[place], 0
+            if texture:
+                self._obs.gs_texture_destroy(texture)
 
 
 class MatteEffect:

@@ -109,8 +109,9 @@ class Matting:
     def close_soon(self) -> None:
         """Close without waiting; for the graphics thread."""
         if self._closer is None:
-            self._closer = threading.Thread(target=self._worker.close, args=(_CLOSE_TIMEOUT_S,), daemon=True)
-            self._closer.start()
+            closer = threading.Thread(target=self._worker.close, args=(_CLOSE_TIMEOUT_S,), daemon=True)
+            closer.start()
+            self._closer = closer
 
     def close(self) -> None:
         """Stop the worker and wait until its thread has ended; may be called more than once.
@@ -120,6 +121,11 @@ class Matting:
         if self._closer is not None:
             self._closer.join(_CLOSE_TIMEOUT_S)
         self._worker.close(_CLOSE_TIMEOUT_S)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the worker's thread has ended."""
+        return self._worker.ended
 
     @property
     def name(self) -> str:

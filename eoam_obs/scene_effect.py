@@ -59,7 +59,7 @@ class SceneEffect:
 
     def draw(self, technique: str, texture: int, width: int = 0, height: int = 0) -> None:
         """Draw into `width` x `height` pixels, the texture's own size if 0; `texture` says no more than that."""
-        draw_effect(self._obs, self._effect, technique, texture, width, height)
+        draw_effect(self._obs, self._effect, technique.encode(), texture, width, height)
 
     def destroy(self) -> None:
         """Free the shader."""

@@ -115,7 +115,7 @@ class EmptyFilter:
         try:
             obs.gs_enable_blending(blending)
             obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
-            while obs.gs_effect_loop(effect, "Draw"):
+            while obs.gs_effect_loop(effect, b"Draw"):
                 obs.gs_draw_sprite(texture, 0, width, height)
         finally:
             obs.gs_blend_state_pop()

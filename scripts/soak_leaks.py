@@ -4,7 +4,8 @@
 
 The faults come in sessions of a few minutes, each with an OBS of its own: settings at random, what users do, what goes
 wrong inside, what goes wrong round OBS. Within a session every fault happens once, in an order of its own, and then
-again by their weights for as long as there is time.
+again by their weights for as long as there is time. With a quarter of an hour or more there is one session in which
+memory ends at each allocation of ours, not at a sample of them.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ SETTINGS_MARGIN: Final = FEW_PIXELS + 10 + 8
 # And the whole picture may be smeared, by choice; at the picture's border that leaves a tint of the room.
 SETTINGS_LEVELS: Final = 24
 _SESSION_S: Final = 150.0
+_LONG_S: Final = 900.0
 _RESTARTS: Final = 3
 _CLOCK_SOURCE: Final = Path(__file__).resolve().parent / "soak_clock.c"
 _SMALL_DISK: Final = "48m"
@@ -69,7 +71,9 @@ def run(plan: Plan) -> Part:
     props = Props.made(plan.folder / "props")
     control = soak_controls.run(plan, props)
     book = Book(failures=list(control.failures))
-    kinds = ("settings", "users", "inside", "round")
+    kinds = ["settings", "users", "inside", "round"]
+    if plan.seconds >= _LONG_S:
+        run_session("memory", plan.folder / "memory", plan, props, 0.0, plan.seed, book)
     for number in itertools.count():
         left = ends - time.monotonic()
         to_do = max(len(kinds) - number, 1)
@@ -167,6 +171,8 @@ def prepared(kind: str, folder: Path, book: Book) -> Iterator[tuple[list[Fault],
         yield list(soak_faults.USERS), {}
     elif kind == "inside":
         yield list(soak_faults.INSIDE), {}
+    elif kind == "memory":
+        yield list(soak_faults.EVERY_ALLOCATION), {}
     else:
         faults, environment = list(soak_faults.ROUND), {}
         offset = folder / "clock.offset"

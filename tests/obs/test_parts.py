@@ -311,7 +311,7 @@ class NoteTaking:
     def gs_texrender_end(self, texrender: int) -> None:
         self.inside -= 1
 
-    def gs_effect_loop(self, effect: int, technique: str | bytes) -> bool:
+    def gs_effect_loop(self, effect: int, technique: bytes) -> bool:
         self._image ^= 1
         self.technique = technique if isinstance(technique, str) else technique.decode()
         return bool(self._image)
