@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from eoam_core.errors import EoamError
 from eoam_core.installation import check_installation
 from eoam_core.settings import NoMask, Settings, Timing
 from eoam_obs import libobs
@@ -251,6 +252,8 @@ class Filter:
         tick = min(max(passed, _TICK_NS[0]), _TICK_NS[1])
         in_flight = matting.in_flight
         self._collect(matting)
+        if self._matte is None and matting.is_closed and not self._suspended:
+            raise EoamError(f"The worker has ended: {matting.error}")  # another is made after a while
         # Until there is a mask, every frame may bring the first.
         is_due = self._matte is None or self._counts.ticks % settings.every == 0
         every = settings.every

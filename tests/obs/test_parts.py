@@ -640,6 +640,15 @@ def test_a_worker_that_fails_or_dies_leaves_nothing_on_the_screen(stage: Stage) 
     assert (stage.filter.state().kind, stage.filter.state().last_error) == ("running", "the worker has ended")
 
 
+def test_a_worker_that_has_ended_is_replaced_after_a_while(stage: Stage) -> None:
+    assert stage.tick(6, finish=True) > 0
+    ended = stage.worker
+    ended.close()
+    assert stage.tick(60, finish=True) == 0
+    assert stage.tick(6, finish=True) > 0
+    assert stage.worker is not ended
+
+
 def test_another_size_starts_over(stage: Stage) -> None:
     assert stage.tick(6, finish=True) > 0
     old = stage.worker
