@@ -168,16 +168,17 @@ def _write_zip(tree: Path, path: Path, version: str, epoch: int) -> None:
 
 
 def _sbom(project: dict[str, Any], epoch: int) -> dict[str, Any]:
-    """Return the bill of materials (CycloneDX 1.5): the project, its network, and every wheel that it may install."""
+    """Return the bill of materials (CycloneDX 1.5): the project, its networks, and every wheel that it may install."""
     lock = wheels.read_lock()
     components: list[dict[str, Any]] = [
         {
             "type": "machine-learning-model",
-            "bom-ref": "eoam.onnx",
-            "name": "eoam.onnx",
-            "hashes": [{"alg": "SHA-256", "content": _sha256(REPOSITORY / "models" / "eoam.onnx")}],
+            "bom-ref": network.name,
+            "name": network.name,
+            "hashes": [{"alg": "SHA-256", "content": _sha256(network)}],
             "licenses": [{"license": {"id": project["license"]}}],
         }
+        for network in sorted((REPOSITORY / "models").glob("*.onnx"))
     ]
     for name in sorted(lock["files"]):
         wheel = wheels.Wheel(name, **lock["files"][name])

@@ -25,8 +25,14 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def exported() -> Path:
-    """The network that ships."""
+    """The network that is the default."""
     return ROOT / "models" / "eoam.onnx"
+
+
+@pytest.fixture(scope="session", params=["eoam", "eoam_plus"])
+def shipped(request: pytest.FixtureRequest) -> Path:
+    """Each of the networks that ship."""
+    return ROOT / "models" / f"{request.param}.onnx"
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,23 @@ def test_an_empty_room_stays_empty(figures: dict[str, dict[str, float]]) -> None
     assert figures["empty"]["mean"] <= 0.7
 
 
+def test_the_larger_network_is_better(shared: Path, exported: Path, figures: dict[str, dict[str, float]]) -> None:
+    plus = exported.with_name("eoam_plus.onnx")
+    args = Namespace(
+        models=[plus],
+        data=shared / "data",
+        peers=None,
+        sets=["portraits", "empty"],
+        pipeline=False,
+        sheets=None,
+        table=None,
+    )
+    found = {name: rows[plus.stem] for name, rows in evaluate(args).items()}
+    assert found["portraits"]["fg"] >= figures["portraits"]["fg"] + 0.4
+    assert found["portraits"]["boundary"] >= figures["portraits"]["boundary"] + 2
+    assert found["empty"]["mean"] <= 0.4
+
+
 def test_what_the_filter_shows_is_better_than_its_network(shared: Path, exported: Path) -> None:
     sets = ["rooms"]
     args = Namespace(

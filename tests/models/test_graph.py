@@ -21,6 +21,12 @@ def test_the_exported_network_has_at_most_the_papers_parameters_and_operations(e
     assert size.flops <= 0.061e9
 
 
+def test_the_larger_network_keeps_its_size(exported: Path) -> None:
+    size = measure_graph(exported.with_name("eoam_plus.onnx"), 224, 224)
+    assert 50_000 < size.parameters <= 100_000
+    assert 50e6 < size.multiply_adds <= 81e6
+
+
 def test_the_counter_counts_a_convolution_exactly(tmp_path: Path) -> None:
     weight = helper.make_tensor("w", TensorProto.FLOAT, [8, 3, 3, 3], np.zeros(216, np.float32))
     bias = helper.make_tensor("b", TensorProto.FLOAT, [8], np.zeros(8, np.float32))
@@ -42,17 +48,17 @@ def test_the_counter_counts_a_convolution_exactly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(144, 256), (224, 224), (256, 144), (16, 16), (160, 224)])
 def test_the_exported_network_takes_bytes_and_returns_bytes_at_any_multiple_of_sixteen(
-    exported: Path, height: int, width: int
+    shipped: Path, height: int, width: int
 ) -> None:
-    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(shipped), providers=["CPUExecutionProvider"])
     frame = np.random.default_rng(0).integers(0, 256, (1, height, width, 4), np.uint8)
     (mask,) = session.run(["mask"], {"frame": frame})
     assert mask.dtype == np.uint8
     assert mask.shape == (1, height, width)
 
 
-def test_the_network_ignores_the_alpha_byte(exported: Path) -> None:
-    session = onnxruntime.InferenceSession(str(exported), providers=["CPUExecutionProvider"])
+def test_the_network_ignores_the_alpha_byte(shipped: Path) -> None:
+    session = onnxruntime.InferenceSession(str(shipped), providers=["CPUExecutionProvider"])
     frame = np.random.default_rng(0).integers(0, 256, (1, 144, 256, 4), np.uint8)
     (one,) = session.run(["mask"], {"frame": frame})
     frame[..., 3] = 255 - frame[..., 3]
