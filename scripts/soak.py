@@ -27,6 +27,7 @@ PARTS: Final = {
     "leaks": 4.0,
     "guard": 1.0,
     "starts": 1.5,
+    "closing": 1.5,
     "endurance": 3.0,
     "hammer": 1.5,
     "load": 1.0,

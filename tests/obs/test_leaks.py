@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soak_closing
 import soak_controls
 import soak_guard
 import soak_leaks
@@ -74,4 +75,9 @@ def test_no_recorded_frame_shows_the_room(display: str, props: Props, tmp_path: 
 
 def test_the_guard_alone_shows_nothing_in_a_recording(display: str, tmp_path: Path) -> None:
     part = soak_guard.run(plan(display, tmp_path))
+    assert not part.failures, part
+
+
+def test_obs_closed_in_the_middle_of_a_fault_ends_cleanly(display: str, tmp_path: Path) -> None:
+    part = soak_closing.run(plan(display, tmp_path))
     assert not part.failures, part
