@@ -20,7 +20,7 @@ from soak_stage import Props, Stage, stage
 
 TITLE: Final = "OBS closed in the middle of each fault"
 _FAULTS: Final = (*USERS, *INSIDE, *ROUND)
-_FEWEST: Final = 3
+_FEWEST: Final = 6  # so that some fault is sure to be caught in its middle
 _LATEST_S: Final = 1.2  # after the fault has begun
 _ACT_ENDS_S: Final = 90.0  # a fault whose OBS has gone gives up in this time
 

@@ -517,8 +517,7 @@ INSIDE: Final = (
     Fault("no memory while a filter is made", no_memory("create", 9, 150)),
 )
 
-# Not a sample: each allocation, counted from the failure before it. A frame is some 250 of them on the graphics thread
-# and 150 in the worker, a filter some 300; so this is the frame after a failure and those that follow it.
+# Not a sample: each allocation, counted from the failure before it, through the frame after that and several more.
 EVERY_ALLOCATION: Final = (
     Fault("no memory while drawing, each time", no_memory("render", 1, 900, within_s=400)),
     Fault("no memory in the worker, each time", no_memory("worker", 1, 300, within_s=200)),
