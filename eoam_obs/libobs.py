@@ -244,6 +244,7 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_properties_add_path": (c_void_p, (c_void_p, Text, Text, c_int, Text, Text)),
     "obs_property_set_visible": (None, (c_void_p, c_bool)),
     "obs_property_visible": (c_bool, (c_void_p,)),
+    "obs_property_name": (c_char_p, (c_void_p,)),
     "obs_property_set_modified_callback": (None, (c_void_p, c_void_p)),
     "obs_property_float_set_suffix": (None, (c_void_p, Text)),
     "obs_property_int_set_suffix": (None, (c_void_p, Text)),
@@ -376,6 +377,7 @@ class LibObs:
     obs_properties_add_path: Callable[[int, str, str, int, str, str], int]
     obs_property_set_visible: Callable[[int, bool], None]
     obs_property_visible: Callable[[int], bool]
+    obs_property_name: Callable[[int], bytes | None]
     obs_property_set_modified_callback: Callable[[int, Any], None]
     obs_property_float_set_suffix: Callable[[int, str], None]
     obs_property_int_set_suffix: Callable[[int, str], None]

@@ -1,7 +1,7 @@
 """The settings as OBS properties, generated from `eoam_core.settings`; nowhere else holds a default or a label.
 
-`api` is either `LibObs` (the filter's own panel, through ctypes) or the module `obspython` (the script's panel): both
-have the same functions with the same arguments.
+`api` is `LibObs`, for the filter's panel and for the script's (see `eoam_obs.script_panel`). Where there is none, texts
+can be added with `obspython`, which has the same functions with the same arguments.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def add_settings(
     Args:
         api, properties: see the module.
         texts: the words.
-        modified: what OBS calls when a setting changes that others depend on: a thunk, or a function for obspython.
+        modified: the thunk that OBS calls when a setting changes that others depend on.
         always: call it for every setting.
         model: the network in use, listed even if it is not one of ours.
     """
@@ -65,8 +65,8 @@ def show_relevant(api: Any, properties: Any, data: Any) -> bool:
         shown = not info.shown_if or any(_text(api, data, other) == value for other, value in info.shown_if)
         if info.group == "advanced" and name != ADVANCED:
             shown = shown and advanced
-        changed |= _show(api, properties, name, shown and own)
-    return changed | _show(api, properties, RESET, own)
+        changed |= show(api, properties, name, shown and own)
+    return changed | show(api, properties, RESET, own)
 
 
 def add_text(api: Any, properties: Any, name: str, text: str, *, warning: bool = False) -> None:
@@ -83,6 +83,15 @@ def show_text(api: Any, properties: Any, name: str, text: str, *, warning: bool 
     api.obs_property_set_description(item, text)
     if warning is not None:
         api.obs_property_text_set_info_type(item, _level(warning))
+
+
+def show(api: Any, properties: Any, name: str, shown: bool) -> bool:
+    """Show or hide one property; whether that changed anything."""
+    item = api.obs_properties_get(properties, name)
+    if not item or bool(api.obs_property_visible(item)) == shown:
+        return False
+    api.obs_property_set_visible(item, shown)
+    return True
 
 
 def _level(warning: bool) -> int:
@@ -146,14 +155,6 @@ def _models(model: str) -> list[str]:
 
 def _suffix(info: SettingInfo) -> str:
     return " %" if info.unit.startswith("per cent") else " px" if info.unit == "pixels" else ""
-
-
-def _show(api: Any, properties: Any, name: str, shown: bool) -> bool:
-    item = api.obs_properties_get(properties, name)
-    if not item or bool(api.obs_property_visible(item)) == shown:
-        return False
-    api.obs_property_set_visible(item, shown)
-    return True
 
 
 def _text(api: Any, data: Any, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -21,11 +21,17 @@ NEW = Settings(advanced=False)  # what stands in a script's panel that nobody ha
 
 
 class Data(dict[str, Any]):
-    """An obs_data: what is stored, and beside it the defaults."""
+    """An obs_data: what is stored, and beside it the defaults; obspython's objects become handles by `int`."""
+
+    handles: ClassVar[dict[int, Data]] = {}
 
     def __init__(self, **stored: Any) -> None:
         super().__init__(stored)
         self.defaults: dict[str, Any] = {}
+
+    def __int__(self) -> int:
+        self.handles[id(self)] = self
+        return id(self)
 
     def seen(self, name: str, missing: Any) -> Any:
         return self.get(name, self.defaults.get(name, missing))
@@ -77,17 +83,20 @@ class Api:
     def obs_property_visible(self, item: Item) -> bool:
         return item.visible
 
+    def obs_property_name(self, item: Item) -> bytes:
+        return item.name.encode()
+
     def obs_property_float_set_suffix(self, item: Item, suffix: str) -> None:
         item.suffix = suffix
 
     def obs_data_get_json(self, data: Data) -> str:
         return json.dumps(data)
 
-    def obs_data_get_bool(self, data: Data, name: str) -> bool:
-        return data.seen(name, False) is True
+    def obs_data_get_bool(self, data: Data | int, name: str) -> bool:
+        return _data(data).seen(name, False) is True
 
-    def obs_data_get_string(self, data: Data, name: str) -> str:
-        return str(data.seen(name, ""))
+    def obs_data_get_string(self, data: Data | int, name: str) -> str:
+        return str(_data(data).seen(name, ""))
 
     def obs_data_erase(self, data: Data, name: str) -> None:
         del data[name]
@@ -104,6 +113,10 @@ class Api:
     def _add(self, kind: str, properties: int, name: str, *rest: Any) -> Item:
         self.properties[properties][name] = Item(kind, name, *rest)
         return self.properties[properties][name]
+
+
+def _data(data: Data | int) -> Data:
+    return data if isinstance(data, Data) else Data.handles[data]
 
 
 def settle(data: Data, known: Settings | None = None, fallback: Settings = NEW) -> stored.Stored:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,12 +18,18 @@ from eoam_obs.state import State
 
 
 class Obspython(Api):
-    """Adds what only a script's panel uses."""
+    """Adds what only a script's panel uses: it stands in for libobs as well, see `panel_of`."""
 
-    def __init__(self) -> None:
+    version, major = "32.2.2", 32
+
+    def __init__(self, *, has_camera: bool = True) -> None:
         super().__init__()
         self.references = 0
         self.camera = False
+        self.has_camera = has_camera
+
+    def obs_output_get_display_name(self, kind: str) -> bytes | None:
+        return b"Virtual Camera" if self.has_camera else None
 
     def obs_data_addref(self, data: Data) -> None:
         self.references += 1
@@ -63,12 +68,18 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diagnostics, "parts", lambda obs, texts: (broken,))
 
 
-def library(*, has_camera: bool = True) -> Any:
-    return SimpleNamespace(
-        version="32.2.2",
-        major=32,
-        obs_output_get_display_name=lambda kind: b"Virtual Camera" if has_camera else None,
-    )
+def panel_of(api: Any, job: Job | None = None) -> ScriptPanel:
+    """Return a panel whose filter is in OBS."""
+    script = ScriptPanel(api, Texts(), job)
+    script.obs = api
+    return script
+
+
+def press(script: ScriptPanel, api: Any, properties: int, name: str) -> bool:
+    """Press a button as libobs does, but for the thunk: that takes numbers only."""
+    button = find(api, properties, name)
+    assert button.rest[0] is script_panel._clicked
+    return script.clicked(properties, button)  # type: ignore[arg-type]
 
 
 def find(api: Api, properties: int, name: str) -> Item:
@@ -80,10 +91,11 @@ def find(api: Api, properties: int, name: str) -> Item:
 @pytest.mark.usefixtures("missing")
 def test_where_a_library_is_missing_installing_it_is_offered_and_reported() -> None:
     api, job = Obspython(), Job()
-    properties = ScriptPanel(api, Texts(), job).properties()
+    script = panel_of(api, job)
+    properties = script.properties()
     assert find(api, properties, "missing_numpy").label == "numpy is missing. run pip"
     assert find(api, properties, "install_state").label == "numpy is not there yet"
-    find(api, properties, "install").rest[0](properties, None)
+    assert press(script, api, properties, "install")
     assert (job.state, find(api, properties, "install_state").label) == ("done", "Press Reload")
 
 
@@ -91,7 +103,7 @@ def test_where_only_the_network_is_missing_no_libraries_are_offered(monkeypatch:
     lost = (Part(key="model", name="Network", found="", cure="Unpack the download again."),)
     monkeypatch.setattr(diagnostics, "parts", lambda obs, texts: lost)
     api = Obspython()
-    properties = ScriptPanel(api, Texts(), Job()).properties()
+    properties = panel_of(api, Job()).properties()
     assert "Unpack the download again." in find(api, properties, "missing_model").label
     for name in ("install", "install_state"):
         assert api.obs_properties_get(properties, name) is None
@@ -100,14 +112,13 @@ def test_where_only_the_network_is_missing_no_libraries_are_offered(monkeypatch:
 @pytest.mark.usefixtures("missing")
 def test_without_the_part_that_installs_there_is_no_button_for_it() -> None:
     api = Obspython()
-    assert api.obs_properties_get(ScriptPanel(api, Texts()).properties(), "install") is None
+    assert api.obs_properties_get(panel_of(api).properties(), "install") is None
 
 
 @pytest.mark.usefixtures("missing")
 def test_every_control_has_a_long_description(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Obspython()
-    script = ScriptPanel(api, Texts(), Job())
-    script.obs = library()
+    script = panel_of(api, Job())
     monkeypatch.setattr("eoam_obs.sources.video_sources", lambda api: ["camera"])
     own = FilterImplementation(DEFAULTS)
     thunks = dict.fromkeys(("modified", "refresh", "reset", "guard"), "thunk")
@@ -122,7 +133,7 @@ def test_every_control_has_a_long_description(monkeypatch: pytest.MonkeyPatch) -
 
 def test_what_keeps_the_filter_out_of_obs_is_said_and_nothing_is_offered() -> None:
     api = Obspython()
-    script = ScriptPanel(api, Texts())
+    script = ScriptPanel(api, Texts(), Job())
     script.problem = "OBS 12 is too old"
     properties = script.properties()
     assert find(api, properties, "problem").label == "OBS 12 is too old"
@@ -130,16 +141,32 @@ def test_what_keeps_the_filter_out_of_obs_is_said_and_nothing_is_offered() -> No
     assert api.obs_properties_get(properties, "add_to") is None
 
 
-def test_obspython_is_given_plain_functions_since_it_ignores_methods() -> None:
+def test_no_callback_is_obspythons_whose_global_variable_another_scripts_tick_resets() -> None:
     api = Obspython()
-    script = ScriptPanel(api, Texts())
-    script.obs = library()
-    script.properties()
+    panel_of(api).properties()
     items = [item for group in api.properties.values() for item in group.values()]
-    functions = [item.rest[0] for item in items if item.kind == "button"]
-    functions += [item.modified for item in items if item.modified]
-    assert len(functions) > 20
-    assert all(inspect.isfunction(function) for function in functions)
+    callbacks = [item.rest[0] for item in items if item.kind == "button2"]
+    callbacks += [item.modified for item in items if item.modified]
+    assert len(callbacks) > 20
+    assert {id(thunk) for thunk in callbacks} == {id(script_panel._clicked), id(script_panel._modified)}
+    assert not [item.name for item in items if item.kind == "button"]
+
+
+def test_the_callbacks_reach_the_panel_that_was_shown_last_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached: list[tuple[ScriptPanel, tuple[int, int]]] = []
+    for name in ("clicked", "modified"):
+        monkeypatch.setattr(ScriptPanel, name, lambda self, *numbers: reached.append((self, numbers)) is None)
+    first, second = panel_of(Obspython()), panel_of(Obspython())
+    for script in (first, second):
+        script.properties()
+        assert script_panel._clicked(1, 2, None)
+        assert script_panel._modified(3, 4, 5)
+    assert reached == [(first, (1, 2)), (first, (3, 5)), (second, (1, 2)), (second, (3, 5))]
+    first.close()
+    assert script_panel._clicked(1, 2, None)
+    second.close()
+    assert not script_panel._clicked(1, 2, None)
+    assert not script_panel._modified(3, 4, 5)
 
 
 def functions_of(api: Obspython, *, starts: bool = True) -> Any:
@@ -158,15 +185,14 @@ def functions_of(api: Obspython, *, starts: bool = True) -> Any:
 def test_the_virtual_camera_is_switched_and_the_button_and_the_answer_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Obspython()
     monkeypatch.setattr(frontend, "ctypes", functions_of(api))
-    script = ScriptPanel(api, Texts())
-    script.obs = library()
+    script = panel_of(api)
     properties = script.properties()
     button, answer = find(api, properties, "camera"), find(api, properties, "done")
-    assert button.rest[0](properties, None)
+    assert press(script, api, properties, "camera")
     assert (api.camera, button.label, answer.visible) == (True, "Stop virtual camera", True)
     assert answer.label == "The virtual camera is on. Choose OBS Virtual Camera in the meeting."
     assert find(api, script.properties(), "camera").label == "Stop virtual camera"
-    button.rest[0](properties, None)
+    press(script, api, properties, "camera")
     assert (api.camera, button.label, answer.label) == (
         False,
         "Start virtual camera",
@@ -201,26 +227,26 @@ def test_an_obs_without_the_functions_is_not_called_and_the_other_way_is_named(m
 def test_what_the_virtual_camera_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for system, word in (("linux", "v4l2loopback"), ("win32", "installer"), ("darwin", "installer")):
         monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
-        assert word in virtual_camera.missing(library(has_camera=False), Texts())
+        assert word in virtual_camera.missing(Obspython(has_camera=False), Texts())
 
 
 def test_a_preset_chosen_in_the_panel_sets_the_rest_and_the_panel_shows_it() -> None:
     api, data = Obspython(), Data()
-    script = ScriptPanel(api, Texts())
+    script = panel_of(api)
     assert script.use(data) == DEFAULTS
     properties = script.properties()
-    modified = find(api, properties, "preset").modified
+    assert find(api, properties, "preset").modified is script_panel._modified
     data["preset"] = "meeting"
     assert script.use(data).preset is Preset.MEETING
     assert data["regions"] == "largest"
-    assert modified(properties, None, data)
+    assert script.modified(properties, int(data))
     assert find(api, properties, "blur_strength").visible
-    assert not modified(properties, None, data)  # nothing new: no slider is torn away
+    assert not script.modified(properties, int(data))  # nothing new: no slider is torn away
 
 
 def test_the_scripts_data_is_given_back() -> None:
     api = Obspython()
-    script = ScriptPanel(api, Texts())
+    script = panel_of(api)
     script.use(Data())
     script.use(Data())
     assert api.references == 1
@@ -232,11 +258,11 @@ def test_the_scripts_data_is_given_back() -> None:
 def test_the_copied_text_is_shown_and_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     api, data, copied = Obspython(), Data(), []
     monkeypatch.setattr(script_panel.desktop, "copy", lambda text: copied.append(text) or True)
-    script = ScriptPanel(api, Texts())
+    script = panel_of(api)
     script.use(data)
     properties = script.properties()
     assert not find(api, properties, "diagnostics").visible
-    find(api, properties, "copy").rest[0](properties, None)
+    press(script, api, properties, "copy")
     assert find(api, properties, "diagnostics").visible
     assert data.defaults["diagnostics"] == copied[0]
     assert "diagnostics" not in data
@@ -248,20 +274,19 @@ def test_adding_says_what_was_there_and_what_could_not_be_made(
     monkeypatch: pytest.MonkeyPatch, is_there: bool, guarded: bool
 ) -> None:
     api = Obspython()
-    script = ScriptPanel(api, Texts())
-    script.obs = library()
+    script = panel_of(api)
     added: list[str] = []
     monkeypatch.setattr("eoam_obs.sources.video_sources", lambda api: ["camera"])
     monkeypatch.setattr("eoam_obs.sources.add_filter", lambda obs, name, *kind: bool(added.append(name) or True))
     monkeypatch.setattr("eoam_obs.source_type.is_on", lambda name: is_there)
     monkeypatch.setattr("eoam_obs.source_type.guard_on", lambda name: guarded)
     properties = script.properties()
-    find(api, properties, "add").rest[0](properties, None)
+    press(script, api, properties, "add")
     said = find(api, properties, "done").label
     assert added == ([] if is_there else ["camera"])
     assert ("had the filter already" in said) == is_there
     assert ("has the filter now" in said) != is_there
     assert ("no privacy guard" in said) != guarded
     script._guarded = False  # it is not wanted, so nothing lacks
-    find(api, properties, "add").rest[0](properties, None)
+    press(script, api, properties, "add")
     assert "no privacy guard" not in find(api, properties, "done").label
