@@ -66,15 +66,17 @@ def _begin():
 
 
 def _end():
-    _closing.set()
-    while _threads:
-        _threads.pop().join(5.0)
     if _busy.is_set():
-        _busy.clear()
+        # First of all: to remove a callback obspython asks a global variable for the script, and a tick on another
+        # thread resets it once Python's lock has changed hands. After the join below, timer_remove crashed OBS 29.
         obs.timer_remove(_timer)
         handler = obs.obs_get_signal_handler()
         for name in _SIGNALS:
             obs.signal_handler_disconnect(handler, name, _signal)
+        _busy.clear()
+    _closing.set()
+    while _threads:
+        _threads.pop().join(5.0)
 
 
 def script_tick(seconds):
@@ -117,6 +119,7 @@ def _event(event):
     if properties:
         obs.obs_properties_destroy(properties)
     _use_filter()
+    _open_scripts_panel()
     if "events" in _HARD:
         source = obs.obs_get_source_by_name("Scene")
         for _ in range(20):
@@ -142,6 +145,21 @@ def _use_filter():
                     libobs.obs_hotkey_trigger_routed_callback(number, pressed)
                     _counts["hotkeys pressed"] += pressed
             return
+
+
+def _open_scripts_panel():
+    """Have EOAM make its panel under Tools > Scripts, as that dialog does, while ticks of this script run beside it."""
+    scripting = next(
+        line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libobs-scripting" in line
+    )
+    get = ctypes.CDLL(scripting).obs_script_get_properties
+    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    destroy = ctypes.CDLL(None).obs_properties_destroy
+    destroy.argtypes = [ctypes.c_void_p]
+    destroy(get(pointer(sys.modules["obs_eoam"].__script_data__, None)))
+    _counts["script's panels opened"] += 1
 
 
 def _signal(data):
