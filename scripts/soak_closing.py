@@ -31,13 +31,14 @@ def run(plan: Plan) -> Part:
     draw = random.Random(plan.seed)
     props = Props.made(plan.folder / "props")
     failures: list[str] = []
-    closed = caught = 0
+    closed = caught = of_obs = 0
     todo: list[Fault] = []
     while closed < _FEWEST or time.monotonic() < give_up:
         todo = todo or draw.sample(_FAULTS, len(_FAULTS))
-        in_the_middle, problems = once(plan, props, todo.pop(), draw, closed)
+        in_the_middle, is_of_obs, problems = once(plan, props, todo.pop(), draw, closed)
         failures += problems
         caught += in_the_middle
+        of_obs += is_of_obs
         closed += 1
     if not caught:
         failures.append("every fault was over before OBS was closed, or did not happen: nothing was tested")
@@ -47,17 +48,21 @@ def run(plan: Plan) -> Part:
         "different faults": min(closed, len(_FAULTS)),
         "of so many": len(_FAULTS),
         "ends that were not clean": len(failures),
+        "ends with a fault that OBS also has without any script": of_obs,
     }
     return Part(title=TITLE, figures=figures, failures=failures)
 
 
-def once(plan: Plan, props: Props, fault: Fault, draw: random.Random, number: int) -> tuple[bool, list[str]]:
-    """Start OBS, begin a fault, close OBS; return whether that was in its middle, and what was not as it must be."""
+def once(plan: Plan, props: Props, fault: Fault, draw: random.Random, number: int) -> tuple[bool, bool, list[str]]:
+    """Start OBS, begin a fault, close OBS.
+
+    Return whether that was in its middle, whether OBS showed a fault of its own, and what was not as it must be.
+    """
     folder = plan.folder / f"{number}"
     found: Stage | None = None
     failures: list[str] = []
     acting: threading.Thread | None = None
-    in_the_middle = False
+    in_the_middle = is_of_obs = False
     try:
         with stage(folder, plan.display, props, plan.seed + number, collections=other_collections(props)) as found:
             found.expect_person()
@@ -68,7 +73,7 @@ def once(plan: Plan, props: Props, fault: Fault, draw: random.Random, number: in
             acting.start()
             acting.join(draw.uniform(0.0, _LATEST_S))
             in_the_middle = acting.is_alive()
-            found.obs.end()
+            is_of_obs = bool(found.obs.end().fault_of_obs)
     except ObsError as error:
         failures.append(f"{fault.name}: {error}")
     if acting is not None:
@@ -79,7 +84,7 @@ def once(plan: Plan, props: Props, fault: Fault, draw: random.Random, number: in
         failures += found.failures
     if not failures:
         shutil.rmtree(folder)
-    return in_the_middle, failures
+    return in_the_middle, is_of_obs, failures
 
 
 def _act(fault: Fault, found: Stage) -> None:

@@ -328,7 +328,7 @@ def write_stacks(process_id: int, file: Path) -> None:
     """Write where every thread of a process that hangs is, if this machine has gdb."""
     if shutil.which("gdb") is None:
         return
-    command = ["gdb", "-batch", "-p", str(process_id), "-ex", "thread apply all backtrace 25"]
+    command = ["gdb", "-batch", "-p", str(process_id), "-ex", "thread apply all backtrace 60"]
     with file.open("w") as stacks, contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(command, stdout=stacks, stderr=subprocess.STDOUT, timeout=90, check=False)
 
@@ -389,7 +389,9 @@ def stage(
             spared = any("MemoryErrors" in name for name in found.counts)
             if spared and ended.leaks:
                 found.notes["allocations not given back after MemoryErrors"] = str(ended.leaks)
-            if ended.exit_code != 0 or (ended.leaks != 0 and not spared):
+            if ended.fault_of_obs:
+                found.notes["an end as OBS also has it without any script"] = ended.fault_of_obs
+            elif ended.exit_code != 0 or (ended.leaks != 0 and not spared):
                 stacks = folder / "crash.txt"
                 text = stacks.read_text().strip() if stacks.exists() else ""
                 tail = " / ".join(ended.output.splitlines()[-6:])

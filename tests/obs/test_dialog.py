@@ -83,7 +83,7 @@ def obs(brightness_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         with ObsSession(folder, display, collections, canvas=(640, 360), environment=environment) as session:
             yield session
             ended = session.end()
-        assert ended.is_clean, crash_report(ended, session)
+        assert ended.is_clean or ended.fault_of_obs, crash_report(ended, session)
 
 
 @pytest.fixture(scope="module")

@@ -103,6 +103,28 @@ def test_an_end_that_is_not_clean_is_found() -> None:
     assert problems(0, 0, left=1) == ["1 processes left behind"]
 
 
+def test_only_the_two_faults_of_obs_itself_are_told_apart_from_an_end_that_is_not_clean() -> None:
+    down = "info: ==== Shutting down ====\n"
+    kept = "error: Not all sources were cleared when clearing scene data:\n"
+    stops = "info: [obs-websocket] [obs_module_unload] Shutting down...\n"
+    exit_of_obs = Ended(-11, None, f"{down}{stops}")
+    assert exit_of_obs.fault_of_obs
+    assert not exit_of_obs.is_clean
+    assert Run("later", 1.0, 1.0, exit_of_obs, 1, 0).problems() == []
+    assert Run("later", 1.0, 1.0, exit_of_obs, 1, 1).problems() == ["1 processes left behind"]
+    assert Ended(0, 3, f"{down}{kept}").fault_of_obs
+    for ours in (
+        Ended(-6, None, f"{down}{stops}"),
+        Ended(-11, None, f"{down}{stops}info: anything\n"),
+        Ended(-11, None, down),
+        Ended(0, 1, f"{down}debug: source 'Scene' destroyed\n{kept}"),  # a camera that we did not give back
+        Ended(0, 1, f"{kept}{down}"),
+        Ended(None, None, f"{down}{kept}"),
+        Ended(0, 0, f"{down}{kept}"),
+    ):
+        assert not ours.fault_of_obs, ours
+
+
 def test_a_process_that_is_left_behind_is_counted() -> None:
     with subprocess.Popen(["sleep", "30"], env={"PATH": "/usr/bin:/bin", "EOAM_SOAK_STARTS": "this one"}) as process:
         try:

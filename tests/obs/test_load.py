@@ -242,7 +242,7 @@ def test_a_slow_worker_makes_fewer_masks_each_with_its_own_picture(display: str,
         recording = soak_load.Recording(obs, tmp_path / "inside.jsonl")
         span = recording.span("worker", 0.05, 4.0)
         frames = recording.stop()
-        assert obs.end().is_clean
+        assert (ended := obs.end()).is_clean or ended.fault_of_obs
     found: Measured = soak_load.measure(frames[span.first : span.last], span)
     assert soak_load.judge(found) == [], found.row()
     assert found.masks_per_s < 0.5 * FPS, found.row()  # or the limit does nothing

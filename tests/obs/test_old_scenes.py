@@ -56,7 +56,7 @@ def test_a_collection_of_the_first_version_looks_as_it_did_and_is_saved_anew(
         assert [scene["sceneName"] for scene in obs.request("GetSceneList")["scenes"]] == ["Second", "Scene"]
         saved = saved_scenes(obs)
         ended = obs.end()
-    assert ended.is_clean, crash_report(ended, obs)
+    assert ended.is_clean or ended.fault_of_obs, crash_report(ended, obs)
     camera = next(source for source in saved["sources"] if source["name"] == CAMERA)
     stored = camera["filters"][0]["settings"]
     assert stored[VERSION_KEY] == VERSION
