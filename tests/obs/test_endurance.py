@@ -103,24 +103,33 @@ def test_an_end_that_is_not_clean_is_found() -> None:
     assert problems(0, 0, left=1) == ["1 processes left behind"]
 
 
-def test_only_the_two_faults_of_obs_itself_are_told_apart_from_an_end_that_is_not_clean() -> None:
+@pytest.mark.parametrize(
+    "cleared", ["info: All scene data cleared", "error: Not all sources were cleared when clearing scene data:"]
+)
+def test_only_the_two_faults_of_obs_itself_are_told_apart_from_an_end_that_is_not_clean(cleared: str) -> None:
+    began = "info: OBS 32.2.2.1-1 (linux)\ndebug: source 'camera' (image_source) created\n"
+    began += "".join(f"debug: source '{name}' (scene) created\n" for name in ("Scene", "it's"))
     down = "info: ==== Shutting down ====\n"
-    kept = "error: Not all sources were cleared when clearing scene data:\n"
     stops = "info: [obs-websocket] [obs_module_unload] Shutting down...\n"
+    one, both = "debug: source 'it's' destroyed\n", "debug: source 'it's' destroyed\ndebug: source 'Scene' destroyed\n"
+    cleared += "\n"
     exit_of_obs = Ended(-11, None, f"{down}{stops}")
     assert exit_of_obs.fault_of_obs
     assert not exit_of_obs.is_clean
     assert Run("later", 1.0, 1.0, exit_of_obs, 1, 0).problems() == []
     assert Run("later", 1.0, 1.0, exit_of_obs, 1, 1).problems() == ["1 processes left behind"]
-    assert Ended(0, 3, f"{down}{kept}").fault_of_obs
+    assert Ended(0, 3, f"{began}{down}{one}{cleared}").fault_of_obs
+    assert Ended(-11, None, f"{began}{down}{one}{cleared}debug: source 'Scene' destroyed\n").fault_of_obs
     for ours in (
         Ended(-6, None, f"{down}{stops}"),
         Ended(-11, None, f"{down}{stops}info: anything\n"),
-        Ended(-11, None, down),
-        Ended(0, 1, f"{down}debug: source 'Scene' destroyed\n{kept}"),  # a camera that we did not give back
-        Ended(0, 1, f"{kept}{down}"),
-        Ended(None, None, f"{down}{kept}"),
-        Ended(0, 0, f"{down}{kept}"),
+        Ended(-11, None, f"{began}{down}"),
+        Ended(-11, None, f"{began}{down}{one}"),
+        Ended(0, 1, f"{began}{down}{both}{cleared}"),  # a camera that we did not give back
+        Ended(0, 1, f"{began}{one}{down}debug: source 'Scene' destroyed\n{cleared}"),
+        Ended(None, None, f"{began}{down}{one}{cleared}"),
+        Ended(0, 0, f"{began}{down}{one}{cleared}"),
+        Ended(0, 3, f"{began}{down}{one}{cleared}".replace("OBS 32", "OBS 30")),
     ):
         assert not ours.fault_of_obs, ours
 
