@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+import clips
 import cv2
 import numpy as np
 import obs_desktop
@@ -98,14 +99,8 @@ def write_picture(picture: Picture, file: Path) -> None:
 
 def camera_picture(folder: Path) -> Path:
     """Write the picture of the stand-in for a camera: NASA's portrait of Eileen Collins, in the public domain."""
-    from skimage.data import astronaut
-
-    portrait = cv2.resize(astronaut()[..., ::-1], (720, 720), interpolation=cv2.INTER_CUBIC)
-    sides = cv2.GaussianBlur(cv2.resize(portrait, (1280, 1280))[280:1000], (0, 0), 25)
-    picture = np.ascontiguousarray(sides)
-    picture[:, 280:1000] = portrait
     file = folder / "camera.png"
-    if not cv2.imwrite(str(file), picture):
+    if not cv2.imwrite(str(file), next(clips.astronaut_frames(1280, 720, 1))):
         raise OSError(f"{file} could not be written")
     return file
 
