@@ -170,6 +170,7 @@ class Filter:
             return State(kind="stopped")
         covered = self._settings.no_mask is NoMask.BLUR and self._frame_time >= self._cover_at  # or the cover failed
         if problem:
+            self._pace.forget()
             return State(kind="problem", problem=problem, covered=covered)
         if self.hidden:
             return State(kind="hidden")

@@ -28,9 +28,9 @@ _STARVED_TICKS: Final = 2  # one that comes late ends a pause; two in a row are 
 class Rate:
     """Count events per second over the last one to two seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, count: int = 0) -> None:
         self._clock = clock
-        self._before = self._last = (clock(), 0)
+        self._before = self._last = (clock(), count)
 
     def per_second(self, count: int) -> float:
         """Return the rate, given how many events there have been in all."""
@@ -60,13 +60,14 @@ class Speed:
 class Pace:
     """Compares the masks with the pictures.
 
-    `tick` and `picture` are for the thread that draws, `look` for all others.
+    `tick` and `picture` are for the thread that draws, `look` and `forget` for all others.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._masks, self._pictures = Rate(clock), Rate(clock)
         self._handed_over = 0
+        self._begins = False
         self._is_behind = self._was_said = False
         self._since = 0.0  # since when they have been too few, or 0
         self._drawn_at = -_HIDDEN_S
@@ -81,8 +82,15 @@ class Pace:
         """Note that a picture was made ready for the worker."""
         self._handed_over += 1
 
+    def forget(self) -> None:
+        """Begin anew at the next look: there are no masks for another reason than the processor."""
+        self._begins = True
+
     def look(self, masks: int) -> Speed:
         """Return the speed, given how many masks there have been in all; to be asked about twice a second."""
+        if self._begins:
+            self._masks, self._pictures = Rate(self._clock, masks), Rate(self._clock, self._handed_over)
+            self._begins, self._is_behind, self._since = False, False, 0.0
         made, wanted = self._masks.per_second(masks), self._pictures.per_second(self._handed_over)
         now = self._clock()
         if not wanted or made >= wanted * _ENOUGH:

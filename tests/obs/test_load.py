@@ -75,6 +75,23 @@ def test_the_masks_are_behind_only_if_that_lasts(caplog: pytest.LogCaptureFixtur
     assert caplog.text.count("masks_too_slow masks_per_s=") == 1  # once, not whenever it changes
 
 
+def test_masks_that_were_missing_for_another_reason_do_not_make_the_processor_slow(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING, "eoam")
+    speedometer = Speedometer()
+    assert not speedometer.run(10, masks=30)
+    for _ in range(20):  # no network: its pictures are made ready all the same, and nobody asks for the speed
+        speedometer.clock.now += 0.5
+        speedometer.pace.forget()
+        for _ in range(15):
+            speedometer.pace.picture()
+    for _ in range(10):
+        assert not speedometer.run(0.5, masks=30)
+    assert speedometer.run(6, masks=10)
+    assert caplog.text.count("masks_too_slow") == 1
+
+
 def test_a_source_that_is_not_shown_is_not_behind() -> None:
     speedometer = Speedometer()
     assert speedometer.run(6, masks=10)
