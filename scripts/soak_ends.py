@@ -34,6 +34,7 @@ from obs_session import (
 )
 
 KINDS: Final = ("without", "with")
+_BOUND_S: Final = 60.0
 
 
 def main() -> int:
@@ -57,7 +58,7 @@ def main() -> int:
             kind = KINDS[number % 2]
             ended = once(folder / str(number), display, with_script=kind == "with", scenes=args.scenes)
             with lock:
-                found[kind][how(ended)] += 1
+                found[kind][ended] += 1
 
     with virtual_display() as display, concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
         for done in [pool.submit(work, display) for _ in range(args.at_once)]:
@@ -71,8 +72,8 @@ def main() -> int:
     return 0
 
 
-def once(folder: Path, display: str, *, with_script: bool, scenes: int) -> Ended:
-    """Start OBS with one source and so many scenes, and close it."""
+def once(folder: Path, display: str, *, with_script: bool, scenes: int) -> str:
+    """Start OBS with one source and so many scenes, close it, and name what its end was like."""
     folder.mkdir()
     filters: list[Json] = [filter_entry()] if with_script else []
     source: Json = {
@@ -88,17 +89,19 @@ def once(folder: Path, display: str, *, with_script: bool, scenes: int) -> Ended
         with session as obs:
             for number in range(1, scenes):
                 obs.request("CreateScene", sceneName=f"{SCENE} {number + 1}")
-            ended = obs.end(timeout_s=60.0)
+            found = how(obs.end(timeout_s=_BOUND_S))
     except ObsError as error:
-        ended = Ended(exit_code=None, leaks=None, output=str(error))
+        found = f"not closed ({' '.join(str(error).splitlines()[:2])})"
     shutil.rmtree(folder)
-    return ended
+    return found
 
 
 def how(ended: Ended) -> str:
     """Name what an end was like."""
     if ended.is_clean:
         return "clean"
+    if ended.exit_code is None:
+        return f"did not end within {_BOUND_S:g} s"
     return ended.fault_of_obs or f"exit code {ended.exit_code} with {ended.leaks} leaks"
 
 
