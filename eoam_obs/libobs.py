@@ -37,6 +37,7 @@ from eoam_core.errors import InstallationError
 OLDEST_MAJOR: Final = 28
 NEWEST_MAJOR: Final = 32  # the newest OBS Studio that the tests have run in
 
+OBS_SOURCE_TYPE_INPUT: Final = 0
 OBS_SOURCE_TYPE_FILTER: Final = 1
 OBS_SOURCE_VIDEO: Final = 1 << 0
 OBS_SOURCE_ASYNC: Final = 1 << 2
@@ -213,6 +214,11 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_queue_task": (None, (c_int, c_void_p, c_void_p, c_bool)),
     "obs_output_get_display_name": (c_char_p, (Text,)),
     "obs_get_source_by_name": (c_void_p, (Text,)),
+    "obs_save_sources": (c_void_p, ()),
+    "obs_data_array_count": (c_size_t, (c_void_p,)),
+    "obs_data_array_item": (c_void_p, (c_void_p, c_size_t)),
+    "obs_data_array_release": (None, (c_void_p,)),
+    "obs_source_get_type": (c_int, (c_void_p,)),
     "obs_source_create": (c_void_p, (Text, Text, c_void_p, c_void_p)),
     "obs_source_release": (None, (c_void_p,)),
     "obs_source_filter_add": (None, (c_void_p, c_void_p)),
@@ -346,6 +352,11 @@ class LibObs:
     obs_queue_task: Callable[[int, Any, int, bool], None]
     obs_output_get_display_name: Callable[[str], bytes | None]
     obs_get_source_by_name: Callable[[str], int | None]
+    obs_save_sources: Callable[[], int | None]
+    obs_data_array_count: Callable[[int], int]
+    obs_data_array_item: Callable[[int, int], int | None]
+    obs_data_array_release: _Do
+    obs_source_get_type: Callable[[int], int]
     obs_source_create: Callable[[str, str, int | None, int | None], int | None]
     obs_source_release: _Do
     obs_source_filter_add: Callable[[int, int], None]

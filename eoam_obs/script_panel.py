@@ -172,7 +172,7 @@ class ScriptPanel:
     def _add_sources(self, obs: LibObs, properties: int) -> None:
         texts = self._texts
         have = {name for name, _ in source_type.states()}
-        names = sorted(sources.video_sources(self._api), key=lambda name: name in have)  # stable: cameras stay first
+        names = sorted(sources.video_sources(obs), key=lambda name: name in have)  # stable: cameras stay first
         if not names:
             panel.add_text(obs, properties, ADD_TO_KEY, texts("script.no_sources"))
             return

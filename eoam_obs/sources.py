@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from eoam_obs import libobs
 from eoam_obs.libobs import LibObs
@@ -17,22 +17,43 @@ _CAMERAS: Final = (
 )
 
 
-def video_sources(api: Any) -> list[str]:
-    """Return the names of all sources with a picture, cameras first; `api` is `obspython`, on OBS's UI thread.
+def video_sources(obs: LibObs) -> list[str]:
+    """Return the names of all sources with a picture, cameras first. On OBS's UI thread.
 
-    `obspython` and not `LibObs`: the list is made under a lock of libobs, and scripts ask for that with Python's own
-    lock held.
+    Nothing here may hold one of Python's lock and libobs's list of sources while it waits for the other: libobs up to
+    29 locks the list while a filter of OBS's own waits for the graphics, our worker may have those and wait for Python.
+    `obspython.obs_enum_sources` waits for the list with Python's lock, and a callback of `obs_enum_sources` the other
+    way round; so libobs makes the list itself, as it does for saving, and Python's lock is free meanwhile.
     """
     found: list[tuple[bool, str]] = []
-    sources = api.obs_enum_sources() or []
-    try:
-        for source in sources:
-            if api.obs_source_get_output_flags(source) & libobs.OBS_SOURCE_VIDEO:
-                camera = api.obs_source_get_unversioned_id(source) in _CAMERAS
-                found.append((not camera, api.obs_source_get_name(source)))
-    finally:
-        api.source_list_release(sources)
+    for name in _saved_names(obs):
+        source = obs.obs_get_source_by_name(name)
+        if not source:
+            continue  # removed just now
+        try:
+            is_input = obs.obs_source_get_type(source) == libobs.OBS_SOURCE_TYPE_INPUT
+            if is_input and obs.obs_source_get_output_flags(source) & libobs.OBS_SOURCE_VIDEO:
+                kind = (obs.obs_source_get_unversioned_id(source) or b"").decode(errors="replace")
+                found.append((kind not in _CAMERAS, name))
+        finally:
+            obs.obs_source_release(source)
     return [name for _, name in sorted(found)]
+
+
+def _saved_names(obs: LibObs) -> list[str]:
+    array = obs.obs_save_sources()
+    if not array:
+        return []
+    names = []
+    try:
+        for index in range(obs.obs_data_array_count(array)):
+            data = obs.obs_data_array_item(array, index)
+            if data:
+                names.append((obs.obs_data_get_string(data, "name") or b"").decode(errors="replace"))
+                obs.obs_data_release(data)
+    finally:
+        obs.obs_data_array_release(array)
+    return names
 
 
 def add_filter(obs: LibObs, source_name: str, filter_id: str, filter_name: str) -> bool:

@@ -86,32 +86,55 @@ def test_without_a_program_it_says_that_nothing_was_copied(monkeypatch: pytest.M
     assert not desktop.show_folder(tmp_path / "none")
 
 
-class Obspython:
-    """The sources of a scene collection."""
+class SavedSources:
+    """A libobs with a scene collection: numbers are handles of sources and, from 100 on, of what is saved of them."""
 
-    kinds = {"b microphone": ("pulse_input_capture", 2), "picture": ("image_source", 1), "webcam": ("v4l2_input", 5)}  # noqa: RUF012
-    released = 0
+    kinds = (  # name, kind, output flags, type
+        ("b microphone", b"pulse_input_capture", 2, 0),
+        ("picture", b"image_source", 1, 0),
+        ("Scene", b"scene", 1, 3),
+        ("webcam", b"v4l2_input", 5, 0),
+        ("gone", b"image_source", 1, 0),
+    )
 
-    def obs_enum_sources(self) -> list[str]:
-        return list(self.kinds)
+    def __init__(self) -> None:
+        self.released: list[int] = []
 
-    def obs_source_get_output_flags(self, source: str) -> int:
-        return self.kinds[source][1]
+    def obs_save_sources(self) -> int:
+        return 99
 
-    def obs_source_get_unversioned_id(self, source: str) -> str:
-        return self.kinds[source][0]
+    def obs_data_array_count(self, array: int) -> int:
+        return len(self.kinds)
 
-    def obs_source_get_name(self, source: str) -> str:
-        return source
+    def obs_data_array_item(self, array: int, index: int) -> int:
+        return 100 + index
 
-    def source_list_release(self, found: list[str]) -> None:
-        self.released += len(found)
+    def obs_data_get_string(self, data: int, name: str) -> bytes:
+        assert name == "name"
+        return self.kinds[data - 100][0].encode()
+
+    def obs_get_source_by_name(self, name: str) -> int | None:
+        return None if name == "gone" else next(number for number, kind in enumerate(self.kinds, 1) if kind[0] == name)
+
+    def obs_source_get_unversioned_id(self, source: int) -> bytes:
+        return self.kinds[source - 1][1]
+
+    def obs_source_get_output_flags(self, source: int) -> int:
+        return self.kinds[source - 1][2]
+
+    def obs_source_get_type(self, source: int) -> int:
+        return self.kinds[source - 1][3]
+
+    def obs_source_release(self, handle: int) -> None:
+        self.released.append(handle)
+
+    obs_data_release = obs_data_array_release = obs_source_release
 
 
 def test_sources_with_a_picture_are_offered_cameras_first() -> None:
-    api = Obspython()
-    assert sources.video_sources(api) == ["webcam", "picture"]
-    assert api.released == 3
+    obs = SavedSources()
+    assert sources.video_sources(obs) == ["webcam", "picture"]  # type: ignore[arg-type]
+    assert sorted(obs.released) == [1, 2, 3, 4, 99, 100, 101, 102, 103, 104]
 
 
 class Library:

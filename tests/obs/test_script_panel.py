@@ -43,11 +43,8 @@ class Obspython(Api):
     def obs_property_set_description(self, item: Item, text: str) -> None:
         item.label = text
 
-    def obs_enum_sources(self) -> list[str]:
-        return []
-
-    def source_list_release(self, found: list[str]) -> None:
-        pass
+    def obs_save_sources(self) -> int:
+        return 0
 
     def obs_frontend_virtualcam_active(self) -> bool:
         return self.camera
@@ -119,7 +116,7 @@ def test_without_the_part_that_installs_there_is_no_button_for_it() -> None:
 def test_every_control_has_a_long_description(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Obspython()
     script = panel_of(api, Job())
-    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda api: ["camera"])
+    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda obs: ["camera"])
     own = FilterImplementation(DEFAULTS)
     thunks = dict.fromkeys(("modified", "refresh", "reset", "guard"), "thunk")
     for properties in (script.properties(), own.properties(api, None, State(kind="waiting"), thunks)):  # type: ignore[arg-type]
@@ -276,7 +273,7 @@ def test_adding_says_what_was_there_and_what_could_not_be_made(
     api = Obspython()
     script = panel_of(api)
     added: list[str] = []
-    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda api: ["camera"])
+    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda obs: ["camera"])
     monkeypatch.setattr("eoam_obs.sources.add_filter", lambda obs, name, *kind: bool(added.append(name) or True))
     monkeypatch.setattr("eoam_obs.source_type.is_on", lambda name: is_there)
     monkeypatch.setattr("eoam_obs.source_type.guard_on", lambda name: guarded)
