@@ -198,7 +198,7 @@ def test_obspython_has_all_that_the_script_calls(probe: Probe) -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("api", "self._api", "obspython"):
                 called.add(node.attr)
-    assert len(called) > 40
+    assert len(called) > 30  # or the search has lost its way
     assert probe("lacking", names=sorted(called)) == []
 
 
