@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 
 import obspython as obs
+from soak_panel import make_scripts_panel
 
 _FILE = Path(os.environ["EOAM_SOAK_OTHER"])
 _FILTER_ID = "eoam_background_removal"
@@ -119,7 +120,7 @@ def _event(event):
     if properties:
         obs.obs_properties_destroy(properties)
     _use_filter()
-    _open_scripts_panel()
+    _counts["script's panels opened"] += make_scripts_panel()
     if "events" in _HARD:
         source = obs.obs_get_source_by_name("Scene")
         for _ in range(20):
@@ -145,21 +146,6 @@ def _use_filter():
                     libobs.obs_hotkey_trigger_routed_callback(number, pressed)
                     _counts["hotkeys pressed"] += pressed
             return
-
-
-def _open_scripts_panel():
-    """Have EOAM make its panel under Tools > Scripts, as that dialog does, while ticks of this script run beside it."""
-    scripting = next(
-        line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "libobs-scripting" in line
-    )
-    get = ctypes.CDLL(scripting).obs_script_get_properties
-    get.restype, get.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    destroy = ctypes.CDLL(None).obs_properties_destroy
-    destroy.argtypes = [ctypes.c_void_p]
-    destroy(get(pointer(sys.modules["obs_eoam"].__script_data__, None)))
-    _counts["script's panels opened"] += 1
 
 
 def _signal(data):
