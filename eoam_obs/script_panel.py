@@ -133,11 +133,9 @@ class ScriptPanel:
         texts = self._texts
         # OBS opens the dialog with room for ten lines: what is to be done stands first.
         self._add_missing(obs, properties, [part for part in parts if part.cure])
-        if not self.problem:
-            self._add_sources(obs, properties)
+        self._add_sources(obs, properties)
         self._add_answer(obs, properties, _DONE)
-        if not self.problem:
-            self._add_camera(obs, properties)
+        self._add_camera(obs, properties)
         panel.add_text(obs, properties, _FILTERS, self._filters())
         self._add_button(obs, properties, panel.REFRESH)
         panel.add_text(obs, properties, "defaults", texts("script.defaults"))
@@ -160,11 +158,8 @@ class ScriptPanel:
 
     def _add_missing(self, obs: LibObs, properties: int, missing: Sequence[Part]) -> None:
         """Add what is wrong with the installation, each with its cure, and the button that mends it."""
-        texts = self._texts
-        if self.problem:
-            panel.add_text(obs, properties, "problem", self.problem, warning=True)
         for part in missing:
-            panel.add_text(obs, properties, f"missing_{part.key}", part.line(texts), warning=True)
+            panel.add_text(obs, properties, f"missing_{part.key}", part.line(self._texts), warning=True)
         if self._job is not None and any(part.key != "model" for part in missing):  # it installs libraries only
             panel.add_text(obs, properties, _INSTALL, self._job.message)
             self._add_button(obs, properties, "install")

@@ -217,7 +217,8 @@ class Ended:
         - obs-websocket takes its socket away while its own thread still accepts on it (`stop_listening` against
           `start_accept`; the core dumps show that thread).
         - OBS 32 with two scenes or more keeps one of them beyond the end of its scene collection, on a busy machine
-          more often than not, and counts that as leaks or crashes. No code of this project asks OBS for a scene.
+          more often than not, and counts that as leaks or crashes. No code of this project holds a scene for longer
+          than a call.
         """
         if self.exit_code == -signal.SIGSEGV and self.output.rstrip().endswith(_WEBSOCKET_STOPS):
             return "obs-websocket crashed as it stopped"
