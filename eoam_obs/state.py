@@ -9,6 +9,7 @@ from eoam_core.settings import Timing
 from eoam_obs.locale import Texts
 
 Kind = Literal["running", "waiting", "late", "starved", "problem", "stopped", "hidden"]
+_FAST: Final = 9.95  # a second; from here on a rate has no decimals
 BEHIND: Final = " behind"  # in `State.look`
 # In which there is something to cover, and the filter draws.
 _COVERED: Final = ("waiting", "late", "starved", "problem")
@@ -67,16 +68,21 @@ class State:
         said = texts(
             "state.running",
             milliseconds=f"{self.milliseconds:.1f}",
-            rate=f"{self.masks_per_second:.0f}",
+            rate=_rate(self.masks_per_second),
             model=self.model,
             timing=texts(f"timing.{self.timing.value}.short"),
             delay=texts(f"state.delay.{('none', 'one')[self.delay] if self.delay < 2 else 'more'}", frames=self.delay),
         )
         if self.behind:
-            rates = {"rate": f"{self.masks_per_second:.0f}", "pictures": f"{self.pictures_per_second:.0f}"}
+            rates = {"rate": _rate(self.masks_per_second), "pictures": _rate(self.pictures_per_second)}
             said = f"{said} {texts('state.behind', **rates, preset=texts('preset.low_cpu'))}"
         if self.notice:
             return f"{said} {self.notice}"
         if self.last_error:
             said += " " + texts("state.last_error", problem=self.last_error)
         return said
+
+
+def _rate(per_second: float) -> str:
+    """Return a rate with as many digits as say something: a slow one differs by its tenths."""
+    return f"{per_second:.0f}" if per_second >= _FAST else f"{per_second:.1f}"
