@@ -239,7 +239,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     ancestry = header.get("initialised_from") if args.resume else None
     if args.init and not args.resume:
         first = read_header(args.init)
-        ancestry = {key: first[key] for key in ("step", "train", "mix", "data_sha256")}
+        ancestry = {key: first.get(key) for key in ("step", "train", "mix", "data_sha256", "initialised_from")}
     base = {
         "initialised_from": ancestry,
         "net": net_config.to_dict(),
