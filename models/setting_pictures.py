@@ -123,9 +123,9 @@ class Stage:
         return np.asarray(rgba[..., 2::-1] * opacity + checkerboard() * (1 - opacity) + 0.5).astype(np.uint8)
 
     def unrest(self, settings: Settings) -> Image:
-        """Return the mean change of the alpha from frame to frame, four times as bright."""
+        """Return the mean change of the alpha from frame to frame, eight times as bright."""
         shown = np.stack(self.alphas(settings)[4:]).astype(np.float32)
-        change = np.abs(np.diff(shown, axis=0)).mean(0) * 4
+        change = np.abs(np.diff(shown, axis=0)).mean(0) * 8
         return np.repeat(np.clip(change, 0, 255).astype(np.uint8)[..., None], 3, 2)
 
     @property
@@ -283,7 +283,7 @@ def pictures(model: Path) -> dict[str, Image]:
             [("what the network is taken to see", over_colour(holes.picture, holes.alphas(_OPEN)[-1]))]
             + [
                 (f"holes size, hole_share {n}", holes.cut_out(Settings(holes="size", hole_share=n)))  # type: ignore[arg-type]
-                for n in (0.1, 0.5, 1.5)
+                for n in (0.1, 0.8, 1.5)
             ]
         ),
         "smoothing": panels(

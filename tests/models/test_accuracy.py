@@ -23,16 +23,16 @@ def figures(shared: Path, exported: Path) -> dict[str, dict[str, float]]:
 # A little below what the model card states: another onnxruntime rounds otherwise, a worse network is caught.
 def test_portraits_beat_sinets_official_weights(figures: dict[str, dict[str, float]]) -> None:
     assert figures["portraits"]["fg"] >= 94.91
-    assert figures["portraits"]["boundary"] >= 55.8
+    assert figures["portraits"]["boundary"] >= 56.2
 
 
 def test_a_person_in_a_room(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["rooms"]["fg"] >= 93.9
-    assert figures["rooms"]["boundary"] >= 70.5
+    assert figures["rooms"]["fg"] >= 93.75
+    assert figures["rooms"]["boundary"] >= 70.1
 
 
 def test_an_empty_room_stays_empty(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["empty"]["mean"] <= 0.7
+    assert figures["empty"]["mean"] <= 0.55
 
 
 def test_the_larger_network_is_better(shared: Path, exported: Path, figures: dict[str, dict[str, float]]) -> None:
