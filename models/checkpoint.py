@@ -75,6 +75,10 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
     with safe_open(path, "pt") as file:
         keys = file.keys()
         names = [n for n in keys if n.startswith(prefix + ".")]
+        if not names:
+            raise DataError(
+                f"{path} has no {prefix!r} weights: an averaged network can be begun from (--init), not resumed."
+            )
         net.load_state_dict({n[len(prefix) + 1 :]: file.get_tensor(n) for n in names})
     return net.eval()
 

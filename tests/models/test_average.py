@@ -13,6 +13,7 @@ from safetensors.torch import save_file  # noqa: E402
 
 from models.average import main  # noqa: E402
 from models.checkpoint import load_weights, read_header, sha256_of  # noqa: E402
+from models.data import DataError  # noqa: E402
 from models.export import samples_seen  # noqa: E402
 from models.net import Eoam, NetConfig  # noqa: E402
 
@@ -61,6 +62,13 @@ def test_the_average_lies_between_and_says_where_it_came_from(ends: tuple[Path, 
     assert isinstance(mixed, dict)
     assert (mixed["sha256"], mixed["share"], mixed["step"]) == (sha256_of(ends[0]), 0.75, 10)
     assert samples_seen(header) == 4 * (5 + 10 + 3)  # the first one's own beginning is not lost
+
+
+def test_an_average_is_not_taken_for_a_run_that_can_go_on(ends: tuple[Path, Path], tmp_path: Path) -> None:
+    target = tmp_path / "c.safetensors"
+    assert main([*map(str, ends), str(target)]) == 0
+    with pytest.raises(DataError, match="--init"):
+        load_weights(target, prefix="net")
 
 
 def test_the_ends_are_the_two_networks(ends: tuple[Path, Path], tmp_path: Path) -> None:
