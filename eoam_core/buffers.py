@@ -20,16 +20,24 @@ class Buffers:
 
     def __init__(self) -> None:
         self._arrays: list[NDArray[Any]] = []
+        self._addresses: list[int] = []
+        # Where the array that was handed out last begins in memory: numpy takes longer to say so than many a stage.
+        self.address = 0
 
     def take(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Return an array of this shape and type that nobody else holds, with whatever was in it before."""
         if self._arrays and (self._arrays[0].shape != shape or self._arrays[0].dtype != dtype):
             self._arrays.clear()
+            self._addresses.clear()
         for place in range(len(self._arrays)):
             if _references(self._arrays, place) == _UNHELD:
+                self.address = self._addresses[place]
                 return self._arrays[place]
         array = np.empty(shape, dtype)
+        self.address = array.ctypes.data
         if len(self._arrays) < _MOST:
+            # As many as arrays, even if there was no memory for an array's place in the list.
+            self._addresses[len(self._arrays) :] = [self.address]
             self._arrays.append(array)
         return array
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Final
 
@@ -56,11 +56,7 @@ class Matte:
     sequence: int
     timings: Timings
     # Where levels, coefficients and confidence begin in memory, 0 for None: for who uploads them and is in a hurry.
-    addresses: tuple[int, int, int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        addresses = [0 if a is None else a.ctypes.data for a in (self.levels, self.coefficients, self.confidence)]
-        object.__setattr__(self, "addresses", tuple(addresses))
+    addresses: tuple[int, int, int]
 
 
 class Pipeline:
@@ -151,9 +147,10 @@ class Pipeline:
         mask = self._cleaner.clean(smooth, half, settings)
         cleaned = self._clock()
         levels = fine_levels(mask, out=self._levels.take(mask.shape, np.uint16))
-        coefficients = None
+        coefficients, factors_at = None, 0
         if settings.refinement:
             coefficients = self._refiner.coefficients(mask, frame, half=half, noise=self._smoother.noise)
+            factors_at = self._refiner.address
         ended = self._clock()
         timings = Timings(
             inference_ms=(segmented - started) * 1e3,
@@ -169,6 +166,7 @@ class Pipeline:
             confidence=confidence,
             sequence=sequence,
             timings=timings,
+            addresses=(self._levels.address, factors_at, 0 if confidence is None else confidence.ctypes.data),
         )
         # A picture that stops moving stops with a mask that still has something of the one before. It settles first.
         settled = repeated and last is not None and cv2.norm(smooth, found, cv2.NORM_INF) <= _SETTLED

@@ -108,6 +108,11 @@ class Refiner:
         self._colours: Bytes | None = None
         self._set_size((0, 0))
 
+    @property
+    def address(self) -> int:
+        """Where the result of `coefficients` that was made last begins in memory."""
+        return self._results.address
+
     def coefficients(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None, noise: float = 0.0) -> Coefficients:
         """Return what explains `mask`, (h, w) uint8, by the colours of `frame`, (h, w, 4) uint8 BGRA, premultiplied.
 

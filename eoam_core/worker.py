@@ -52,6 +52,7 @@ class Worker:
         # The lock is held for a few assignments only, never while a frame is processed.
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)  # something was finished
+        self._waiting = 0  # threads in `wait`; to notify nobody costs as much as the lock, and mostly nobody waits
         self._alarm = threading.Lock()  # what the thread sleeps on: taken by it, released by who wakes it
         self._alarm.acquire()
         self._wakes_at = -math.inf  # when the thread looks by itself: -inf while it is awake, inf if only when woken
@@ -114,7 +115,11 @@ class Worker:
         and the command line; numbers must rise.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self.finished >= sequence or self._closing, timeout_s)
+            self._waiting += 1
+            try:
+                self._changed.wait_for(lambda: self.finished >= sequence or self._closing, timeout_s)
+            finally:
+                self._waiting -= 1
             return self._latest if self.finished >= sequence else None
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -249,7 +254,7 @@ class Worker:
             self._publish(None, error, sequence, generation)
 
     def _publish(self, matte: Matte | None, error: Exception | None, sequence: int, generation: int) -> None:
-        with self._changed:
+        with self._lock:
             if error is not None and repr(error) != repr(self._error):
                 _LOG.error("frame_failed sequence=%d error=%r", sequence, error)  # once, not sixty times a second
             self._error = error
@@ -257,7 +262,8 @@ class Worker:
                 self._latest = matte
             self._frames += matte is not None
             self.finished = max(self.finished, sequence)
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
 
 
 def _name_this_thread(name: str) -> None:

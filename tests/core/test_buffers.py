@@ -115,3 +115,27 @@ def test_a_frame_in_steady_state_allocates_no_mask(smoothing: float) -> None:
     assert np.median(peaks) < H * W
     assert max(peaks) < 3 * H * W
     assert sum(growth) < H * W / 4
+
+
+def test_the_address_is_that_of_the_array_taken_last() -> None:
+    buffers = Buffers()
+    held = []
+    for shape in ((3, 4), (3, 4), (3, 4), (5, 2), (5, 2)):  # new ones, and another shape
+        held.append(buffers.take(shape, np.uint8))
+        assert buffers.address == held[-1].ctypes.data
+    del held[-2:]
+    many = []
+    for _ in range(20):  # the same ones again, and more than are kept
+        many.append(buffers.take((5, 2), np.uint8))
+        assert buffers.address == many[-1].ctypes.data
+
+
+def test_a_matte_says_where_its_arrays_are() -> None:
+    frames = _frames()
+    with Pipeline(_Moving()) as pipeline:
+        for number, look in enumerate(({}, {"refinement": 0}, {"view": "confidence"}, {})):
+            pipeline.settings = Settings.validated(**look)
+            for repeated in (False, True):
+                matte = pipeline.process(frames[number % 3], number, repeated=repeated)
+                arrays = (matte.levels, matte.coefficients, matte.confidence)
+                assert matte.addresses == tuple(0 if array is None else array.ctypes.data for array in arrays)

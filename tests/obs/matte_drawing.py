@@ -94,8 +94,19 @@ def draw_scenes(folder: str, cases: list[dict[str, object]]) -> None:
         obs.gs_texture_set_image(texture, picture.ctypes.data, width * 4, False)
         levels = fine_levels(mask)
         times = Timings(inference_ms=0.0, smoothing_ms=0.0, cleanup_ms=0.0, refinement_ms=0.0, total_ms=0.0)
+        levels_at, factors_at, confidence_at = (
+            0 if array is None else array.ctypes.data for array in (levels, coefficients, confidence)
+        )
         drawing.upload(
-            Matte(mask=mask, levels=levels, coefficients=coefficients, confidence=confidence, sequence=0, timings=times)
+            Matte(
+                mask=mask,
+                levels=levels,
+                coefficients=coefficients,
+                confidence=confidence,
+                sequence=0,
+                timings=times,
+                addresses=(levels_at, factors_at, confidence_at),
+            )
         )
         shown = SimpleNamespace(texture=texture, space=libobs.GS_CS_SRGB)
         for number, case in enumerate(cases):
