@@ -60,7 +60,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line; exit code 2 with one sentence if there is nothing to average."""
     parser = argparse.ArgumentParser(prog="python -m models.average", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path, help="begun with the first one's weights, or with ones that those are part of")
+    parser.add_argument(
+        "second", type=Path, help="begun with the first one's weights, or with ones that those are part of"
+    )
     parser.add_argument("target", type=Path)
     parser.add_argument("--share", type=float, default=0.5, help="the second one's, 0 to 1")
     parser.add_argument("--data", type=Path, help="also print how all three do on the validation pictures in there")
