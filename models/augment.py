@@ -7,13 +7,15 @@ generator, so a batch is a function of (seed, batch number) alone and a run can 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 
-from .data import Image, Person, TrainingSet, is_uncut
+from .data import DataError, Image, Person, TrainingSet, is_uncut
 from .props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, skin_or_wood
 
 
@@ -46,15 +48,39 @@ class MixConfig:
         """Build the mix that a checkpoint was trained with; what was invented later had no share in it."""
         return cls(**{"lookalike": 0.0, **values})
 
+    def with_shares(self, shares: Iterable[str]) -> MixConfig:
+        """Return the mix with some shares replaced; each of `shares` reads `NAME=SHARE`. Raises `DataError`."""
+        values = self.to_dict()
+        for share in shares:
+            name, _, text = share.partition("=")
+            if name not in values:
+                raise DataError(f"--mix {share}: there is no share of that name (there are {', '.join(values)}).")
+            try:
+                values[name] = float(text)
+            except ValueError:
+                values[name] = math.nan
+            if not 0 <= values[name] <= 1:
+                raise DataError(f"--mix {share}: need {name}= and a share from 0 to 1.")
+        mix = MixConfig(**values)
+        for wide in (False, True):
+            names = mix.kinds(wide=wide)
+            if not any(values[name] for name in names):
+                raise DataError(f"--mix leaves no sample of one shape: {', '.join(names)} are all 0.")
+        return mix
+
     def to_dict(self) -> dict[str, float]:
         """Return the fields as a plain dictionary, for a checkpoint's metadata."""
         return asdict(self)
 
     def weights(self, *, wide: bool) -> np.ndarray:
         """Return the five shares, normalised, in the order portrait, street, mixed, composite, empty."""
-        names = ("portrait", "street", "mixed", "composite", "empty")
-        values = np.array([getattr(self, ("wide_" if wide else "") + name) for name in names])
+        values = np.array([getattr(self, name) for name in self.kinds(wide=wide)])
         return np.asarray(values / values.sum())
+
+    @staticmethod
+    def kinds(*, wide: bool) -> list[str]:
+        """Return the names of the kinds' shares, in that order."""
+        return [("wide_" if wide else "") + name for name in ("portrait", "street", "mixed", "composite", "empty")]
 
 
 class SampleMaker:

@@ -176,7 +176,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         raise DataError(f"--distil is {config.distil}, need 0 (none) to 1 (the larger network alone).")
     if not 0 <= config.lovasz <= 1:
         raise DataError(f"--lovasz is {config.lovasz}, need 0 (soft IoU alone) to 1 (the Lovasz hinge alone).")
-    net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig(), 0
+    net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig().with_shares(args.mix), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
         if resume is None or not resume.is_file():
@@ -184,7 +184,9 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         header = read_header(resume)
         config = TrainConfig(**header["train"])  # type: ignore[arg-type]
         net_config = NetConfig(**header["net"])  # type: ignore[arg-type]
-        mix = MixConfig() if args.remix else MixConfig.from_dict(header["mix"])  # type: ignore[arg-type]
+        if args.mix and not args.remix:
+            raise DataError("--mix changes the mix of a run that is resumed: say --remix as well.")
+        mix = mix if args.remix else MixConfig.from_dict(header["mix"])  # type: ignore[arg-type]
         start = int(header["step"])  # type: ignore[call-overload]
         if args.samples is not None:
             config = replace(config, samples=args.samples)
@@ -330,6 +332,13 @@ def make_parser() -> argparse.ArgumentParser:
         "--keep", type=Path, help="also copy every checkpoint here (and resume from it if the run is gone)"
     )
     parser.add_argument("--remix", action="store_true", help="with --resume: go on with this version's mix of samples")
+    parser.add_argument(
+        "--mix",
+        nargs="+",
+        default=[],
+        metavar="NAME=SHARE",
+        help="other shares of the kinds of sample than MixConfig's in models/augment.py, such as empty=0.2",
+    )
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
     parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")
     parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's averaged weights")

@@ -146,6 +146,37 @@ def test_a_resumed_run_can_be_given_another_length(
     assert "--samples is 4, and run t has seen 24" in capsys.readouterr().err
 
 
+def test_a_run_is_given_another_mix_and_keeps_it(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = runs / "t" / "last.safetensors"
+    assert start(tiny_data, "--workers", "0", "--mix", "empty=0.2", "wide_empty=0.28") == 0
+    mix = MixConfig(empty=0.2, wide_empty=0.28)
+    assert read_header(last)["mix"] == mix.to_dict()
+    assert start(tiny_data, "--workers", "0", "--resume", "--samples", "24") == 0
+    assert read_header(last)["mix"] == mix.to_dict()
+    assert start(tiny_data, "--workers", "0", "--resume", "--samples", "32", "--mix", "empty=0.3") == 2
+    assert "--remix" in capsys.readouterr().err
+    assert start(tiny_data, "--workers", "0", "--resume", "--samples", "32", "--remix", "--mix", "empty=0.3") == 0
+    assert read_header(last)["mix"] == MixConfig(empty=0.3).to_dict()
+
+
+@pytest.mark.parametrize("share", ["emtpy=0.2", "empty", "empty=much", "empty=1.5", "empty=-1", "empty=nan"])
+def test_a_share_of_the_mix_that_makes_no_sense_is_named(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str], share: str
+) -> None:
+    assert start(tiny_data, "--mix", share) == 2
+    assert f"--mix {share}: " in capsys.readouterr().err
+
+
+def test_a_mix_without_any_sample_of_a_shape_is_refused(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    none = [f"{name}=0" for name in ("portrait", "street", "mixed", "composite", "empty")]
+    assert start(tiny_data, "--mix", *none) == 2
+    assert "portrait" in capsys.readouterr().err
+
+
 def test_a_large_variants_run_goes_on_from_a_kept_checkpoint_under_1_mb(
     tiny_data: Path, runs: Path, tmp_path: Path
 ) -> None:
