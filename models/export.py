@@ -35,7 +35,7 @@ from .graph import measure_graph
 from .net import ConvBN, Eoam, Round, SeparableBlock
 
 OPSET = 17
-VERSION = "1.3"
+VERSION = "1.4"
 SUMS = "SHA256SUMS"  # beside the networks that ship
 ZERO = 128  # the grey level that becomes the network's zero
 LOGIT_ERROR = 1e-3  # relative; folding rounds, and rounding alone makes about 1e-6
@@ -114,8 +114,8 @@ class FoldedBlock(nn.Module):
 class Deployed(nn.Module):
     """The network as it is run: BatchNorm folded, channel order and scaling inside; `quantise` adds the bytes.
 
-    Input `(1, 3, h, w)` float BGR, bytes less `ZERO`; output `(1, h/4, w/4, 16)`: the mask in [0, 1], the 16
-    pixels of a 4x4 cell row by row.
+    Input `(1, 1, h, 4w)` float, the bytes of BGRA less `ZERO` as they lie in memory; output `(1, h/4, w/4, 16)`: the
+    mask in [0, 1], the 16 pixels of a 4x4 cell row by row.
     """
 
     def __init__(self, net: Eoam):
@@ -156,7 +156,21 @@ class Deployed(nn.Module):
 
     def logits(self, frame: Tensor) -> Tensor:
         """Return the mask's logits, `(1, 16, h/4, w/4)`."""
-        return self.net.decode(self.net.stem(frame))[2]
+        # The stem sees a pixel as four neighbours in one long row, so nothing has to be put into planes before, which
+        # would take longer than its multiplications by the zeros that stand for alpha.
+        stem = self.net.stem.conv
+        weight = F.pad(stem.weight.permute(0, 2, 3, 1), (0, 1)).flatten(2)[..., :-1]
+        weight = weight.reshape(stem.out_channels, 1, 3, 11)  # in numbers, which torch's exporter needs
+        x = torch.relu(F.conv2d(frame, weight, stem.bias, (2, 8), (1, 4)))
+        return self.net.decode(x, confidence=quick_confidence_map)[2]
+
+
+def quick_confidence_map(f_e: Tensor) -> Tensor:
+    """Return `net.confidence_map`, one class after the other: onnxruntime is slow where it reduces over channels."""
+    first, second, third = f_e.split(1, dim=1)
+    highest = torch.maximum(torch.maximum(first, second), third)
+    first, second, third = torch.exp(f_e - highest).split(1, dim=1)
+    return 1 - 1 / (first + second + third)
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -168,21 +182,18 @@ def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
     constants: dict[str, NDArray[Any]] = {
         "one": np.array(1, np.float32),
         "zero": np.array(ZERO, np.uint8),
-        "first": np.array([0], np.int64),
-        "alpha": np.array([3], np.int64),
         "channels": np.array([1], np.int64),
+        "row": np.array([0, 0, 0, -1], np.int64),  # in a Reshape 0 keeps the dimension
         "level": np.array(1 / 255, np.float32),
         "nothing": np.array(0, np.uint8),
-        "cell": np.array([0, 0, 0, 4, 4], np.int64),  # in a Reshape 0 keeps the dimension
+        "cell": np.array([0, 0, 0, 4, 4], np.int64),
     }
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     source, result = graph.input[0].name, graph.output[0].name
     before = [
-        # Transposed and sliced as bytes: a quarter of the memory that floats would move. Sliced after, when what is
-        # kept lies in one piece; a fourth channel of zero weights would cost the first convolution a third more.
-        helper.make_node("Transpose", ["frame"], ["planes"], "planes", perm=[0, 3, 1, 2]),
-        helper.make_node("Slice", ["planes", "first", "alpha", "channels"], ["bgr"], "colours"),
-        helper.make_node("DequantizeLinear", ["bgr", "one", "zero"], [source], "centre"),
+        helper.make_node("Unsqueeze", ["frame", "channels"], ["pixels"], "pixels"),
+        helper.make_node("Reshape", ["pixels", "row"], ["long_rows"], "long_rows"),  # (1, 1, h, 4w)
+        helper.make_node("DequantizeLinear", ["long_rows", "one", "zero"], [source], "centre"),
     ]
     after = [
         helper.make_node("QuantizeLinear", [result, "level", "nothing"], ["bytes"], "bytes"),
@@ -215,11 +226,11 @@ def export(checkpoint: Path, target: Path, *, name: str = "eoam") -> None:
             warnings.simplefilter("ignore")  # the TorchScript exporter announces its own retirement
             torch.onnx.export(
                 deployed,
-                (torch.zeros(1, 3, 224, 224),),
+                (torch.zeros(1, 1, 224, 4 * 224),),
                 str(partial),
-                input_names=["planes_centred"],
+                input_names=["bytes_centred"],
                 output_names=["cells_01"],
-                dynamic_axes={"planes_centred": {2: "height", 3: "width"}},
+                dynamic_axes={"bytes_centred": {2: "height", 3: "row_bytes"}},
                 opset_version=OPSET,
                 dynamo=False,
                 do_constant_folding=False,  # it would write out the shared weights once per round
@@ -241,10 +252,10 @@ def check_folding(net: Eoam, deployed: Deployed) -> None:
 
     On noise a trained network's mask is nearly all background, where bytes hide a wrong statistic and logits do not.
     """
-    frame = torch.randint(0, 256, (1, 3, 96, 160), generator=torch.Generator().manual_seed(0)).float()  # BGR
+    frame = torch.randint(0, 256, (1, 96, 160, 4), generator=torch.Generator().manual_seed(0)).float()  # BGRA
     with torch.no_grad():
-        expected = net(frame.flip(1) / 255)
-        found = F.pixel_shuffle(deployed.logits(frame - ZERO), 4)
+        expected = net(frame[..., [2, 1, 0]].permute(0, 3, 1, 2) / 255)
+        found = F.pixel_shuffle(deployed.logits(frame.flatten(2)[:, None] - ZERO), 4)
     worst, most = float((found - expected).abs().max()), LOGIT_ERROR * float(expected.abs().max() + 1)
     if not worst <= most:  # also if it is not a number
         raise ExportError(f"Folding changes the logits by {worst:.2g} (at most {most:.2g} is allowed): not exported.")

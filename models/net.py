@@ -9,6 +9,7 @@ multiples of 16, ReLU and few operators, because those decide the time onnxrunti
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -168,10 +169,13 @@ class Eoam(nn.Module):
         logits = F.pixel_shuffle(cells, 4)
         return (logits, f_e8, f_e) if self.training else logits
 
-    def decode(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def decode(
+        self, x: Tensor, *, confidence: Callable[[Tensor], Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Lead the stem's output `(n, stem, h/2, w/2)` on to (f_e at 1/8, f_e at 1/4, mask logits).
 
-        The mask's logits come as `(n, 16, h/4, w/4)`, one channel per pixel of a 4x4 cell, row by row.
+        The mask's logits come as `(n, 16, h/4, w/4)`, one channel per pixel of a 4x4 cell, row by row. `confidence`
+        stands in for `confidence_map`.
         """
         f_a = self.quarter(x)  # (n, quarter, h/4, w/4)
         x8 = self.eighth(f_a)  # (n, eighth, h/8, w/8)
@@ -186,7 +190,7 @@ class Eoam(nn.Module):
         f = f_e
         if self.config.fusion != "none":
             detail = self.project_a(f_a)  # (n, 3, h/4, w/4)
-            f = (detail * confidence_map(f_e) if self.config.fusion == "eoam" else detail) + f_e
+            f = (detail * (confidence or confidence_map)(f_e) if self.config.fusion == "eoam" else detail) + f_e
         return f_e8, f_e, self.enlarge(self.bn_f(f))
 
     def enlarge(self, f: Tensor) -> Tensor:
