@@ -22,8 +22,8 @@ def figures(shared: Path, exported: Path) -> dict[str, dict[str, float]]:
 
 # A little below what the model card states: another onnxruntime rounds otherwise, a worse network is caught.
 def test_portraits_beat_sinets_official_weights(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["portraits"]["fg"] >= 94.91
-    assert figures["portraits"]["boundary"] >= 56.2
+    assert figures["portraits"]["fg"] >= 95.04
+    assert figures["portraits"]["boundary"] >= 56.8
 
 
 def test_a_person_in_a_room(figures: dict[str, dict[str, float]]) -> None:
@@ -32,7 +32,7 @@ def test_a_person_in_a_room(figures: dict[str, dict[str, float]]) -> None:
 
 
 def test_an_empty_room_stays_empty(figures: dict[str, dict[str, float]]) -> None:
-    assert figures["empty"]["mean"] <= 0.55
+    assert figures["empty"]["mean"] <= 0.42
 
 
 def test_the_larger_network_is_better(shared: Path, exported: Path, figures: dict[str, dict[str, float]]) -> None:
@@ -47,8 +47,8 @@ def test_the_larger_network_is_better(shared: Path, exported: Path, figures: dic
         table=None,
     )
     found = {name: rows[plus.stem] for name, rows in evaluate(args).items()}
-    assert found["portraits"]["fg"] >= figures["portraits"]["fg"] + 0.4
-    assert found["portraits"]["boundary"] >= figures["portraits"]["boundary"] + 2
+    assert found["portraits"]["fg"] >= figures["portraits"]["fg"] + 0.3
+    assert found["portraits"]["boundary"] >= figures["portraits"]["boundary"] + 1.2
     assert found["empty"]["mean"] <= 0.4
 
 
@@ -58,6 +58,6 @@ def test_what_the_filter_shows_is_better_than_its_network(shared: Path, exported
         models=[exported], data=shared / "data", peers=None, sets=sets, pipeline=True, sheets=None, table=None
     )
     shown = evaluate(args)["rooms"][exported.stem]
-    assert shown["fg"] >= 95.8
-    assert shown["boundary"] >= 80.5
+    assert shown["fg"] >= 95.4
+    assert shown["boundary"] >= 79.4
     assert shown["flicker"] <= 0.3
