@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from . import train
-from .checkpoint import load_weights, read_header
+from .checkpoint import load_weights
 from .data import DataError, Image, Person, read_pairs
 from .metrics import boundary_iou, foreground_iou, two_class_iou
 from .net import FUSIONS, Eoam, confidence_map
@@ -41,19 +41,10 @@ def run_name(fusion: str, seed: int, samples: int) -> str:
 def trained(fusion: str, seed: int, args: argparse.Namespace) -> Eoam:
     """Return the network of one run, training or finishing it first where needed. Raises DataError."""
     name = run_name(fusion, seed, args.samples)
-    last = train.RUNS / name / "last.safetensors"
     words = ["--data", str(args.data), "--run", name, "--samples", str(args.samples), "--seed", str(seed)]
     words += ["--fusion", fusion, "--threads", str(args.threads), "--workers", str(args.workers)]
     words += ["--device", args.device, "--every", str(args.every)]
-    if last.is_file():
-        header = read_header(last)
-        if header["step"] == train.TrainConfig(**header["train"]).steps:  # type: ignore[arg-type]
-            print(f"{name}: finished", flush=True)
-            return load_weights(last)
-        words.append("--resume")
-    print(f"{name}: {'going on' if last.is_file() else 'starting'}", flush=True)
-    train.train(train.make_parser().parse_args(words))
-    return load_weights(last)
+    return load_weights(train.finish(words))
 
 
 def judge(net: Eoam, people: list[Person]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,22 +64,24 @@ def add_row(path: Path, row: dict[str, str]) -> None:
         raise DataError(f"{path} cannot be written ({error.strerror}).") from error
 
 
-def run(lever: str, seed: int, args: argparse.Namespace) -> dict[str, float]:
+def key_of(lever: str, seed: int, samples: int, init: Path) -> tuple[str, ...]:
+    """Return everything that decides the outcome of a run besides the data, in the order of `KEY`."""
+    return (lever, str(seed), str(samples), " ".join((*BASE, *LEVERS[lever])), sha256_of(init)[:12])
+
+
+def run_name(key: tuple[str, ...]) -> str:
+    """Name the folder of one run in models/runs: another one if anything in its key is another."""
+    return f"lever-{hashlib.sha256(chr(10).join(key).encode()).hexdigest()[:12]}"
+
+
+def run(key: tuple[str, ...], args: argparse.Namespace) -> dict[str, float]:
     """Train one run, or finish it, and return its validation figures. Raises DataError."""
-    place = list(LEVERS).index(lever)
-    name = f"lever-{place}-{seed}-{args.samples}"
-    last = train.RUNS / name / "last.safetensors"
-    words = ["--data", str(args.data), "--run", name, "--samples", str(args.samples), "--seed", str(seed)]
+    lever, seed, samples, *_ = key
+    words = ["--data", str(args.data), "--run", run_name(key), "--samples", samples, "--seed", seed]
     words += ["--init", str(args.init), "--threads", str(args.threads), "--workers", str(args.workers)]
     words += ["--device", args.device, "--every", str(args.every), *BASE]
     words += [word.format(peers=args.peers, larger=args.larger) for word in LEVERS[lever]]
-    header = read_header(last) if last.is_file() else {}
-    if not header or header["step"] != train.TrainConfig(**header["train"]).steps:  # type: ignore[arg-type]
-        given = train.make_parser().parse_args(words)
-        if header:
-            given.resume, given.mix = True, []  # the checkpoint has its own
-        train.train(given)
-        header = read_header(last)
+    header = read_header(train.finish(words))
     return {figure: float(header[figure]) for figure in FIGURES}  # type: ignore[arg-type]
 
 
@@ -145,16 +148,12 @@ def main(argv: list[str] | None = None) -> int:
             raise DataError(
                 f"{args.init} does not exist: name the checkpoint that every run begins with (--init FILE)."
             )
-        rows, origin = read_rows(args.results), sha256_of(args.init)[:12]
-        keys = [
-            (lever, str(seed), str(args.samples), " ".join((*BASE, *options)), origin)
-            for seed in dict.fromkeys(args.seeds)
-            for lever, options in LEVERS.items()
-        ]
+        rows = read_rows(args.results)
+        keys = [key_of(lever, seed, args.samples, args.init) for seed in dict.fromkeys(args.seeds) for lever in LEVERS]
         for key in () if args.only_table else keys:
             if key not in rows:
-                print(f"{key[0]}, seed {key[1]}", flush=True)
-                figures = run(key[0], int(key[1]), args)
+                print(f"{key[0]}, seed {key[1]}:", flush=True)
+                figures = run(key, args)
                 row = {**dict(zip(KEY, key, strict=True)), **{name: f"{v:g}" for name, v in figures.items()}}
                 add_row(args.results, row)
                 rows[key] = row

@@ -317,6 +317,24 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     return last
 
 
+def finish(words: list[str]) -> Path:
+    """Train the run that a command line's `words` describe, or what is left of it, and return its last checkpoint.
+
+    A run that is finished is left as it is. Raises `DataError`.
+    """
+    args = make_parser().parse_args(words)
+    last = RUNS / args.run / "last.safetensors"
+    state = "starting"
+    if last.is_file():
+        header = read_header(last)
+        if header["step"] == TrainConfig(**header["train"]).steps:  # type: ignore[arg-type]
+            print(f"{args.run}: finished", flush=True)
+            return last
+        args.resume, args.mix, state = True, [], "going on"  # the checkpoint has its own mix
+    print(f"{args.run}: {state}", flush=True)
+    return train(args)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the command line's parser; models.ablation trains by the same options."""
     parser = argparse.ArgumentParser(prog="python -m models.train", description=(__doc__ or "").split("\n")[0])

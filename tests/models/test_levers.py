@@ -32,6 +32,10 @@ def compare(data: Path, init: Path, results: Path, *more: str) -> int:
     return levers.main([*words, "--every", "1", *more])
 
 
+def last_of(runs: Path, lever: str, seed: int, init: Path) -> Path:
+    return runs / levers.run_name(levers.key_of(lever, seed, 64, init)) / "last.safetensors"
+
+
 def test_every_lever_is_pulled_once_with_every_seed_and_differs_from_nothing_by_its_options_alone(
     tiny_data: Path,
     runs: Path,
@@ -46,7 +50,7 @@ def test_every_lever_is_pulled_once_with_every_seed_and_differs_from_nothing_by_
     assert len(results.read_text().splitlines()) == 1 + 3 * 2
     assert table.read_text() in capsys.readouterr().out
     assert all(f"| {lever} | 2 | " in table.read_text() for lever in levers.LEVERS)
-    base, hinge, empties = (read_header(runs / f"lever-{place}-2-64" / "last.safetensors") for place in range(3))
+    base, hinge, empties = (read_header(last_of(runs, lever, 2, init)) for lever in levers.LEVERS)
     assert {**base["train"], "lovasz": 0.5} == hinge["train"]  # type: ignore[dict-item]
     assert {**base["mix"], "empty": 0.22, "wide_empty": 0.32} == empties["mix"]  # type: ignore[dict-item]
     assert base["train"]["seed"] == 2  # type: ignore[index]
@@ -64,13 +68,14 @@ def test_a_comparison_that_was_stopped_goes_on_from_its_checkpoint(
 ) -> None:
     whole, stopped = tmp_path / "whole.csv", tmp_path / "stopped.csv"
     assert compare(tiny_data, init, whole, "--seeds", "1") == 0
-    for place in range(3):
-        (runs / f"lever-{place}-1-64" / "last.safetensors").unlink()
+    for lever in levers.LEVERS:
+        last_of(runs, lever, 1, init).unlink()
+    stops_in = last_of(runs, "twice as many empty rooms", 1, init)
     save = train_module.save_checkpoint
 
     def save_and_stop(path: Path, net: object, average: object, optimiser: object, step: int, *rest: object) -> None:
         save(path, net, average, optimiser, step, *rest)  # type: ignore[arg-type]
-        if step == 1 and path.parent.name == "lever-2-1-64":
+        if step == 1 and path == stops_in:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(train_module, "save_checkpoint", save_and_stop)
@@ -79,6 +84,15 @@ def test_a_comparison_that_was_stopped_goes_on_from_its_checkpoint(
     assert len(stopped.read_text().splitlines()) == 3
     assert compare(tiny_data, init, stopped, "--seeds", "1") == 0
     assert stopped.read_text() == whole.read_text()
+
+
+def test_a_lever_that_is_changed_is_another_run(init: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {lever: levers.key_of(lever, 1, 64, init) for lever in levers.LEVERS}
+    assert len({levers.run_name(key) for key in before.values()}) == len(before)
+    monkeypatch.setitem(levers.LEVERS, "Lovasz hinge", ("--lovasz", "1"))
+    changed = [lever for lever in before if levers.key_of(lever, 1, 64, init) != before[lever]]
+    assert changed == ["Lovasz hinge"]
+    assert levers.run_name(levers.key_of("Lovasz hinge", 1, 64, init)) != levers.run_name(before["Lovasz hinge"])
 
 
 def test_gains_are_paired_by_seed_and_what_is_not_finished_is_left_out() -> None:
