@@ -123,6 +123,13 @@ class EdgeBranch(nn.Module):
         return y
 
 
+def confidence_map(f_e: Tensor) -> Tensor:
+    """Return `CM = 1 - max_k softmax(f_e)`, `(n, 1, h, w)`: high where the coarse prediction is unsure."""
+    # max_k softmax = 1 / sum exp(f - max f): onnxruntime takes its softmax over channels apart into slow transposes.
+    highest = f_e.amax(dim=1, keepdim=True)
+    return 1 - 1 / torch.exp(f_e - highest).sum(dim=1, keepdim=True)
+
+
 class Eoam(nn.Module):
     """The whole network.
 
@@ -170,7 +177,7 @@ class Eoam(nn.Module):
         return (logits, f_e8, f_e) if self.training else logits
 
     def decode(
-        self, x: Tensor, *, confidence: Callable[[Tensor], Tensor] | None = None
+        self, x: Tensor, *, confidence: Callable[[Tensor], Tensor] = confidence_map
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Lead the stem's output `(n, stem, h/2, w/2)` on to (f_e at 1/8, f_e at 1/4, mask logits).
 
@@ -190,7 +197,7 @@ class Eoam(nn.Module):
         f = f_e
         if self.config.fusion != "none":
             detail = self.project_a(f_a)  # (n, 3, h/4, w/4)
-            f = (detail * (confidence or confidence_map)(f_e) if self.config.fusion == "eoam" else detail) + f_e
+            f = (detail * confidence(f_e) if self.config.fusion == "eoam" else detail) + f_e
         return f_e8, f_e, self.enlarge(self.bn_f(f))
 
     def enlarge(self, f: Tensor) -> Tensor:
@@ -204,13 +211,6 @@ class Eoam(nn.Module):
         bias = self.head.bias
         assert bias is not None
         return F.conv2d(F.pad(f, (1, 1, 1, 1), mode="replicate"), weight, bias.expand(16))
-
-
-def confidence_map(f_e: Tensor) -> Tensor:
-    """Return `CM = 1 - max_k softmax(f_e)`, `(n, 1, h, w)`: high where the coarse prediction is unsure."""
-    # max_k softmax = 1 / sum exp(f - max f): onnxruntime takes its softmax over channels apart into slow transposes.
-    highest = f_e.amax(dim=1, keepdim=True)
-    return 1 - 1 / torch.exp(f_e - highest).sum(dim=1, keepdim=True)
 
 
 def up2(x: Tensor) -> Tensor:
