@@ -32,8 +32,8 @@ def save_checkpoint(
 def keep_checkpoint(last: Path, kept: Path) -> None:
     """Copy a checkpoint to a place from which it can be committed: of at most `KEPT_BYTES`.
 
-    A larger one is written without the optimiser's first moments and with its second ones in half the bits: its run
-    goes on within a few steps as it would have, but not to the bit.
+    A larger one is written without the optimiser's first moments, and with its second ones and the weights, though not
+    their average, in half the bits: its run goes on within a few steps as it would have, but not to the bit.
     """
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".partial")
@@ -43,8 +43,9 @@ def keep_checkpoint(last: Path, kept: Path) -> None:
         with safe_open(last, "pt") as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys() if not name.endswith(".exp_avg")}  # noqa: SIM118
-        squares = [name for name in tensors if name.endswith(".exp_avg_sq")]
-        save_file(tensors | {name: tensors[name].bfloat16() for name in squares}, partial, metadata)
+        squares = {n: t.bfloat16() for n, t in tensors.items() if n.endswith(".exp_avg_sq")}  # tiny: their range counts
+        weights = {n: t.half() for n, t in tensors.items() if n.startswith("net.") and t.is_floating_point()}
+        save_file(tensors | squares | weights, partial, metadata)
     partial.replace(kept)
 
 
@@ -84,9 +85,9 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
 
 
 def start_from(net: Eoam, path: Path) -> None:
-    """Give `net` a checkpoint's weights; rounds that the checkpoint lacks stay as they are made: without effect."""
+    """Give `net` a checkpoint's weights; rounds and the outline, if it lacks them, stay as made: without effect."""
     weights = load_weights(path).state_dict()
-    lacking = [n for n in net.state_dict() if n not in weights and ".rounds." not in n]
+    lacking = [n for n in net.state_dict() if n not in weights and ".rounds." not in n and "outline." not in n]
     strange = [n for n, w in weights.items() if n not in net.state_dict() or net.state_dict()[n].shape != w.shape]
     if lacking or strange:
         raise DataError(

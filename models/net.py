@@ -37,6 +37,8 @@ class NetConfig:
     # context for a few parameters. `eighth_rounds` is for the blocks at 1/8, the fusing one included.
     eighth_rounds: int = 1
     sixteenth_rounds: int = 1
+    # Channels of the outline's refinement at 1/2; 0 is none.
+    half: int = 0
     # How f_a meets f_e: "eoam" (gated by CM), "add" (ungated) or "none" (no skip); the last two are for comparison.
     fusion: str = "eoam"
 
@@ -123,6 +125,33 @@ class EdgeBranch(nn.Module):
         return y
 
 
+class Outline(nn.Module):
+    """The outline once more, from finer features: the coarse feature leads those at 1/4, and both those at 1/2.
+
+    The decoder sees 1/4 and finer through three channels only, so its outline is a pixel or two off. What comes out is
+    zero at first: a trained network can be given this and goes on from its masks.
+    """
+
+    def __init__(self, c: NetConfig):
+        super().__init__()
+        self.coarse = ConvBN(c.eighth, c.quarter, 1, relu=False)
+        self.at_quarter = SeparableBlock(c.quarter, c.quarter)
+        self.lead = ConvBN(c.quarter, c.half, 1, relu=False)
+        self.fine = ConvBN(c.stem, c.half, 1, relu=False)
+        self.at_half = SeparableBlock(c.half, c.half)
+        self.out = nn.Conv2d(c.half, 16, 2, stride=2)  # one channel per pixel of a 4x4 cell
+        nn.init.zeros_(self.out.weight)
+        assert self.out.bias is not None
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, fine: Tensor, f_a: Tensor, coarse: Tensor) -> Tensor:
+        """Return what is added to the logits, `(n, 16, h/4, w/4)`, from the features at 1/2, 1/4 and 1/8."""
+        x = self.at_quarter(F.relu(f_a + up2(self.coarse(coarse))))
+        x = self.at_half(F.relu(self.fine(fine) + up2(self.lead(x))))
+        y: Tensor = self.out(x)
+        return y
+
+
 def confidence_map(f_e: Tensor) -> Tensor:
     """Return `CM = 1 - max_k softmax(f_e)`, `(n, 1, h, w)`: high where the coarse prediction is unsure."""
     # max_k softmax = 1 / sum exp(f - max f): onnxruntime takes its softmax over channels apart into slow transposes.
@@ -166,6 +195,8 @@ class Eoam(nn.Module):
             self.project_a = ConvBN(c.quarter, CLASSES, 1)
         self.bn_f = nn.BatchNorm2d(CLASSES)
         self.head = nn.Conv2d(CLASSES, 1, 3)
+        if c.half:
+            self.outline = Outline(c)
         self.register_buffer("enlargement", fourfold_taps(), persistent=False)
 
     def forward(self, frame: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
@@ -190,7 +221,8 @@ class Eoam(nn.Module):
         x8 = F.relu(up2(x16) + x8 + self.edge(x8))
         # f_e: coarse logits, bilinear x2, BatchNorm. Resizing commutes with a per-channel affine, so normalising at 1/8
         # gives the same values at a quarter of the work and folds into the 1x1 convolution on export.
-        f_e8 = self.bn_e(self.classify(self.fuse(x8)))  # (n, 3, h/8, w/8)
+        x8 = self.fuse(x8)
+        f_e8 = self.bn_e(self.classify(x8))  # (n, 3, h/8, w/8)
         f_e = up2(f_e8)  # (n, 3, h/4, w/4)
         # F~_e = F_bcr(f_a (x) CM (+) f_e, 2), then BatchNorm (before the resize, with which it commutes), upsampling
         # and a 3x3 convolution. The second upsampling follows the first at once, so the two are one exact chain here.
@@ -198,7 +230,8 @@ class Eoam(nn.Module):
         if self.config.fusion != "none":
             detail = self.project_a(f_a)  # (n, 3, h/4, w/4)
             f = (detail * confidence(f_e) if self.config.fusion == "eoam" else detail) + f_e
-        return f_e8, f_e, self.enlarge(self.bn_f(f))
+        cells = self.enlarge(self.bn_f(f))
+        return f_e8, f_e, cells + self.outline(x, f_a, x8) if self.config.half else cells
 
     def enlarge(self, f: Tensor) -> Tensor:
         """Return `head(up2(up2(f)))`, borders repeated, as 16 channels at f's size: one per pixel of a 4x4 cell.

@@ -58,6 +58,7 @@ VARIANTS = {
         sixteenth_blocks=3,
         eighth_rounds=2,
         sixteenth_rounds=2,
+        half=16,
     ),
 }
 ALONE = Ranks()

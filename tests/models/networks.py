@@ -9,7 +9,7 @@ import torch
 
 from models import train
 from models.checkpoint import save_checkpoint
-from models.net import Eoam, NetConfig, Round
+from models.net import Eoam, NetConfig, Outline, Round
 
 
 def randomised(config: NetConfig | None = None) -> Eoam:
@@ -27,6 +27,8 @@ def randomised(config: NetConfig | None = None) -> Eoam:
             module.running_var.uniform_(0.5, 1.5)
         elif isinstance(module, Round):
             torch.nn.init.uniform_(module.scale, -0.6, 0.6)
+        elif isinstance(module, Outline):
+            torch.nn.init.normal_(module.out.weight, std=0.1)
     net.eval()
     # From black to white: where all is one grey, a wrong statistic far inside would not be seen.
     with torch.no_grad():
@@ -35,6 +37,8 @@ def randomised(config: NetConfig | None = None) -> Eoam:
         assert net.head.bias is not None
         net.head.weight.mul_(factor)
         net.head.bias.sub_(middle).mul_(factor)
+        if net.config.half:
+            net.outline.out.weight.mul_(factor)
     return net
 
 

@@ -54,7 +54,9 @@ def test_the_exported_graph_is_the_network_to_one_grey_level(net: Eoam, file: Pa
     assert difference(net, file, height, width) <= 1
 
 
-@pytest.mark.parametrize("config", [NetConfig(), *(NetConfig(eighth_rounds=3, fusion=f) for f in FUSIONS)])
+@pytest.mark.parametrize(
+    "config", [NetConfig(), NetConfig(half=8), *(NetConfig(eighth_rounds=3, fusion=f) for f in FUSIONS)]
+)
 def test_other_configurations_are_exported_as_well(config: NetConfig, tmp_path: Path) -> None:
     net = randomised(config)
     export_module.export(checkpoint_of(net, tmp_path / "c.safetensors"), tmp_path / "n.onnx")

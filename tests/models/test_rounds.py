@@ -48,6 +48,36 @@ def test_a_round_learns_from_the_first_step_on() -> None:
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in scales)
 
 
+def test_the_outline_is_without_effect_at_first_and_learns_from_the_first_step_on(tmp_path: Path) -> None:
+    before = randomised(NetConfig())
+    net = Eoam(NetConfig(half=8))
+    train_module.start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
+    frame = torch.rand(2, 3, 48, 80)
+    with torch.no_grad():
+        assert torch.equal(net.eval()(frame), before(frame))
+    net.train()(frame)[0].square().sum().backward()
+    assert net.outline.out.weight.grad is not None
+    assert net.outline.out.weight.grad.abs().max() > 0
+
+
+def test_the_outline_sees_single_pixels_where_the_decoder_sees_cells() -> None:
+    net = Eoam(NetConfig(half=8)).eval()
+    torch.nn.init.normal_(net.outline.out.weight)
+    stem = torch.rand(1, 16, 24, 24, requires_grad=True)
+    cells = net.outline(stem, torch.rand(1, 32, 12, 12), torch.rand(1, 32, 6, 6))
+    assert cells.shape == (1, 16, 12, 12)
+    cells[0, 0, 6, 6].backward()  # one pixel of the picture
+    assert stem.grad is not None
+    rows, columns = (stem.grad.abs().sum((0, 1)) > 0).nonzero().unbind(1)
+    for seen in (rows, columns):  # its cell's 2x2 pixels at 1/2 and one around them; a ReLU may be shut at a corner
+        assert (int(seen.min()), int(seen.max())) == (11, 14)
+
+
+def test_an_outline_that_the_network_has_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"another network \(it differs in outline"):
+        train_module.start_from(Eoam(NetConfig()), checkpoint_of(Eoam(NetConfig(half=8)), tmp_path / "c.safetensors"))
+
+
 def test_a_later_round_sees_further() -> None:
     net = randomised(NetConfig(eighth_rounds=1)), randomised(NetConfig(eighth_rounds=3))
     reach = []
