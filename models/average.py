@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,11 +21,14 @@ from torch import Tensor
 
 from .checkpoint import load_weights, read_header, sha256_of
 from .data import DataError
+from .net import NetConfig
 from .validation import Validation
 
 
 def average(first: Path, second: Path, target: Path, *, share: float = 0.5) -> None:
     """Write `target`: the averaged weights of `second` times `share`, of `first` times the rest.
+
+    If only `second` has an outline (`NetConfig.half`), `target` has that one.
 
     Its header is that of `second`, with what it was averaged with. It can be exported and begun from, not resumed: the
     optimiser's state belongs to neither.
@@ -35,13 +39,15 @@ def average(first: Path, second: Path, target: Path, *, share: float = 0.5) -> N
     if not 0 <= share <= 1:
         raise DataError(f"--share is {share}, need 0 (the first network alone) to 1 (the second alone).")
     headers = read_header(first), read_header(second)
-    if headers[0]["net"] != headers[1]["net"]:
+    configs = [NetConfig(**header["net"]) for header in headers]  # type: ignore[arg-type]
+    if configs[0] not in (configs[1], replace(configs[1], half=0)):
         raise DataError(f"{first} and {second} are different networks: {headers[0]['net']} and {headers[1]['net']}.")
     ends = [load_weights(path).state_dict() for path in (first, second)]
     tensors: dict[str, Tensor] = {}
     for name, weight in ends[1].items():
         # A BatchNorm counts its batches in whole numbers.
-        mixed = torch.lerp(ends[0][name], weight, share) if weight.is_floating_point() else weight
+        other = ends[0].get(name, weight)
+        mixed = torch.lerp(other, weight, share) if weight.is_floating_point() else weight
         tensors[f"average.{name}"] = mixed.contiguous()
     header = {**headers[1], "averaged_with": {"sha256": sha256_of(first), "share": 1 - share, **_begun(headers[0])}}
     ancestor = header.get("initialised_from")

@@ -79,6 +79,17 @@ def test_the_ends_are_the_two_networks(ends: tuple[Path, Path], tmp_path: Path) 
         assert all(torch.equal(expected[n], w) for n, w in load_weights(target).state_dict().items() if w.ndim)
 
 
+def test_an_outline_that_only_the_second_has_is_taken_as_it_is(ends: tuple[Path, Path], tmp_path: Path) -> None:
+    config = NetConfig(stem=4, quarter=4, eighth=4, sixteenth=4, half=4)
+    second, target = kept(tmp_path / "o.safetensors", randomised(config), 5), tmp_path / "c.safetensors"
+    assert main([str(ends[0]), str(second), str(target)]) == 0
+    a, b, c = (load_weights(path).state_dict() for path in (ends[0], second, target))
+    assert all(torch.equal(c[name], b[name]) for name in c if name.startswith("outline."))
+    assert any(name not in a for name in c)
+    assert torch.allclose(c["classify.weight"], (a["classify.weight"] + b["classify.weight"]) / 2)
+    assert main([str(second), str(ends[0]), str(tmp_path / "d.safetensors")]) == 2  # nothing would be left of it
+
+
 @pytest.mark.parametrize("share", ["-0.1", "1.1", "nan"])
 def test_a_share_out_of_range_is_named(
     ends: tuple[Path, Path], tmp_path: Path, share: str, capsys: pytest.CaptureFixture[str]
