@@ -122,6 +122,13 @@ def softmax_second(logits: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(logits[0, ..., 0] - logits[0, ..., 1])))
 
 
+def own_network(path: Path) -> Network:
+    """Open an exported network of this project. Raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
+    return network(path.stem, path, bgra, lambda y: y[0].astype(np.float32) / 255, square=(224, 224), wide=(144, 256))
+
+
 def peer_networks(folder: Path, only: tuple[str, ...] | None = None) -> list[Network]:
     """Open the peers of `folder` (its README says what each takes), or `only` those files of them. Raises DataError."""
     square, wide = (256, 256), (144, 256)
@@ -402,13 +409,7 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
 def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
     """Judge `args.models` and the peers on `args.sets`; returns {set: {network: {figure: value}}}."""
     cv2.setNumThreads(1)
-    networks = []
-    for path in args.models:
-        if not path.is_file():
-            raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
-        networks.append(
-            network(path.stem, path, bgra, lambda y: y[0].astype(np.float32) / 255, square=(224, 224), wide=(144, 256))
-        )
+    networks = [own_network(path) for path in args.models]
     if args.peers:
         networks += peer_networks(args.peers)
     results = {}

@@ -129,7 +129,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=shared / "data")
     parser.add_argument("--peers", type=Path, default=shared / "peers")
     parser.add_argument("--init", type=Path, default=checkpoints / "eoam_c.safetensors", help="where every run begins")
-    parser.add_argument("--larger", type=Path, default=checkpoints / "eoam_plus.safetensors")
+    parser.add_argument("--larger", type=Path, default=checkpoints / "eoam_plus_a.safetensors")
     parser.add_argument("--samples", type=int, default=30_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
