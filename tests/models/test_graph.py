@@ -24,7 +24,7 @@ def test_the_exported_network_has_at_most_the_papers_parameters_and_operations(e
 def test_the_larger_network_keeps_its_size(exported: Path) -> None:
     size = measure_graph(exported.with_name("eoam_plus.onnx"), 224, 224)
     assert 50_000 < size.parameters <= 100_000
-    assert 50e6 < size.multiply_adds <= 82e6
+    assert 50e6 < size.multiply_adds <= 107e6
 
 
 def test_the_counter_counts_a_convolution_exactly(tmp_path: Path) -> None:
