@@ -102,7 +102,7 @@ class Cutter:
     def _matte(self, frame: Bytes) -> Matte:
         if self._closed:
             raise RuntimeError("this cutter is closed")
-        width, height = network_size(frame.shape[1], frame.shape[0])
+        width, height = network_size(frame.shape[1], frame.shape[0], self._settings.detail)
         pipeline = self._pipelines.get((height, width))
         if pipeline is None:
             pipeline = self._pipelines[height, width] = self._make_pipeline(height, width)

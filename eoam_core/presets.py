@@ -3,8 +3,8 @@
 A preset governs
 
 * *Streaming* and *Meeting*: the background and the strength of its blur, the edge (`threshold`, `softness`,
-  `refinement`, `edge_shift`, `decontamination`), and of the advanced settings `timing`, `regions`, `region_share`,
-  `people`, `holes`, `hole_share`, `smoothing`, `every` and `threads`;
+  `refinement`, `edge_shift`, `decontamination`), and of the advanced settings `detail`, `timing`, `regions`,
+  `region_share`, `people`, `holes`, `hole_share`, `smoothing`, `every` and `threads`;
 * *Low CPU* and *Best edges*: the same without the background, since they say how and not what for.
 
 No preset governs the background's colour and picture, the network (`model`), what is shown without a mask (`no_mask`: a
@@ -18,14 +18,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from eoam_core.settings import BackgroundKind, Preset, Regions, Settings, SettingValue, describe_settings
+from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings, SettingValue, describe_settings
 
 __all__ = ["acting", "settled", "values_of"]
 
 _PURPOSE: Final = ("background", "blur_strength")
 _QUALITY: Final = (
     *("threshold", "softness", "refinement", "edge_shift", "decontamination"),
-    *("timing", "regions", "region_share", "people", "holes", "hole_share", "smoothing", "every", "threads"),
+    *("detail", "timing", "regions", "region_share", "people", "holes", "hole_share", "smoothing", "every"),
+    "threads",
 )
 # What differs from the defaults. Streaming is the defaults.
 _DIFFERENT: Final[Mapping[Preset, Mapping[str, SettingValue]]] = {
@@ -35,7 +36,7 @@ _DIFFERENT: Final[Mapping[Preset, Mapping[str, SettingValue]]] = {
     # Half of the masks. Nothing else is worth its price: the refinement of the edge is a tenth of a mask's time.
     Preset.LOW_CPU: {"every": 2},
     # A wider passage keeps more of hair, and the room's colour is taken out of it.
-    Preset.BEST_EDGES: {"softness": 0.4, "decontamination": 0.5},
+    Preset.BEST_EDGES: {"detail": Detail.FINE.value, "softness": 0.4, "decontamination": 0.5},
 }
 _WITHOUT_PURPOSE: Final = (Preset.LOW_CPU, Preset.BEST_EDGES)
 _ADVANCED: Final = tuple(

@@ -18,6 +18,7 @@ from eoam_core.setting_info import SettingInfo, SettingValue, describe, table_ro
 __all__ = [
     "VERSION",
     "BackgroundKind",
+    "Detail",
     "Holes",
     "NoMask",
     "ParsedSettings",
@@ -54,6 +55,13 @@ class BackgroundKind(str, Enum):
     BLUR = "blur"
     COLOR = "color"
     PICTURE = "picture"
+
+
+class Detail(str, Enum):
+    """How fine the picture is that the network sees."""
+
+    NORMAL = "normal"
+    FINE = "fine"
 
 
 class Regions(str, Enum):
@@ -275,6 +283,16 @@ class Settings:
             "help": "The network that finds the person: one that comes with EOAM, by its name, or a file of your own.",
             "live_only": True,
         },
+    )
+    detail: Detail = field(
+        default=Detail.NORMAL,
+        metadata=_choice(
+            "advanced",
+            "Detail",
+            "How fine the picture is that the network sees. Fine has half as many pixels again: the edge is better, "
+            "people who are small in the picture above all, and a mask takes about half as long again.",
+            {Detail.NORMAL: "Normal", Detail.FINE: "Fine"},
+        ),
     )
     timing: Timing = field(
         default=Timing.ALIGNED,

@@ -89,7 +89,7 @@ def convert_video(
                 if isinstance(item, av.VideoFrame):
                     picture = _upright(item)
                     if pipeline is None:
-                        width, height = network_size(picture.shape[1], picture.shape[0])
+                        width, height = network_size(picture.shape[1], picture.shape[0], settings.detail)
                         pipeline = make_pipeline(height, width)
                     need = pipeline.segmenter
                     small = fit_network(picture, height=need.height, width=need.width)

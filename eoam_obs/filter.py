@@ -242,7 +242,7 @@ class Filter:
         if not camera.look():
             self._forget(now)
             return
-        looks = (camera.width, camera.height, camera.space, settings.model, settings.threads)
+        looks = (camera.width, camera.height, camera.space, settings.model, settings.threads, settings.detail)
         if looks != self._begun_for:
             self._begin(looks, settings, now)
         elif paused:
@@ -295,7 +295,7 @@ class Filter:
             return
         from eoam_core.geometry import network_size
 
-        width, height = network_size(camera.width, camera.height)
+        width, height = network_size(camera.width, camera.height, settings.detail)
         network = (width, height, settings.model, settings.threads)
         if self._matting is not None and network == self._network:
             return

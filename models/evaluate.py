@@ -26,6 +26,9 @@ import onnxruntime  # type: ignore[import-untyped, unused-ignore]
 from onnx import numpy_helper
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
+from eoam_core.geometry import network_size
+from eoam_core.settings import Detail
+
 from .data import DataError, Image, list_pictures, read_cutouts, read_pairs, read_rooms
 from .graph import measure_graph
 from .metrics import boundary_iou, flicker, foreground_iou, lag_frames, mean_absolute_difference, two_class_iou
@@ -122,11 +125,21 @@ def softmax_second(logits: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(logits[0, ..., 0] - logits[0, ..., 1])))
 
 
-def own_network(path: Path) -> Network:
-    """Open an exported network of this project. Raises DataError."""
+def own_network(path: Path, detail: Detail = Detail.NORMAL, *, name: str | None = None) -> Network:
+    """Open an exported network of this project at the size that wide pictures have with `detail`. Raises DataError."""
     if not path.is_file():
         raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
-    return network(path.stem, path, bgra, lambda y: y[0].astype(np.float32) / 255, square=(224, 224), wide=(144, 256))
+    sizes = {"square": (224, 224), "wide": wide_size(detail)}
+    if detail is not Detail.NORMAL:
+        del sizes["square"]  # portraits are no webcam's pictures: they are judged at the paper's size
+    name = name or (path.stem if detail is Detail.NORMAL else f"{path.stem}, {detail.value}")
+    return network(name, path, bgra, lambda y: y[0].astype(np.float32) / 255, **sizes)
+
+
+def wide_size(detail: Detail) -> tuple[int, int]:
+    """Return the network's input (h, w) for 16:9."""
+    columns, rows = network_size(16, 9, detail)
+    return rows, columns
 
 
 def peer_networks(folder: Path, only: tuple[str, ...] | None = None) -> list[Network]:
@@ -215,7 +228,7 @@ def judge_portraits(
     """eg1800_test: fg, two-class and boundary IoU in per cent."""
     people = read_pairs(data / "eg1800_test")
     rows = {}
-    for n in networks:
+    for n in (n for n in networks if "square" in n.sizes):
         scores, worst = [], Worst()
         for person in tqdm(people, desc=f"portraits, {n.name}", disable=not sys.stderr.isatty()):
             matte = n.run(person.bgr, n.sizes["square"])
@@ -329,7 +342,7 @@ def judge_scenarios(networks: list[Network], data: Path, sheets: Path | None = N
 
 def judge_empty(networks: list[Network], data: Path, sheets: Path | None = None) -> dict[str, dict[str, float]]:
     """Rooms with nobody: mean and worst share called person, in per cent, and how many exceed 5 %."""
-    rooms = [shrink(r, (144, 256)) for r in read_rooms(data, "test")]
+    rooms = [shrink(r, CANVAS) for r in read_rooms(data, "test")]
     rows = {}
     for n in networks:
         worst, found = Worst(), []
@@ -372,7 +385,8 @@ def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
         for shape, (h, w) in n.sizes.items():
             row[f"{shape} ms"] = statistics.median(times[n.name, (h, w)])
             row[f"{shape} p95"] = float(np.percentile(times[n.name, (h, w)], 95))
-            row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, first[shape]])
+            if shape in first:
+                row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, first[shape]])
             if landscape is not None:
                 row[f"{shape} x landscape"] = row[f"{shape} ms"] / landscape
             row[f"{shape} input"] = float(f"{w}.{h}")
@@ -386,7 +400,7 @@ def posters_table(networks: list[Network], results: dict[str, dict[str, dict[str
         "| network | input | FPS, one thread | M parameters | M multiply-adds | GFLOPs | mIoU (fg) |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for n in networks:
+    for n in (n for n in networks if "square" in n.sizes):
         height, width = n.sizes["square"]
         size = measure_graph(n.path, height, width)
         lines.append(
@@ -402,14 +416,14 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
     columns = [c for c in next(iter(rows.values())) if not c.endswith("input")]
     print(f"\n{title}\n\n| | {' | '.join(columns)} |\n| --- |{' ---: |' * len(columns)}")
     for name, row in rows.items():
-        print(f"| {name} | {' | '.join(f'{row[c]:.2f}' for c in columns)} |")
+        print(f"| {name} | {' | '.join(f'{row[c]:.2f}' if c in row else '-' for c in columns)} |")
     sys.stdout.flush()
 
 
 def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:
     """Judge `args.models` and the peers on `args.sets`; returns {set: {network: {figure: value}}}."""
     cv2.setNumThreads(1)
-    networks = [own_network(path) for path in args.models]
+    networks = [own_network(path, Detail(detail)) for path in args.models for detail in args.detail]
     if args.peers:
         networks += peer_networks(args.peers)
     results = {}
@@ -432,7 +446,10 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
         show("held-out rooms without people, share called person, per cent", results["empty"])
     if "speed" in args.sets:
         results["speed"] = judge_speed([*networks, sinet_224(args.peers)] if args.peers else networks)
-        show("one thread, network alone; EOAM square 224x224, wide 256x144; peers at their own size", results["speed"])
+        show(
+            "one thread, network alone; EOAM square 224x224, wide 256x144 or, fine, 304x176; peers at their own size",
+            results["speed"],
+        )
     if args.table:
         args.table.write_text(posters_table(networks, results))
     return results
@@ -445,6 +462,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files")
     parser.add_argument("--sets", default=",".join(SETS), help=f"comma-separated, of {', '.join(SETS)}")
+    details = [detail.value for detail in Detail]
+    parser.add_argument(
+        "--detail", nargs="+", choices=details, default=details, help="own networks' input; both if not said"
+    )
     parser.add_argument("--pipeline", action="store_true", help="on portraits and rooms: what the filter makes of it")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of the worst 24 pictures of each set")
     parser.add_argument("--table", type=Path, help="write the poster's table (needs the sets portraits and speed) here")

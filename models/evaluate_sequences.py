@@ -18,27 +18,22 @@ import cv2
 import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
+from eoam_core.settings import Detail
+
 from .data import DataError, Image
-from .evaluate import Network, bgra, enlarge, network, peer_networks, shrink
+from .evaluate import Network, bgra, enlarge, own_network, peer_networks, shrink, wide_size
 from .sequence_methods import OURS, OURS_SMALL, Method, methods
 from .sequence_metrics import FIGURES, Tally, Truth, average, is_best
 from .sequence_scenes import OCCLUDED, Frame
 from .sequences import GROUPS, PEOPLE, Sequence, sequences
 
 Rows = dict[str, dict[str, float]]  # method -> figure -> value
-SMALL = (144, 256)  # the network's input
+SMALL = wide_size(Detail.NORMAL)  # the network's input
 OVERALL = "all"
 OWN = "our network"
 CUT = "cut masks"  # masks made of the truth: see cut_mask
 CUT_GROUPS = ("gaps", "occluders")
 MARKS = ("<!-- figures -->", "<!-- end of figures -->")  # in a document, round the tables
-
-
-def own_network(path: Path) -> Network:
-    """Open this project's network for one thread. Raises DataError."""
-    if not path.is_file():
-        raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
-    return network(OWN, path, bgra, lambda y: y[0].astype(np.float32) / 255, square=(224, 224), wide=SMALL)
 
 
 def small_mask(net: Network, picture: Image) -> Image:
@@ -47,25 +42,32 @@ def small_mask(net: Network, picture: Image) -> Image:
     return net.run(shrink(picture, size), size)
 
 
-def cut_mask(frame: Frame) -> Image:
-    """Return a mask made of the truth, `(144, 256)` uint8, in which every occluder and every gap is a hole.
+def cut_mask(frame: Frame, size: tuple[int, int] = SMALL) -> Image:
+    """Return a mask made of the truth, `size` (h, w) uint8, in which every occluder and every gap is a hole.
 
     As from a network that takes whatever is not the person itself for room: all that is then right or wrong about holes
     is the clean-up's.
     """
     seen = np.where(frame.has(OCCLUDED), np.uint8(0), frame.alpha)
-    return np.asarray(cv2.GaussianBlur(shrink(seen, SMALL), (0, 0), 1.0), np.uint8)
+    return np.asarray(cv2.GaussianBlur(shrink(seen, size), (0, 0), 1.0), np.uint8)
 
 
 class Bench:
     """Sequences with the masks of some networks; `score` any methods on them, again and again.
 
-    With `keep` the frames and masks stay in memory (about 2 GB for all groups), and only the methods' own work is done
-    again; without it every sequence is made anew.
+    `size` is the own network's input (h, w). With `keep` the frames and masks stay in memory (about 2 GB for all
+    groups), and only the methods' own work is done again; without it every sequence is made anew.
     """
 
-    def __init__(self, listed: list[Sequence], networks: list[Network], *, keep: bool = False) -> None:
-        self._listed, self._networks, self._keep = listed, networks, keep
+    def __init__(
+        self,
+        listed: list[Sequence],
+        networks: list[Network],
+        *,
+        size: tuple[int, int] = SMALL,
+        keep: bool = False,
+    ) -> None:
+        self._listed, self._networks, self._size, self._keep = listed, networks, size, keep
         self._kept: dict[int, list[tuple[Image, Image, Truth, dict[str, Image]]]] = {}
 
     def _shots(self, index: int) -> Iterator[tuple[Image, Image, Truth, dict[str, Image]]]:
@@ -83,8 +85,8 @@ class Bench:
 
     def _shot(self, frame: Frame) -> tuple[Image, Image, Truth, dict[str, Image]]:
         masks = {net.name: small_mask(net, frame.bgr) for net in self._networks}
-        masks[CUT] = cut_mask(frame)
-        return frame.bgr, bgra(shrink(frame.bgr, SMALL))[0], Truth.of(frame), masks
+        masks[CUT] = cut_mask(frame, self._size)
+        return frame.bgr, bgra(shrink(frame.bgr, self._size))[0], Truth.of(frame), masks
 
     def score(self, judged: list[Method]) -> dict[str, dict[str, Rows]]:
         """Return {group: {sequence: {method: {figure: value}}}}."""
@@ -171,17 +173,18 @@ def insert(text: str, document: Path, *, write: bool = True) -> None:
 def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Rows]]:
     """Score the methods on the sequences that `args` asks for; returns what `Bench.score` does."""
     cv2.setNumThreads(1)
-    own = own_network(args.model)
+    own = own_network(args.model, Detail(args.detail), name=OWN)
+    size = own.sizes["wide"]
     peers = peer_networks(args.peers) if args.peers else []
     listed = sequences(args.data, args.people, tuple(args.groups))
-    results = Bench(listed, [own, *peers]).score(methods(own.name, [peer.name for peer in peers]))
-    results |= score_cut_masks(Bench([s for s in listed if s.group in CUT_GROUPS], []))
+    results = Bench(listed, [own, *peers], size=size).score(methods(own.name, [peer.name for peer in peers], size))
+    results |= score_cut_masks(Bench([s for s in listed if s.group in CUT_GROUPS], [], size=size), size)
     return results
 
 
-def score_cut_masks(bench: Bench) -> dict[str, dict[str, Rows]]:
+def score_cut_masks(bench: Bench, size: tuple[int, int] = SMALL) -> dict[str, dict[str, Rows]]:
     """Score the methods on masks in which every gap and every occluder is a hole, as groups of their own."""
-    return {f"{CUT}, {group}": rows for group, rows in bench.score(methods(CUT, [])).items()}
+    return {f"{CUT}, {group}": rows for group, rows in bench.score(methods(CUT, [], size)).items()}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -191,6 +194,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m models.evaluate_sequences", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--model", type=Path, default=root / "models" / "eoam.onnx", help="exported network")
+    parser.add_argument("--detail", choices=[d.value for d in Detail], default=Detail.NORMAL.value)
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files; without it they are left out")
     parser.add_argument("--people", choices=PEOPLE, default="greenscreen", help="greenscreen is for final figures only")

@@ -14,8 +14,8 @@ from eoam_core.refine import picture_alpha
 
 from .data import Image
 
-# One frame: (frame as the network saw it, (144, 256, 4) uint8 BGRA; the network's mask, (h, w) uint8; the full picture,
-# (360, 640, 3) uint8 BGR) -> mask of any size, uint8, 255 = person.
+# One frame: (frame as the network saw it, such as (144, 256, 4) uint8 BGRA; the network's mask, (h, w) uint8; the full
+# picture, (360, 640, 3) uint8 BGR) -> mask of any size, uint8, 255 = person.
 Step = Callable[[Image, Image, Image], Image]
 
 
@@ -60,11 +60,16 @@ def paper_fill() -> Step:
     return step
 
 
-def our_filter(settings: Settings | None = None, *, drawn: bool = True) -> Callable[[], Step]:
-    """Return what this project's filter does: its pipeline, and with `drawn` the alpha that the shader makes of it."""
+def our_filter(
+    settings: Settings | None = None, *, drawn: bool = True, size: tuple[int, int] = (144, 256)
+) -> Callable[[], Step]:
+    """Return what this project's filter does: its pipeline, and with `drawn` the alpha that the shader makes of it.
+
+    `size` is the network's input (h, w).
+    """
 
     def start() -> Step:
-        given = _Given()
+        given = _Given(*size)
         pipeline = Pipeline(given, settings)
 
         def step(frame: Image, raw: Image, picture: Image) -> Image:
@@ -83,10 +88,11 @@ def our_filter(settings: Settings | None = None, *, drawn: bool = True) -> Calla
 class _Given:
     """A segmenter that returns the mask it was given."""
 
-    name, height, width = "given", 144, 256
+    name = "given"
 
-    def __init__(self) -> None:
-        self.mask: Image = np.zeros((self.height, self.width), np.uint8)
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.width = height, width
+        self.mask: Image = np.zeros((height, width), np.uint8)
 
     def segment(self, _frame: Image) -> Image:
         """Return the mask."""
@@ -131,13 +137,16 @@ def obs_backgroundremoval() -> Step:
 RAW, FILL, OURS, OURS_SMALL = "raw masks", "paper's fill", "ours", "ours, before the shader"
 
 
-def methods(network: str, peers: list[str]) -> list[Method]:
-    """Return the methods of the table: four on `network`'s masks, obs-backgroundremoval's on it and on the peers'."""
+def methods(network: str, peers: list[str], size: tuple[int, int] = (144, 256)) -> list[Method]:
+    """Return the methods of the table: four on `network`'s masks, obs-backgroundremoval's on it and on the peers'.
+
+    `size` is the network's input (h, w).
+    """
     listed = [
         Method(RAW, network, raw_mask),
         Method(FILL, network, paper_fill),
-        Method(OURS, network, our_filter()),
-        Method(OURS_SMALL, network, our_filter(drawn=False)),
+        Method(OURS, network, our_filter(size=size)),
+        Method(OURS_SMALL, network, our_filter(drawn=False, size=size)),
         Method(f"{network} + obs-backgroundremoval", network, obs_backgroundremoval),
     ]
     return listed + [Method(f"{name} + obs-backgroundremoval", name, obs_backgroundremoval) for name in peers]

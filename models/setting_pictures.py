@@ -24,6 +24,7 @@ from eoam_core.errors import EoamError
 from eoam_core.geometry import network_size
 from eoam_core.picture import BackgroundPicture
 from eoam_core.refine import Refiner, fine_levels, picture_alpha
+from eoam_core.settings import Detail
 
 from .data import DataError, Image, Person
 from .evaluate import bgra, shrink
@@ -91,14 +92,15 @@ def behind(name: str) -> Image:
 
 
 class Stage:
-    """Frames of one scene with the masks that the filter is given."""
+    """Frames of one scene with the masks that the filter is given, `size` being the network's input (h, w)."""
 
-    def __init__(self, frames: list[Frame], mask: Callable[[Frame], Image]) -> None:
-        self._shots = [(bgra(shrink(f.bgr, SMALL))[0], mask(f), f.bgr) for f in frames]
+    def __init__(self, frames: list[Frame], mask: Callable[[Frame], Image], size: tuple[int, int] = SMALL) -> None:
+        self._size = size
+        self._shots = [(bgra(shrink(f.bgr, size))[0], mask(f), f.bgr) for f in frames]
 
     def alphas(self, settings: Settings) -> list[Image]:
         """Return what is shown with some settings, frame by frame."""
-        step = our_filter(settings)()
+        step = our_filter(settings, size=self._size)()
         return [step(small, mask, picture) for small, mask, picture in self._shots]
 
     def cut_out(self, settings: Settings) -> Image:
@@ -151,10 +153,11 @@ def panels(entries: list[tuple[str, Image]], crop: tuple[slice, slice] | None = 
 
 def stages(model: Path) -> dict[str, Stage]:
     """Return the scenes: "one" person, "three" people, "holes", a body with gaps and a mug, and one who "walks"."""
-    network = OnnxSegmenter(model, width=SMALL[1], height=SMALL[0])
+    fine = network_size(*SIZE[::-1], Detail.FINE)[::-1]
+    networks = {size: OnnxSegmenter(model, height=size[0], width=size[1]) for size in (SMALL, fine)}
 
-    def seen(frame: Frame) -> Image:
-        return network.segment(np.asarray(bgra(shrink(frame.bgr, SMALL))[0], np.uint8))
+    def seen(frame: Frame, size: tuple[int, int] = SMALL) -> Image:
+        return networks[size].segment(np.asarray(bgra(shrink(frame.bgr, size))[0], np.uint8))
 
     person, ground = portrait(model), room()
     actor = frozen(lambda _: person)
@@ -169,6 +172,7 @@ def stages(model: Path) -> dict[str, Stage]:
     three = list(shoot([(_FRAMES, replace(two, ground=lambda _: behind))], (1,)))
     body = draw_body(person, elbows=0.4)
     dressed = body.dressed(person)
+    far = list(shoot([(_FRAMES, replace(one, path=hold(0.5, 0.3)))], (1,)))
     path = hold(0.5, 1.0)
     _, alpha = cut_out(dressed, path(0))
     top = int(np.nonzero((alpha > 127).any(1))[0][0])
@@ -182,6 +186,8 @@ def stages(model: Path) -> dict[str, Stage]:
         "bright": Stage(bright, seen),
         "three": Stage(three, seen),
         "walks": Stage(walking, seen),
+        "far": Stage(far, seen),
+        "far, fine": Stage(far, lambda frame: seen(frame, fine), fine),
         "holes": Stage(list(shoot([(_FRAMES, scene)], (1,))), cut_mask),
     }
 
@@ -192,6 +198,8 @@ def pictures(model: Path) -> dict[str, Image]:
     one, three, holes = scene["one"], scene["three"], scene["holes"]
     head, hair = (slice(20, 170), slice(230, 430)), (slice(60, 105), slice(318, 378))
     walks, moving = scene["walks"], (slice(20, 290), slice(170, 530))
+    details = (("far", Detail.NORMAL), ("far, fine", Detail.FINE))
+    small = (slice(230, 360), slice(230, 410))
 
     def row(stage: Stage, setting: str, values: list[object], crop: tuple[slice, slice] | None = None) -> Image:
         shown = [(f"{setting} {value}", stage.cut_out(Settings(**{setting: value}))) for value in values]  # type: ignore[arg-type]
@@ -251,6 +259,11 @@ def pictures(model: Path) -> dict[str, Image]:
         ),
         "refinement": row(one, "refinement", [0.0, 0.5, 1.0], head),
         "edge_shift": row(one, "edge_shift", [-6.0, 0.0, 6.0], head),
+        "detail": panels(
+            [("somebody far away", scene["far"].picture)]
+            + [(f"detail {d.value}", scene[name].cut_out(Settings(detail=d))) for name, d in details],
+            small,
+        ),
         "regions": row(three, "regions", ["largest", "share", "people"]),
         "region_share": row(three, "region_share", [0.0, 4.0, 12.0]),
         "people": panels(

@@ -26,6 +26,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
+from eoam_core.geometry import STRIDE
+
 from .augment import MixConfig, SampleMaker
 from .checkpoint import (
     keep_checkpoint,
@@ -63,9 +65,8 @@ VARIANTS = {
 }
 ALONE = Ranks()
 MOST_DRIFT = 1e-3  # between processes that train together: all start from the same weights and take the same steps
-# (height, width): share. Small pictures first: twice the samples for the same time while the coarse shape is learnt.
-SMALL_SIZES = {(160, 160): 0.5, (112, 192): 0.4, (192, 112): 0.1}
-FULL_SIZES = {(224, 224): 0.5, (144, 256): 0.4, (256, 144): 0.1}
+SQUARE, SMALL_SQUARE = 224, 160
+SHARES = (0.5, 0.4, 0.1)  # of the batches: square, wide, upright
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,9 @@ class TrainConfig:
     warmup: float = 0.03  # share of the run
     decay: float = 0.01  # AdamW, on dense convolutions only: depthwise kernels and affines must keep their scale
     average: float = 0.999  # moving average of the weights; what is evaluated and exported
-    small_share: float = 0.5  # share of the run on SMALL_SIZES
+    # Share of the run on smaller pictures, first: twice the samples for the same time while the coarse shape is learnt.
+    small_share: float = 0.5
+    wide: int = 256  # columns of the input for 16:9, a multiple of 16, as eoam_core.geometry has it for the network
     teacher: float = 0.0  # weight of the teacher's mask in a photograph's target
     distil: float = 0.0  # weight of a larger network's mask, made anew for every sample, beside the target
     lovasz: float = 0.0  # the Lovasz hinge's part in the loss of the mask's overlap; the rest is the soft IoU's
@@ -88,6 +91,24 @@ class TrainConfig:
     def steps(self) -> int:
         """Number of optimiser steps of the whole run."""
         return max(1, self.samples // self.batch)
+
+    @property
+    def wide_size(self) -> tuple[int, int]:
+        """(height, width) of the input for 16:9."""
+        return sixteen_to_nine(self.wide)
+
+    def sizes(self, step: int) -> tuple[tuple[int, int], ...]:
+        """(height, width) of the square, the wide and the upright batches at a step."""
+        is_small = step < self.small_share * self.steps
+        square = SMALL_SQUARE if is_small else SQUARE
+        high, wide = sixteen_to_nine(self.wide * 3 / 4) if is_small else self.wide_size
+        return (square, square), (high, wide), (wide, high)
+
+
+def sixteen_to_nine(columns: float) -> tuple[int, int]:
+    """Return (height, width) nearest to a 16:9 input of `columns`, both multiples of the network's stride."""
+    height, width = (max(1, round(side / STRIDE)) * STRIDE for side in (columns * 9 / 16, columns))
+    return height, width
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):
@@ -99,9 +120,8 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
         self.ranks = ranks  # each process draws batches of its own, but all of one size
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        sizes = SMALL_SIZES if index < self.config.small_share * self.config.steps else FULL_SIZES
         draw = np.random.default_rng((self.config.seed, index, 1))
-        size = list(sizes)[draw.choice(len(sizes), p=list(sizes.values()))]
+        size = self.config.sizes(index)[draw.choice(len(SHARES), p=SHARES)]
         number, share = index * self.ranks.count + self.ranks.rank, self.ranks.share(self.config.batch)
         frames, alphas = self.maker.batch(self.config.seed, number, size, share)
         return torch.from_numpy(frames), torch.from_numpy(alphas)
@@ -170,6 +190,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         teacher=args.teacher,
         distil=args.distil,
         lovasz=args.lovasz,
+        wide=args.wide,
     )
     if not 0 <= config.teacher <= 1:
         raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
@@ -177,6 +198,8 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         raise DataError(f"--distil is {config.distil}, need 0 (none) to 1 (the larger network alone).")
     if not 0 <= config.lovasz <= 1:
         raise DataError(f"--lovasz is {config.lovasz}, need 0 (soft IoU alone) to 1 (the Lovasz hinge alone).")
+    if config.wide < STRIDE or config.wide % STRIDE:
+        raise DataError(f"--wide is {config.wide}, need a positive multiple of {STRIDE}.")
     net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig().with_shares(args.mix), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
@@ -222,7 +245,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         larger, larger_sha256 = load_weights(args.larger).to(device), sha256_of(args.larger)
         if args.resume and header.get("larger_sha256") != larger_sha256:
             raise DataError(f"{args.larger} is not the network that run {args.run} learned from (its hash differs).")
-    validation = Validation(args.data)
+    validation = Validation(args.data, wide=config.wide_size)
     net = Eoam(net_config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = Eoam(net_config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if args.init and not args.resume:
@@ -375,6 +398,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--lovasz", type=float, default=TrainConfig.lovasz, help="the Lovasz hinge's part, 0 to 1")
     parser.add_argument("--peers", type=Path, default=Path(__file__).parents[2] / "shared" / "peers")
     parser.add_argument("--small-share", type=float, default=TrainConfig.small_share)
+    parser.add_argument("--wide", type=int, default=TrainConfig.wide, help="columns of the input for 16:9, such as 304")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples")

@@ -23,9 +23,14 @@ def to_input(bgr: Tensor, device: torch.device) -> Tensor:
 
 
 class Validation:
-    """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty."""
+    """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty.
 
-    def __init__(self, data: Path):
+    `wide` is the (height, width) of the input for 16:9. Figures of networks with different ones are not of the same
+    pictures: the rooms are composed at that size.
+    """
+
+    def __init__(self, data: Path, *, wide: tuple[int, int] = (144, 256)):
+        self.wide = wide
         people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
         rooms = read_rooms(data, "val")
         self.portraits = people
@@ -33,15 +38,15 @@ class Validation:
         rng = np.random.default_rng(7)
         self.composites: list[Person] = []
         for _ in range(96):
-            empty = np.zeros((144, 256), np.uint8)
-            self.composites.append(Person(*maker.add_person(rng, maker.room(rng, (144, 256)), empty)))
-        self.rooms = [cv2.resize(r, (256, 144), interpolation=cv2.INTER_AREA) for r in rooms]
+            empty = np.zeros(wide, np.uint8)
+            self.composites.append(Person(*maker.add_person(rng, maker.room(rng, wide), empty)))
+        self.rooms = [cv2.resize(r, wide[::-1], interpolation=cv2.INTER_AREA) for r in rooms]
 
     def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
-        """Return fg (portraits at 224x224), fg in rooms (256x144) and the mean share of an empty room called person."""
+        """Return fg (portraits at 224x224), fg in rooms (at `wide`) and the mean share of a room called person."""
         net.eval()
         portrait = [score(net, p, (224, 224), device) for p in self.portraits]
-        room = [score(net, p, (144, 256), device) for p in self.composites if p.alpha.max() > 127]
+        room = [score(net, p, self.wide, device) for p in self.composites if p.alpha.max() > 127]
         empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
         return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
 
@@ -51,7 +56,7 @@ class Validation:
         found = []
         for person in [*self.portraits[::15], *self.composites[::12]]:
             h, w = person.alpha.shape
-            size = (144, 256) if w > h else (224, 224)
+            size = self.wide if w > h else (224, 224)
             logits = predict(net, cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA), device)
             matte = cv2.resize(1 / (1 + np.exp(-logits)), (w, h)) * 255
             found.append(tile(person.bgr, matte.astype(np.uint8), person.alpha))

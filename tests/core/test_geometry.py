@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from eoam_core.geometry import network_size
+from eoam_core.settings import Detail
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,16 @@ from eoam_core.geometry import network_size
 )
 def test_common_and_extreme_shapes(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert network_size(*size) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1920, 1080), (304, 176)), ((1080, 1920), (176, 304)), ((800, 800), (272, 272)), ((640, 480), (288, 224))],
+)
+def test_fine_detail_has_about_half_as_many_pixels_again(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert network_size(*size, Detail.FINE) == expected
+    normal = network_size(*size, Detail.NORMAL)
+    assert 1.4 < expected[0] * expected[1] / (normal[0] * normal[1]) < 1.6
 
 
 @pytest.mark.parametrize("width", range(1, 8000, 37))

@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from eoam_core.errors import InputError, InstallationError
+from eoam_core.geometry import network_size
 from eoam_core.pipeline import Pipeline
-from eoam_core.settings import Settings, View
+from eoam_core.settings import Detail, Settings, View
 from eoam_core.video import VideoReport, convert_video
 
 from .doubles import RedSegmenter, frame_with_person
@@ -128,6 +129,19 @@ def test_the_room_can_be_blurred_and_a_picture_be_behind(clip: Path, tmp_path: P
     assert np.abs(_pictures(out / "b.mp4")[6][40, 25].astype(int) - (0, 90, 120)).max() < 25  # the room, and no red
     with pytest.raises(InputError, match="No background picture is chosen"):
         _convert(clip, out / "c.mp4", settings=Settings.validated(background="picture"))
+
+
+def test_fine_detail_gives_the_network_more_pixels(clip: Path, out: Path) -> None:
+    sizes = []
+
+    def make(height: int, width: int) -> Pipeline:
+        sizes.append((width, height))
+        return _pipeline(height, width)
+
+    for detail in Detail:
+        convert_video(clip, out / f"{detail.value}.webm", settings=Settings(detail=detail), make_pipeline=make)
+    assert sizes == [network_size(128, 96, Detail.NORMAL), network_size(128, 96, Detail.FINE)]
+    assert sizes[0] < sizes[1]
 
 
 def test_the_mask_can_be_shown_instead(clip: Path, out: Path) -> None:

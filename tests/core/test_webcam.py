@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from eoam_core.cli import main
 from eoam_core.cutter import Cutter
 from eoam_core.errors import InputError, InstallationError, ModelError
+from eoam_core.geometry import network_size
 from eoam_core.pipeline import Pipeline
-from eoam_core.settings import BackgroundKind, Settings, View
+from eoam_core.settings import BackgroundKind, Detail, Settings, View
 from eoam_core.webcam import run_webcam, settings_for_webcam
 from eoam_core.webcam_devices import OpenedCamera, PreviewWindow, VirtualCamera
 
@@ -103,6 +104,25 @@ class MoodySegmenter(RedSegmenter):
 
 def _cutter(settings: Settings = SETTINGS) -> Cutter:
     return Cutter(settings, make_pipeline=lambda height, width: Pipeline(MoodySegmenter(height, width), settings))
+
+
+def test_fine_detail_gives_the_network_more_pixels() -> None:
+    for detail in Detail:
+        cutter = Cutter(Settings(detail=detail), make_pipeline=(made := _Made()))
+        with cutter:
+            cutter.cut(_picture())
+        assert made.sizes == [network_size(128, 96, detail)]
+
+
+class _Made:
+    """Make pipelines and keep their (width, height)."""
+
+    def __init__(self) -> None:
+        self.sizes: list[tuple[int, int]] = []
+
+    def __call__(self, height: int, width: int) -> Pipeline:
+        self.sizes.append((width, height))
+        return Pipeline(MoodySegmenter(height, width))
 
 
 def _picture(shift: int = 0) -> Bytes:

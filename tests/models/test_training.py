@@ -21,6 +21,7 @@ from models.checkpoint import load_weights, read_header, sha256_of  # noqa: E402
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
 from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
+from models.train import TrainConfig  # noqa: E402
 from models.validation import Validation  # noqa: E402
 
 from .networks import randomised  # noqa: E402
@@ -106,6 +107,22 @@ def test_a_batch_depends_on_seed_and_number_alone(tiny_data: Path) -> None:
     assert alphas.shape == (6, 48, 80)
     assert np.array_equal(frames, again)
     assert not np.array_equal(frames, other)
+
+
+def test_a_run_for_wider_inputs_trains_and_is_judged_on_them() -> None:
+    usual, wide = TrainConfig(samples=320, small_share=0.5), TrainConfig(samples=320, small_share=0.5, wide=304)
+    assert usual.sizes(0) == ((160, 160), (112, 192), (192, 112))
+    assert usual.sizes(9) == ((224, 224), (144, 256), (256, 144))
+    assert wide.sizes(0) == ((160, 160), (128, 224), (224, 128))
+    assert wide.sizes(9) == ((224, 224), (176, 304), (304, 176))
+    assert wide.wide_size == (176, 304)
+
+
+def test_a_width_that_the_network_cannot_take_is_refused(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(tiny_data, "--wide", "300") == 2
+    assert "--wide is 300, need a positive multiple of 16" in capsys.readouterr().err
 
 
 def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_data: Path, runs: Path) -> None:

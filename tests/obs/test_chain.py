@@ -33,6 +33,7 @@ from obs_session import (
 )
 
 from eoam_core.geometry import network_size
+from eoam_core.settings import Detail
 
 WIDTH, HEIGHT = 640, 360
 RADIUS = min(WIDTH, HEIGHT) // 5
@@ -119,6 +120,19 @@ def test_filters_of_one_size_share_one_network(obs: ObsSession) -> None:
     sizes = {network_size(*place_of(name)[3]) for name in ("twice", "crop after", "scale after")}
     sizes |= {network_size(WIDTH, HEIGHT)}
     assert {tuple(size) for size in probe("networks")} == {(height, width) for width, height in sizes}
+
+
+def test_fine_detail_gives_the_network_more_pixels_and_the_person_stays_in_place(obs: ObsSession) -> None:
+    fine = {"sourceName": "scale before", "filterName": FILTER, "filterSettings": {"detail": "fine"}}
+    obs.request("SetSourceFilterSettings", **fine)
+    columns, rows = network_size(321, 181, Detail.FINE)
+    probe = Probe(obs, obs.folder)
+    obs.wait(lambda: [rows, columns] in [list(size) for size in probe("networks")], "the larger network", every_s=0.5)
+    picture = obs.wait_for_picture(is_drawn, "the person", source="scale before")
+    x, y, radius, (width, height) = place_of("scale before")
+    inside, outside = alpha_on_rings(picture[:height, :width], x, y, radius)
+    assert inside > 0.99
+    assert outside < 0.01
 
 
 def test_on_a_nested_scene(obs: ObsSession) -> None:
