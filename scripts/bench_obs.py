@@ -44,6 +44,7 @@ from obs_session import (
 )
 
 from eoam_core.bench import cpu_name
+from eoam_core.settings import Settings
 
 CASES: Final = "720p30,1080p30,1080p60,720p30-still"
 _EMPTY_SCRIPT: Final = REPOSITORY / "scripts" / "bench_empty_filter.py"
@@ -223,20 +224,25 @@ def _shows_something(obs: ObsSession) -> bool:
     return picture is not None and (picture.shape[2] == 3 or bool(picture[..., 3].any()))
 
 
-def variants(filters: Mapping[str, Json], scripts: Sequence[Path]) -> list[Variant]:
-    """List what is compared: no filter, the empty one, ours, and those the user named with their settings."""
+def variants(filters: Mapping[str, Json], scripts: Sequence[Path], ours: Sequence[Json] = ()) -> list[Variant]:
+    """List what is compared: no filter, the empty one, ours, ours otherwise set, and those the user named."""
     return [
         Variant("without"),
         Variant("empty Python filter", FILTER_ID, scripts=[_EMPTY_SCRIPT]),
         Variant("**EOAM**", FILTER_ID, scripts=[_OWN_SCRIPT], fails_closed=True),
+        *(Variant(f"**EOAM** {_in_words(s)}", FILTER_ID, s, [_OWN_SCRIPT], fails_closed=True) for s in ours),
         *(Variant(f"`{kind}`", kind, settings, scripts) for kind, settings in filters.items()),
     ]
+
+
+def _in_words(settings: Json) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def main() -> int:
     """Return 0, or 1 if a run failed; what could be measured is printed all the same."""
     options = _parse()
-    compared = variants(options.filters, options.script)
+    compared = variants(options.filters, options.script, options.ours)
     failures: list[str] = []
     with chosen_display(options.gpu) as display, tempfile.TemporaryDirectory(prefix="eoam-bench-") as folder:
         bench = Bench(Path(folder), display, seconds=options.seconds, plugins=options.plugin, software=not options.gpu)
@@ -283,6 +289,13 @@ def _parse() -> argparse.Namespace:
         help="another filter to compare with, and its settings; may be repeated",
     )
     parser.add_argument(
+        "--ours",
+        action="append",
+        default=[],
+        metavar="JSON",
+        help='EOAM with other settings as well, such as {"detail":"fine"}; may be repeated',
+    )
+    parser.add_argument(
         "--plugin",
         action="append",
         default=[],
@@ -301,6 +314,7 @@ def _parse() -> argparse.Namespace:
     try:
         options.cases = [Case.parse(name) for name in options.cases.split(",")]
         options.filters = dict(_filter_option(text) for text in options.filter)
+        options.ours = [_own_settings(text) for text in options.ours]
     except ValueError as error:
         parser.error(str(error))
     for path in (*options.plugin, *options.script):
@@ -313,6 +327,18 @@ def _parse() -> argparse.Namespace:
     if options.gpu and not os.environ.get("DISPLAY"):
         parser.error("--gpu needs a display; DISPLAY is not set")
     return options
+
+
+def _own_settings(text: str) -> Json:
+    """Read EOAM's settings as JSON."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"--ours {text} is no JSON: {error}") from None
+    if not isinstance(values, dict) or not values:
+        raise ValueError(f'--ours {text!r}: need settings as JSON, such as {{"detail":"fine"}}')
+    Settings.validated(**values)
+    return values
 
 
 def _filter_option(text: str) -> tuple[str, Json]:

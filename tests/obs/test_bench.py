@@ -139,6 +139,9 @@ def test_cases_are_wide_pictures_with_even_sides() -> None:
         (["--filter", "color_filter={"], "the settings of --filter color_filter are no JSON"),
         (["--filter", "color_filter=3"], "need ID or ID=JSON"),
         (["--filter", "={}"], "need ID or ID=JSON"),
+        (["--ours", "{"], "--ours { is no JSON"),
+        (["--ours", "{}"], "need settings as JSON"),
+        (["--ours", '{"detail": "coarse"}'], "detail is 'coarse', need one of 'normal', 'fine'"),
         (["--plugin", "no/such/folder"], "there is no no/such/folder"),
         (["--seconds", "0"], "--seconds is 0"),
         (["--repeat", "0"], "--repeat 0"),
@@ -187,6 +190,14 @@ def test_a_filter_that_obs_does_not_know_is_an_error(display: str, tmp_path: Pat
     named = variants({"no_such_filter": {}}, [])[-1]
     with pytest.raises(ObsError, match="no_such_filter"):
         bench.run(Case.parse("360p30"), named)
+
+
+def test_ours_can_be_compared_with_other_settings_of_its_own() -> None:
+    usual, fine = variants({}, [], [{"detail": "fine", "model": "eoam_plus"}])[2:]
+    assert (usual.kind, usual.scripts) == (fine.kind, fine.scripts)
+    assert not usual.settings
+    assert fine.settings == {"detail": "fine", "model": "eoam_plus"}
+    assert fine.name == "**EOAM** detail fine, model eoam_plus"
 
 
 def test_an_obs_filter_can_be_compared_with_its_settings_and_beside_plugins(display: str, tmp_path: Path) -> None:
