@@ -44,7 +44,7 @@ from .net import FUSIONS, Eoam, NetConfig, count_parameters
 from .ranks import Ranks, join, leave
 from .sheet import save_sheet
 from .teacher import open_teacher, teach
-from .validation import Validation, record, to_input
+from .validation import Validation, record, sixteen_to_nine, to_input
 
 RUNS = Path(__file__).parent / "runs"
 # Sizes of the family; "plus" is for people with CPU to spare.
@@ -103,12 +103,6 @@ class TrainConfig:
         square = SMALL_SQUARE if is_small else SQUARE
         high, wide = sixteen_to_nine(self.wide * 3 / 4) if is_small else self.wide_size
         return (square, square), (high, wide), (wide, high)
-
-
-def sixteen_to_nine(columns: float) -> tuple[int, int]:
-    """Return (height, width) nearest to a 16:9 input of `columns`, both multiples of the network's stride."""
-    height, width = (max(1, round(side / STRIDE)) * STRIDE for side in (columns * 9 / 16, columns))
-    return height, width
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):

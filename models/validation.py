@@ -1,8 +1,15 @@
-"""How a run is judged while it goes on: figures, curves and a sheet of masks from pictures that training never sees."""
+"""How a run is judged while it goes on: figures, curves and a sheet of masks from pictures that training never sees.
+
+    python -m models.validation models/checkpoints/eoam.safetensors --data ../shared/data --wide 256 304 336
+
+prints the figures of kept checkpoints, with inputs of so many columns for 16:9.
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,8 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eoam_core.geometry import STRIDE
+
 from .augment import MixConfig, SampleMaker
-from .data import Image, Person, TrainingSet, read_pairs, read_rooms, validation_ids
+from .checkpoint import load_weights
+from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms, validation_ids
 from .metrics import foreground_iou
 from .net import Eoam
 from .sheet import tile
@@ -107,3 +117,38 @@ def score(net: Eoam, person: Person, size: tuple[int, int], device: torch.device
     h, w = person.alpha.shape
     logits = cv2.resize(predict(net, small, device), (w, h), interpolation=cv2.INTER_LINEAR)
     return foreground_iou(logits > 0, person.alpha > 127)
+
+
+def sixteen_to_nine(columns: float) -> tuple[int, int]:
+    """Return (height, width) nearest to a 16:9 input of `columns`, both multiples of the network's stride."""
+    height, width = (max(1, round(side / STRIDE)) * STRIDE for side in (columns * 9 / 16, columns))
+    return height, width
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    parser = argparse.ArgumentParser(prog="python -m models.validation", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--wide", type=int, nargs="+", default=[256], help="columns of the input for 16:9")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    try:
+        if wrong := [columns for columns in args.wide if columns < STRIDE or columns % STRIDE]:
+            raise DataError(f"--wide is {wrong[0]}, need a positive multiple of {STRIDE}.")
+        nets = [load_weights(path) for path in args.checkpoints]
+        print("| checkpoint | wide input | portraits | rooms | empty |\n| --- | ---: | ---: | ---: | ---: |")
+        for columns in args.wide:
+            height, width = sixteen_to_nine(columns)
+            judge = Validation(args.data, wide=(height, width))
+            for path, net in zip(args.checkpoints, nets, strict=True):
+                values = " | ".join(f"{v:.2f}" for v in judge(net, torch.device("cpu")).values())
+                print(f"| {path.stem} | {width}x{height} | {values} |", flush=True)
+    except DataError as error:
+        print(f"models.validation: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

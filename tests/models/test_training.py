@@ -17,12 +17,13 @@ from safetensors.torch import save_file  # noqa: E402
 
 from models import train as train_module  # noqa: E402
 from models.augment import MixConfig, SampleMaker  # noqa: E402
-from models.checkpoint import load_weights, read_header, sha256_of  # noqa: E402
+from models.checkpoint import load_weights, read_header, save_checkpoint, sha256_of  # noqa: E402
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
 from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
 from models.train import TrainConfig  # noqa: E402
 from models.validation import Validation  # noqa: E402
+from models.validation import main as validate  # noqa: E402
 
 from .networks import randomised  # noqa: E402
 
@@ -263,6 +264,20 @@ def test_validation_leaves_the_network_as_it_was(tiny_data: Path) -> None:
     Validation(tiny_data)(net, torch.device("cpu"))
     assert not net.training
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
+
+
+def test_a_kept_checkpoint_is_judged_with_inputs_of_several_widths(
+    tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "kept.safetensors"
+    net = randomised()
+    save_checkpoint(file, net, net, train_module.make_optimiser(net, TrainConfig()), 1, {"net": net.config.to_dict()})
+    assert validate([str(file), "--data", str(tiny_data), "--wide", "256", "304"]) == 0
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[:2] for row in rows] == [["| kept", "256x144"], ["| kept", "304x176"]]
+    assert all(0 <= float(value.strip(" |")) <= 100 for row in rows for value in row[2:])
+    assert validate([str(file), "--data", str(tiny_data), "--wide", "100"]) == 2
+    assert "--wide is 100, need a positive multiple of 16" in capsys.readouterr().err
 
 
 def test_a_missing_data_folder_is_one_sentence_and_exit_code_2(
