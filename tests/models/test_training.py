@@ -271,7 +271,9 @@ def test_a_kept_checkpoint_is_judged_with_inputs_of_several_widths(
 ) -> None:
     file = tmp_path / "kept.safetensors"
     net = randomised()
-    save_checkpoint(file, net, net, train_module.make_optimiser(net, TrainConfig()), 1, {"net": net.config.to_dict()})
+    save_checkpoint(
+        file, net, randomised(), train_module.make_optimiser(net, TrainConfig()), 1, {"net": net.config.to_dict()}
+    )
     assert validate([str(file), "--data", str(tiny_data), "--wide", "256", "304"]) == 0
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[:2] for row in rows] == [["| kept", "256x144"], ["| kept", "304x176"]]
