@@ -18,6 +18,7 @@ import numpy as np
 from eoam_core import OnnxSegmenter, Pipeline, Settings
 from eoam_core.geometry import network_size
 from eoam_core.refine import picture_alpha
+from eoam_core.settings import Detail
 
 from .data import DataError, Image
 from .sheet import save_sheet
@@ -62,7 +63,7 @@ def before_and_after(frames: Iterator[Image], model: Path, settings: Settings) -
     for frame in frames:
         height, width = frame.shape[:2]
         if pipeline is None:
-            network = _Listening(model, *network_size(width, height))
+            network = _Listening(model, *network_size(width, height, settings.detail))
             pipeline = Pipeline(network, settings)
         picture = np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA), np.uint8)
         small = cv2.resize(picture, (network.width, network.height), interpolation=cv2.INTER_AREA)
@@ -107,7 +108,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=15, metavar="K", help="draw every k-th frame (default: 15)")
     parser.add_argument("--out", type=Path, default=root / "out" / "filmstrips", metavar="FOLDER")
     parser.add_argument("--model", type=Path, default=root / "models" / "eoam.onnx")
+    parser.add_argument("--detail", choices=[d.value for d in Detail], default=Detail.NORMAL.value)
     args = parser.parse_args(argv)
+    settings = Settings(detail=Detail(args.detail))
     if args.every < 1:
         parser.error(f"--every {args.every}: need at least 1")
     videos = args.videos or sorted((root.parent / "shared" / "data" / "clips").glob("*.mp4"))
@@ -115,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("name a video: there are none in ../shared/data/clips")
     try:
         for video in videos:
-            for path in draw_strips(video, args.model, args.out, every=args.every):
+            for path in draw_strips(video, args.model, args.out, every=args.every, settings=settings):
                 print(path)
     except DataError as error:
         print(f"scripts/filmstrip: {error}", file=sys.stderr)
