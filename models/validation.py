@@ -36,10 +36,10 @@ class Validation:
     """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty.
 
     `wide` is the (height, width) of the input for 16:9. Figures of networks with different ones are not of the same
-    pictures: the rooms are composed at that size.
+    pictures: the rooms are composed at that size. `count` is how many times somebody is put into a room.
     """
 
-    def __init__(self, data: Path, *, wide: tuple[int, int] = (144, 256)):
+    def __init__(self, data: Path, *, wide: tuple[int, int] = (144, 256), count: int = 96):
         self.wide = wide
         people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
         rooms = read_rooms(data, "val")
@@ -47,7 +47,7 @@ class Validation:
         maker = SampleMaker(TrainingSet(people, people, people, people, rooms, ""), MixConfig())
         rng = np.random.default_rng(7)
         self.composites: list[Person] = []
-        for _ in range(96):
+        for _ in range(count):
             empty = np.zeros(wide, np.uint8)
             self.composites.append(Person(*maker.add_person(rng, maker.room(rng, wide), empty)))
         self.rooms = [cv2.resize(r, wide[::-1], interpolation=cv2.INTER_AREA) for r in rooms]
@@ -139,16 +139,21 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("checkpoints", type=Path, nargs="+")
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument("--wide", type=int, nargs="+", default=[256], help="columns of the input for 16:9")
+    parser.add_argument(
+        "--count", type=int, default=96, help="pictures of somebody in a room; what a run prints has 96"
+    )
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     try:
         if wrong := [columns for columns in args.wide if columns < STRIDE or columns % STRIDE]:
             raise DataError(f"--wide is {wrong[0]}, need a positive multiple of {STRIDE}.")
+        if args.count < 1:
+            raise DataError(f"--count is {args.count}, need at least 1.")
         nets = [load_weights(path) for path in args.checkpoints]
         print("| checkpoint | wide input | portraits | rooms | rooms, median | empty |\n| --- |" + " ---: |" * 5)
         for columns in args.wide:
             height, width = sixteen_to_nine(columns)
-            judge = Validation(args.data, wide=(height, width))
+            judge = Validation(args.data, wide=(height, width), count=args.count)
             for path, net in zip(args.checkpoints, nets, strict=True):
                 device = torch.device("cpu")
                 found, median = judge(net, device), 100 * float(np.median(judge.in_rooms(net, device)))
