@@ -290,7 +290,7 @@ class Settings:
             "advanced",
             "Detail",
             "How fine the picture is that the network sees. Fine has half as many pixels again: the edge is better, "
-            "people who are small in the picture above all, and a mask takes about half as long again.",
+            "people who are small in the picture above all, and a mask takes up to a third longer.",
             {Detail.NORMAL: "Normal", Detail.FINE: "Fine"},
         ),
     )
