@@ -14,6 +14,7 @@ from obs_session import CAMERA, FILTER, ObsSession, colour_entry, filter_entry, 
 
 from eoam_core.cleanup import MaskCleaner
 from eoam_core.compose import compose_frame
+from eoam_core.geometry import network_size
 from eoam_core.picture import fit_network
 from eoam_core.presets import values_of
 from eoam_core.refine import halved
@@ -88,8 +89,9 @@ def obs(session: ObsSession) -> Iterator[ObsSession]:
 def wanted(**settings: object) -> Picture:
     """Return what the command line makes of the scene, RGBA with straight alpha."""
     frame = np.dstack([scene(), np.full((HEIGHT, WIDTH), 255, np.uint8)])
-    small = fit_network(frame, height=144, width=256)
     chosen = Settings.validated(**{**PLAIN, **settings})
+    columns, rows = network_size(WIDTH, HEIGHT, chosen.detail)
+    small = fit_network(frame, height=rows, width=columns)
     mask = MaskCleaner().clean(np.rint(small[..., :3].mean(axis=2)).astype(np.uint8), halved(small), chosen)
     background = np.full((HEIGHT, WIDTH, 3), GROUND[::-1], np.uint8)
     return compose_frame(frame, mask, chosen, picture=background)
