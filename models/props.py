@@ -195,3 +195,40 @@ def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
     weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255
     filled = np.clip(fill * shade[..., None], 0, 255)
     return np.asarray(room + (filled - room) * weight + 0.5).astype(np.uint8)
+
+
+def add_screen(rng: Generator, room: Image, film: Image) -> Image:
+    """Put a television or a monitor that shows a part of `film` (any picture without people) into a room.
+
+    A picture in a picture, seen a little from the side, brighter and of another colour than the room, with or without a
+    frame round it: without such pictures a network takes large shapes on a screen for a person. All of it is room.
+    """
+    height, width = room.shape[:2]
+    w = rng.uniform(0.12, 0.5) * width
+    h = w / rng.choice((16 / 9, 16 / 9, 4 / 3, 21 / 9, 3 / 4))
+    x, y = rng.uniform(-0.2, 1.0) * width, rng.uniform(-0.15, 0.75) * height
+    slant = rng.normal(0, 0.05, (4, 2)) * (w, h) * (rng.random() < 0.6)
+    corners = (np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]) + slant).astype(np.float32)
+    rows, columns = film.shape[:2]
+    share = rng.uniform(0.25, 1.0)
+    part_w = min(columns, rows * w / h) * share
+    part_h = part_w * h / w
+    left, top = rng.uniform(0, columns - part_w), rng.uniform(0, rows - part_h)
+    part = np.array(
+        [(left, top), (left + part_w, top), (left + part_w, top + part_h), (left, top + part_h)], np.float32
+    )
+    seen = cv2.warpPerspective(
+        film, cv2.getPerspectiveTransform(part, corners), (width, height), borderMode=cv2.BORDER_REPLICATE
+    )
+    light = rng.uniform(0.6, 1.6) * np.exp(rng.normal(0, 0.12, 3)) * (1.0, 1.0, rng.uniform(0.8, 1.0))
+    lit = np.clip(seen * light + rng.uniform(-10, 25), 0, 255)
+    if rng.random() < 0.7:
+        border = _layer(room.shape)
+        thickness = max(1, round(w * rng.uniform(0.02, 0.08)))
+        outline = [np.array([_fixed(*corner) for corner in corners], np.int32)]
+        cv2.polylines(border, outline, True, 255, thickness, cv2.LINE_AA, _SHIFT)
+        room = _paint(room, border, _dark(rng) if rng.random() < 0.8 else tuple(rng.uniform(0, 255, 3)))
+    layer = _layer(room.shape)
+    cv2.fillPoly(layer, [np.array([_fixed(*corner) for corner in corners], np.int32)], 255, cv2.LINE_AA, _SHIFT)
+    weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255
+    return np.asarray(room + (lit - room) * weight + 0.5).astype(np.uint8)

@@ -1,0 +1,188 @@
+"""Measure what ships, and its peers, and put the figures into the documents that state them.
+
+    python -m models.card --data ../shared/data --peers ../shared/peers [--figures FILE]
+
+Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with both details on every set of `models.evaluate`, bare and as
+the filter shows them, in one run, and replaces each table between `<!-- figures: NAME -->` and `<!-- end of figures -->`
+in README.md and models/MODEL_CARD.md. No table is copied by hand: one was once, and stated the wrong figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from eoam_core.settings import Detail, Settings
+
+from .data import DataError
+from .evaluate import SETS, evaluate, wide_size
+from .scenarios import SCENARIOS
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = (ROOT / "README.md", ROOT / "models" / "MODEL_CARD.md")
+OURS = {"eoam": "EOAM", "eoam_plus": "EOAM plus"}
+SECTION = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+Rows = dict[str, dict[str, float]]
+Figures = dict[str, dict[str, Rows]]  # "bare" or "shown" -> set -> network -> figure
+
+
+def measure(data: Path, peers: Path) -> Figures:
+    """Judge what ships and the peers. Raises DataError."""
+    args = argparse.Namespace(
+        models=[ROOT / "models" / f"{name}.onnx" for name in OURS],
+        data=data,
+        peers=peers,
+        sets=list(SETS),
+        detail=[detail.value for detail in Detail],
+        pipeline=False,
+        sheets=None,
+        table=None,
+    )
+    bare = evaluate(args)
+    args.sets, args.pipeline, args.peers = ["portraits", "rooms"], True, None
+    return {"bare": bare, "shown": evaluate(args)}
+
+
+def label(name: str) -> str:
+    """Return how a table calls a network of `models.evaluate`: ours in bold, with the input for 16:9."""
+    stem, _, detail = name.partition(", ")
+    if stem not in OURS:
+        return name
+    chosen = Detail(detail or Detail.NORMAL.value)
+    height, width = wide_size(chosen)
+    usual = Settings()
+    is_default = usual.model == stem and usual.detail is chosen
+    return f"**{OURS[stem]}** {width}x{height}{' (default)' if is_default else ''}"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table whose columns but the first are numbers."""
+    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def summary(figures: Figures) -> str:
+    """The README's table: every set in one row a network, the networks alone."""
+    bare = figures["bare"]
+    head = ["network", "portraits: fg", "two-class", "boundary", "in a room: fg", "boundary", "MAD", "flicker"]
+    rows = [
+        [
+            label(name),
+            *_cells(bare["portraits"].get(name), ("fg", "two-class", "boundary")),
+            *_cells(room, ("fg", "boundary", "MAD", "flicker")),
+            *_cells(bare["scenarios"][name], ("mean",)),
+            *_cells(bare["empty"][name], ("mean",)),
+        ]
+        for name, room in bare["rooms"].items()
+    ]
+    return table([*head, "situations: fg", "empty room: person"], rows)
+
+
+def networks(figures: Figures, part: str = "bare") -> str:
+    """Portraits and rooms; of `part` "shown" what the filter makes of them."""
+    sets = figures[part]
+    head = ["network", "portraits: fg", "two-class", "boundary"]
+    columns = ("fg", "two-class", "boundary", "MAD", "flicker")
+    rows = [
+        [label(name), *_cells(sets["portraits"].get(name), ("fg", "two-class", "boundary")), *_cells(room, columns)]
+        for name, room in sets["rooms"].items()
+    ]
+    return table([*head, "room: fg", *columns[1:]], rows)
+
+
+def shown(figures: Figures) -> str:
+    """Portraits and rooms as the filter shows them."""
+    return networks(figures, "shown")
+
+
+def situations(figures: Figures) -> str:
+    """One row a situation, one column a network."""
+    scores = figures["bare"]["scenarios"]
+    rows = [[name, *(f"{row[name]:.2f}" for row in scores.values())] for name in (*SCENARIOS, "mean")]
+    return table(["situation", *map(label, scores)], rows)
+
+
+def empty(figures: Figures) -> str:
+    """Rooms with nobody in them."""
+    found = figures["bare"]["empty"]
+    rows = [[label(n), f"{r['mean']:.2f}", f"{r['worst']:.2f}", f"{r['over 5 %']:.0f}"] for n, r in found.items()]
+    return table(["network", "mean", "worst", "over 5 %"], rows)
+
+
+def speed(figures: Figures) -> str:
+    """Times on one thread, and as multiples of the first network's."""
+    rows = []
+    for name, row in figures["bare"]["speed"].items():
+        cells = [label(name)]
+        for shape in ("square", "wide"):
+            if f"{shape} ms" not in row:
+                cells += ["-"] * 3
+                continue
+            width, height = f"{row[f'{shape} input']}".split(".")
+            ms = f"{row[f'{shape} ms']:.2f} ({row[f'{shape} p95']:.2f})"
+            cells += [f"{width}x{height}", ms, f"{row[f'{shape} ratio']:.1f}"]
+        rows.append(cells)
+    first = label(next(iter(figures["bare"]["speed"]))).replace("*", "").replace(" (default)", "")
+    columns = ["input", "ms, median (p95)", f"times {first}"]
+    return table(["network", f"square {columns[0]}", *columns[1:], f"wide {columns[0]}", *columns[1:]], rows)
+
+
+TABLES: dict[str, Callable[[Figures], str]] = {
+    "summary": summary,
+    "networks": networks,
+    "shown": shown,
+    "situations": situations,
+    "empty": empty,
+    "speed": speed,
+}
+
+
+def fill(text: str, figures: Figures) -> str:
+    """Return a document with every table of figures in it made anew. Raises DataError: it names one there is not."""
+
+    def replace(found: re.Match[str]) -> str:
+        if found[2] not in TABLES:
+            raise DataError(f"There is no table of figures {found[2]!r}: there are {', '.join(TABLES)}.")
+        return f"{found[1]}\n{TABLES[found[2]](figures)}\n{found[3]}"
+
+    return SECTION.sub(replace, text)
+
+
+def _cells(row: dict[str, float] | None, columns: Sequence[str]) -> list[str]:
+    return ["-" if row is None else f"{row[column]:.2f}" for column in columns]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line; exit code 2 with one sentence for anything the user can mend."""
+    parser = argparse.ArgumentParser(prog="python -m models.card", description=(__doc__ or "").split("\n")[0])
+    shared = ROOT.parent / "shared"
+    parser.add_argument("--data", type=Path, default=shared / "data")
+    parser.add_argument("--peers", type=Path, default=shared / "peers")
+    parser.add_argument("--figures", type=Path, help="JSON: read from here if it exists, else written here once measured")
+    parser.add_argument("--into", type=Path, nargs="+", default=list(DOCUMENTS), help="documents with marked tables")
+    args = parser.parse_args(argv)
+    try:
+        for path in args.into:
+            if not path.is_file() or not SECTION.search(path.read_text()):
+                raise DataError(f"{path} has no table between <!-- figures: NAME --> and <!-- end of figures -->.")
+        if args.figures and args.figures.is_file():
+            figures: Figures = json.loads(args.figures.read_text())
+        else:
+            figures = measure(args.data, args.peers)
+            if args.figures:
+                args.figures.write_text(json.dumps(figures, indent=1) + "\n")
+        for path in args.into:
+            path.write_text(fill(path.read_text(), figures))
+    except (DataError, json.JSONDecodeError, OSError) as error:
+        print(f"models.card: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
