@@ -197,10 +197,12 @@ def _self_test(model: Path) -> Finding:
     try:
         import numpy as np
 
+        from eoam_core.geometry import network_size
         from eoam_core.segmenter import OnnxSegmenter
 
-        frame = np.random.default_rng(0).integers(0, 256, (144, 256, 4), np.uint8)
-        segmenter = OnnxSegmenter(model, height=144, width=256)
+        width, height = network_size(16, 9)
+        frame = np.random.default_rng(0).integers(0, 256, (height, width, 4), np.uint8)
+        segmenter = OnnxSegmenter(model, height=height, width=width)
         first, times = segmenter.segment(frame), []
         for _ in range(_RUNS):
             start = time.perf_counter()
@@ -214,7 +216,7 @@ def _self_test(model: Path) -> Finding:
     except Exception as error:  # whatever it is, the report must say it
         return _problem("self-test", repr(error), "Report this.")
     median = statistics.median(times)
-    text = f"{median:.2f} ms for a mask of 256x144, median of {_RUNS}"
+    text = f"{median:.2f} ms for a mask of {width}x{height}, median of {_RUNS}"
     if median > _SLOW_MS:
         cure = "Close other programs, or choose the preset for low CPU use in the filter."
         return _problem("self-test", f"{text}: slower than a frame", cure)

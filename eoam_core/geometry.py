@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from eoam_core.settings import Detail
+from eoam_core.settings import Detail, Settings
 
 STRIDE: Final = 16  # the network halves four times; other sizes would not come back out as they went in
 _SQUARE_SIDE: Final = 224  # the paper's input, 224x224
@@ -13,10 +13,11 @@ _WIDE_SIDE: Final = 256  # 16:9 becomes 256x144, which needs no rounding
 _WIDE_ASPECT: Final = 16 / 9
 # With 304x176 for 16:9 even the larger network takes no longer than MediaPipe's square one (models/MODEL_CARD.md).
 _SCALES: Final = {Detail.NORMAL: 1.0, Detail.FINE: 304 / _WIDE_SIDE}
+_USUAL: Final = Settings().detail
 _EXTREME_ASPECT: Final = 4.0  # beyond it the picture is squeezed: a slit of a few rows shows the network nothing
 
 
-def network_size(width: int, height: int, detail: Detail = Detail.NORMAL) -> tuple[int, int]:
+def network_size(width: int, height: int, detail: Detail = _USUAL) -> tuple[int, int]:
     """Return the (width, height) in pixels at which a picture of `width` x `height` enters the network.
 
     Both are multiples of 16 and the shape is kept as well as that allows. With normal detail the area is at most

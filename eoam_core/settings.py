@@ -285,7 +285,7 @@ class Settings:
         },
     )
     detail: Detail = field(
-        default=Detail.NORMAL,
+        default=Detail.FINE,
         metadata=_choice(
             "advanced",
             "Detail",

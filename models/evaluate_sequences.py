@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
-from eoam_core.settings import Detail
+from eoam_core.settings import Detail, Settings
 
 from .data import DataError, Image
 from .evaluate import Network, bgra, enlarge, own_network, peer_networks, shrink, wide_size
@@ -28,7 +28,7 @@ from .sequence_scenes import OCCLUDED, Frame
 from .sequences import GROUPS, PEOPLE, Sequence, sequences
 
 Rows = dict[str, dict[str, float]]  # method -> figure -> value
-SMALL = wide_size(Detail.NORMAL)  # the network's input
+INPUT = wide_size(Settings().detail)  # the network's, (h, w)
 OVERALL = "all"
 OWN = "our network"
 CUT = "cut masks"  # masks made of the truth: see cut_mask
@@ -42,7 +42,7 @@ def small_mask(net: Network, picture: Image) -> Image:
     return net.run(shrink(picture, size), size)
 
 
-def cut_mask(frame: Frame, size: tuple[int, int] = SMALL) -> Image:
+def cut_mask(frame: Frame, size: tuple[int, int] = INPUT) -> Image:
     """Return a mask made of the truth, `size` (h, w) uint8, in which every occluder and every gap is a hole.
 
     As from a network that takes whatever is not the person itself for room: all that is then right or wrong about holes
@@ -64,7 +64,7 @@ class Bench:
         listed: list[Sequence],
         networks: list[Network],
         *,
-        size: tuple[int, int] = SMALL,
+        size: tuple[int, int] = INPUT,
         keep: bool = False,
     ) -> None:
         self._listed, self._networks, self._size, self._keep = listed, networks, size, keep
@@ -182,7 +182,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Rows]]:
     return results
 
 
-def score_cut_masks(bench: Bench, size: tuple[int, int] = SMALL) -> dict[str, dict[str, Rows]]:
+def score_cut_masks(bench: Bench, size: tuple[int, int] = INPUT) -> dict[str, dict[str, Rows]]:
     """Score the methods on masks in which every gap and every occluder is a hole, as groups of their own."""
     return {f"{CUT}, {group}": rows for group, rows in bench.score(methods(CUT, [], size)).items()}
 
@@ -194,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m models.evaluate_sequences", description=(__doc__ or "").split("\n")[0]
     )
     parser.add_argument("--model", type=Path, default=root / "models" / "eoam.onnx", help="exported network")
-    parser.add_argument("--detail", choices=[d.value for d in Detail], default=Detail.NORMAL.value)
+    parser.add_argument("--detail", choices=[d.value for d in Detail], default=Settings().detail.value)
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files; without it they are left out")
     parser.add_argument("--people", choices=PEOPLE, default="greenscreen", help="greenscreen is for final figures only")

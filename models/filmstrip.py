@@ -108,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--every", type=int, default=15, metavar="K", help="draw every k-th frame (default: 15)")
     parser.add_argument("--out", type=Path, default=root / "out" / "filmstrips", metavar="FOLDER")
     parser.add_argument("--model", type=Path, default=root / "models" / "eoam.onnx")
-    parser.add_argument("--detail", choices=[d.value for d in Detail], default=Detail.NORMAL.value)
+    parser.add_argument("--detail", choices=[d.value for d in Detail], default=Settings().detail.value)
     args = parser.parse_args(argv)
     settings = Settings(detail=Detail(args.detail))
     if args.every < 1:

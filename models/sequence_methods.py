@@ -14,7 +14,7 @@ from eoam_core.refine import picture_alpha
 
 from .data import Image
 
-# One frame: (frame as the network saw it, such as (144, 256, 4) uint8 BGRA; the network's mask, (h, w) uint8; the full
+# One frame: (frame as the network saw it, such as (176, 304, 4) uint8 BGRA; the network's mask, (h, w) uint8; the full
 # picture, (360, 640, 3) uint8 BGR) -> mask of any size, uint8, 255 = person.
 Step = Callable[[Image, Image, Image], Image]
 
@@ -61,7 +61,7 @@ def paper_fill() -> Step:
 
 
 def our_filter(
-    settings: Settings | None = None, *, drawn: bool = True, size: tuple[int, int] = (144, 256)
+    settings: Settings | None = None, *, drawn: bool = True, size: tuple[int, int]
 ) -> Callable[[], Step]:
     """Return what this project's filter does: its pipeline, and with `drawn` the alpha that the shader makes of it.
 
@@ -137,7 +137,7 @@ def obs_backgroundremoval() -> Step:
 RAW, FILL, OURS, OURS_SMALL = "raw masks", "paper's fill", "ours", "ours, before the shader"
 
 
-def methods(network: str, peers: list[str], size: tuple[int, int] = (144, 256)) -> list[Method]:
+def methods(network: str, peers: list[str], size: tuple[int, int]) -> list[Method]:
     """Return the methods of the table: four on `network`'s masks, obs-backgroundremoval's on it and on the peers'.
 
     `size` is the network's input (h, w).

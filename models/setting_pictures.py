@@ -28,7 +28,7 @@ from eoam_core.settings import Detail
 
 from .data import DataError, Image, Person
 from .evaluate import bgra, shrink
-from .evaluate_sequences import SMALL, cut_mask
+from .evaluate_sequences import INPUT, cut_mask
 from .filmstrip import over_colour
 from .sequence_methods import our_filter
 from .sequence_props import draw_body, mug
@@ -94,7 +94,7 @@ def behind(name: str) -> Image:
 class Stage:
     """Frames of one scene with the masks that the filter is given, `size` being the network's input (h, w)."""
 
-    def __init__(self, frames: list[Frame], mask: Callable[[Frame], Image], size: tuple[int, int] = SMALL) -> None:
+    def __init__(self, frames: list[Frame], mask: Callable[[Frame], Image], size: tuple[int, int] = INPUT) -> None:
         self._size = size
         self._shots = [(bgra(shrink(f.bgr, size))[0], mask(f), f.bgr) for f in frames]
 
@@ -116,7 +116,7 @@ class Stage:
 
         What is transparent lies over a checkerboard.
         """
-        step = our_filter(settings, drawn=False)()
+        step = our_filter(settings, drawn=False, size=self._size)()
         for small, raw, picture in self._shots:
             mask = step(small, raw, picture)
         frame = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA), np.uint8)
@@ -153,10 +153,10 @@ def panels(entries: list[tuple[str, Image]], crop: tuple[slice, slice] | None = 
 
 def stages(model: Path) -> dict[str, Stage]:
     """Return the scenes: "one" person, "three" people, "holes", a body with gaps and a mug, and one who "walks"."""
-    fine = network_size(*SIZE[::-1], Detail.FINE)[::-1]
-    networks = {size: OnnxSegmenter(model, height=size[0], width=size[1]) for size in (SMALL, fine)}
+    coarse = network_size(*SIZE[::-1], Detail.NORMAL)[::-1]
+    networks = {size: OnnxSegmenter(model, height=size[0], width=size[1]) for size in (INPUT, coarse)}
 
-    def seen(frame: Frame, size: tuple[int, int] = SMALL) -> Image:
+    def seen(frame: Frame, size: tuple[int, int] = INPUT) -> Image:
         return networks[size].segment(np.asarray(bgra(shrink(frame.bgr, size))[0], np.uint8))
 
     person, ground = portrait(model), room()
@@ -187,7 +187,7 @@ def stages(model: Path) -> dict[str, Stage]:
         "three": Stage(three, seen),
         "walks": Stage(walking, seen),
         "far": Stage(far, seen),
-        "far, fine": Stage(far, lambda frame: seen(frame, fine), fine),
+        "far, normal": Stage(far, lambda frame: seen(frame, coarse), coarse),
         "holes": Stage(list(shoot([(_FRAMES, scene)], (1,))), cut_mask),
     }
 
@@ -198,7 +198,7 @@ def pictures(model: Path) -> dict[str, Image]:
     one, three, holes = scene["one"], scene["three"], scene["holes"]
     head, hair = (slice(20, 170), slice(230, 430)), (slice(60, 105), slice(318, 378))
     walks, moving = scene["walks"], (slice(20, 290), slice(170, 530))
-    details = (("far", Detail.NORMAL), ("far, fine", Detail.FINE))
+    details = (("far, normal", Detail.NORMAL), ("far", Detail.FINE))
     small = (slice(230, 360), slice(230, 410))
 
     def row(stage: Stage, setting: str, values: list[object], crop: tuple[slice, slice] | None = None) -> Image:

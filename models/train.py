@@ -13,6 +13,8 @@ figures. There is no pickle in it.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import math
 import sys
 import time
@@ -66,7 +68,7 @@ VARIANTS = {
 ALONE = Ranks()
 MOST_DRIFT = 1e-3  # between processes that train together: all start from the same weights and take the same steps
 SQUARE, SMALL_SQUARE = 224, 160
-SHARES = (0.5, 0.4, 0.1)  # of the batches: square, wide, upright
+UPRIGHT_SHARE = 0.1  # of the batches; wide ones have TrainConfig.wide_share, square ones the rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,7 @@ class TrainConfig:
     average: float = 0.999  # moving average of the weights; what is evaluated and exported
     # Share of the run on smaller pictures, first: twice the samples for the same time while the coarse shape is learnt.
     small_share: float = 0.5
+    wide_share: float = 0.4  # of the batches
     wide: int = 256  # columns of the input for 16:9, a multiple of 16, as eoam_core.geometry has it for the network
     teacher: float = 0.0  # weight of the teacher's mask in a photograph's target
     distil: float = 0.0  # weight of a larger network's mask, made anew for every sample, beside the target
@@ -96,6 +99,11 @@ class TrainConfig:
     def wide_size(self) -> tuple[int, int]:
         """(height, width) of the input for 16:9."""
         return sixteen_to_nine(self.wide)
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Shares of the batches that are square, wide and upright."""
+        return 1 - UPRIGHT_SHARE - self.wide_share, self.wide_share, UPRIGHT_SHARE
 
     def sizes(self, step: int) -> tuple[tuple[int, int], ...]:
         """(height, width) of the square, the wide and the upright batches at a step."""
@@ -115,7 +123,7 @@ class Batches(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         draw = np.random.default_rng((self.config.seed, index, 1))
-        size = self.config.sizes(index)[draw.choice(len(SHARES), p=SHARES)]
+        size = self.config.sizes(index)[draw.choice(3, p=self.config.shares)]
         number, share = index * self.ranks.count + self.ranks.rank, self.ranks.share(self.config.batch)
         frames, alphas = self.maker.batch(self.config.seed, number, size, share)
         return torch.from_numpy(frames), torch.from_numpy(alphas)
@@ -132,6 +140,21 @@ class Onwards(Sampler[int]):
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what is freed for the next step; does nothing where there is no glibc.
+
+    Each step needs the same hundreds of megabytes. By default they go back to the kernel and come again as new pages:
+    where pages are dear, as in a virtual machine, that took more time than the network.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        # From malloc.h: M_ARENA_MAX, M_MMAP_THRESHOLD (more than this is refused), M_TRIM_THRESHOLD, M_TOP_PAD.
+        for option, value in ((-8, 1), (-3, 32 << 20), (-1, 2**31 - 1), (-2, 256 << 20)):
+            mallopt(option, value)
 
 
 def rate_at(step: int, config: TrainConfig) -> float:
@@ -185,6 +208,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         distil=args.distil,
         lovasz=args.lovasz,
         wide=args.wide,
+        wide_share=args.wide_share,
     )
     if not 0 <= config.teacher <= 1:
         raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
@@ -194,6 +218,8 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         raise DataError(f"--lovasz is {config.lovasz}, need 0 (soft IoU alone) to 1 (the Lovasz hinge alone).")
     if config.wide < STRIDE or config.wide % STRIDE:
         raise DataError(f"--wide is {config.wide}, need a positive multiple of {STRIDE}.")
+    if not 0 <= config.wide_share <= 1 - UPRIGHT_SHARE:
+        raise DataError(f"--wide-share is {config.wide_share}, need 0 to {1 - UPRIGHT_SHARE} of the batches.")
     net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig().with_shares(args.mix), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
@@ -215,6 +241,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
 
+    keep_freed_memory()
     device = ranks.device(args.device)
     ranks.share(config.batch)
     torch.set_num_threads(args.threads)
@@ -393,6 +420,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--peers", type=Path, default=Path(__file__).parents[2] / "shared" / "peers")
     parser.add_argument("--small-share", type=float, default=TrainConfig.small_share)
     parser.add_argument("--wide", type=int, default=TrainConfig.wide, help="columns of the input for 16:9, such as 304")
+    parser.add_argument(
+        "--wide-share", type=float, default=TrainConfig.wide_share, help="share of the batches that are 16:9, 0 to 0.9"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples")

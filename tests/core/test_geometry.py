@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from eoam_core.geometry import network_size
-from eoam_core.settings import Detail
+from eoam_core.settings import Detail, Settings
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from eoam_core.settings import Detail
     ],
 )
 def test_common_and_extreme_shapes(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert network_size(*size) == expected
+    assert network_size(*size, Detail.NORMAL) == expected
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,16 @@ def test_fine_detail_has_about_half_as_many_pixels_again(size: tuple[int, int], 
 
 @pytest.mark.parametrize("width", range(1, 8000, 37))
 def test_sizes_are_multiples_of_16_bounded_and_near_the_pictures_shape(width: int) -> None:
-    columns, rows = network_size(width, 1000)
+    columns, rows = network_size(width, 1000, Detail.NORMAL)
     assert columns % 16 == rows % 16 == 0
     assert columns * rows <= 224 * 224
     assert min(columns, rows) >= 80
     if 0.25 <= width / 1000 <= 4:
         assert columns / rows == pytest.approx(width / 1000, rel=0.1)
+
+
+def test_without_a_detail_it_is_the_settings_default() -> None:
+    assert network_size(1920, 1080) == network_size(1920, 1080, Settings().detail)
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, 0), (-4, 4)])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from eoam_core.presets import acting, settled, values_of
-from eoam_core.settings import BackgroundKind, Preset, Regions, Settings, describe_settings
+from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings, describe_settings
 
 NAMED = [preset for preset in Preset if preset is not Preset.CUSTOM]
 PLAIN = Settings(advanced=False)
@@ -50,7 +50,7 @@ def test_choosing_a_preset_sets_what_it_governs_and_stays_chosen(preset: Preset)
 def test_low_cpu_leaves_the_background_alone() -> None:
     before = chosen(Preset.MEETING)
     after = chosen(Preset.LOW_CPU, before)
-    assert (after.background, after.every) == (BackgroundKind.BLUR, 2)
+    assert (after.background, after.detail, after.every) == (BackgroundKind.BLUR, Detail.NORMAL, 2)
 
 
 def test_a_knob_off_the_preset_makes_it_custom_and_keeps_the_value() -> None:

@@ -341,11 +341,11 @@ def test_our_filter_is_the_pipeline_and_the_shaders_alpha() -> None:
     picture = np.full((*SIZE, 3), 60, np.uint8)
     picture[100:, 150:400] = 200
     frame = np.dstack([cv2.resize(picture, (256, 144)), np.full((144, 256), 255, np.uint8)])
-    shown = our_filter()()(frame, mask, picture)
+    shown = our_filter(size=(144, 256))()(frame, mask, picture)
     assert shown.shape == SIZE
     assert shown[300, 250] == 255
     assert shown[50, 50] == 0
-    assert our_filter(drawn=False)()(frame, mask, picture).shape == mask.shape
+    assert our_filter(drawn=False, size=(144, 256))()(frame, mask, picture).shape == mask.shape
 
 
 def one_shot(count: int = 6) -> Sequence:
@@ -373,7 +373,7 @@ def test_a_bench_scores_what_it_is_given_and_the_table_says_where_ours_is_not_be
     assert "0.00 (!)" in text
     assert any(line.startswith("still, fg: ours 0.00") for line in shortfalls(grouped))
     assert "neither best nor equal" in report(grouped)
-    assert [m.network for m in methods("a", ["b"])] == ["a"] * 5 + ["b"]
+    assert [m.network for m in methods("a", ["b"], (144, 256))] == ["a"] * 5 + ["b"]
 
 
 def test_tables_replace_those_in_a_document(tmp_path: Path) -> None:
@@ -395,7 +395,7 @@ def test_masks_made_of_the_truth_have_a_hole_for_every_occluder_and_gap() -> Non
         return Sprite(np.full((*SIZE, 3), 40, np.uint8), alpha, True)
 
     frame = frames(Scene(black, actor(), hold(), occluder=mug), 1)[0]
-    mask = cut_mask(frame)
+    mask = cut_mask(frame, (144, 256))
     assert mask.shape == (144, 256)
     assert mask[112, 128] < 20
     assert mask[92, 128] > 235

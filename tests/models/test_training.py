@@ -21,7 +21,7 @@ from models.checkpoint import load_weights, read_header, save_checkpoint, sha256
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
 from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
-from models.train import TrainConfig  # noqa: E402
+from models.train import Batches, TrainConfig  # noqa: E402
 from models.validation import Validation  # noqa: E402
 from models.validation import main as validate  # noqa: E402
 
@@ -117,6 +117,17 @@ def test_a_run_for_wider_inputs_trains_and_is_judged_on_them() -> None:
     assert wide.sizes(0) == ((160, 160), (128, 224), (224, 128))
     assert wide.sizes(9) == ((224, 224), (176, 304), (304, 176))
     assert wide.wide_size == (176, 304)
+
+
+def test_a_run_draws_as_many_wide_batches_as_it_was_told(
+    tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert TrainConfig().shares == (0.5, 0.4, 0.1)  # what the kept checkpoints were trained with
+    assert TrainConfig(wide_share=0.9).shares == pytest.approx((0, 0.9, 0.1))
+    batches = Batches(read_training_set(tiny_data), TrainConfig(batch=1, small_share=0, wide_share=0.9), MixConfig())
+    assert {batches[i][0].shape[1:3] for i in range(30)} == {(144, 256), (256, 144)}
+    assert start(tiny_data, "--wide-share", "1") == 2
+    assert "--wide-share is 1.0, need 0 to 0.9" in capsys.readouterr().err
 
 
 def test_a_width_that_the_network_cannot_take_is_refused(

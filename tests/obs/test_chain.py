@@ -122,12 +122,12 @@ def test_filters_of_one_size_share_one_network(obs: ObsSession) -> None:
     assert {tuple(size) for size in probe("networks")} == {(height, width) for width, height in sizes}
 
 
-def test_fine_detail_gives_the_network_more_pixels_and_the_person_stays_in_place(obs: ObsSession) -> None:
-    fine = {"sourceName": "scale before", "filterName": FILTER, "filterSettings": {"detail": "fine"}}
-    obs.request("SetSourceFilterSettings", **fine)
-    columns, rows = network_size(321, 181, Detail.FINE)
+def test_normal_detail_gives_the_network_fewer_pixels_and_the_person_stays_in_place(obs: ObsSession) -> None:
+    normal = {"sourceName": "scale before", "filterName": FILTER, "filterSettings": {"detail": "normal"}}
+    obs.request("SetSourceFilterSettings", **normal)
+    columns, rows = network_size(321, 181, Detail.NORMAL)
     probe = Probe(obs, obs.folder)
-    obs.wait(lambda: [rows, columns] in [list(size) for size in probe("networks")], "the larger network", every_s=0.5)
+    obs.wait(lambda: [rows, columns] in [list(size) for size in probe("networks")], "the smaller network", every_s=0.5)
     picture = obs.wait_for_picture(is_drawn, "the person", source="scale before")
     x, y, radius, (width, height) = place_of("scale before")
     inside, outside = alpha_on_rings(picture[:height, :width], x, y, radius)

@@ -17,6 +17,7 @@ import pytest
 
 import eoam_obs.matting
 from eoam_core.errors import ModelError
+from eoam_core.geometry import network_size
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
 from eoam_core.settings import Settings
@@ -656,7 +657,7 @@ def test_another_size_starts_over(stage: Stage) -> None:
     assert stage.tick(4) == 0
     assert stage.worker is not old
     assert old.is_closed
-    assert (stage.worker.width, stage.worker.height) == (144, 256)
+    assert (stage.worker.width, stage.worker.height) == network_size(360, 640)
 
 
 def test_another_size_of_the_same_shape_keeps_the_worker_but_not_its_mask(stage: Stage) -> None:
