@@ -73,7 +73,7 @@ def summary(figures: Figures) -> str:
     rows = [
         [
             label(name),
-            *_cells(bare["portraits"].get(name), ("fg", "two-class", "boundary")),
+            *_portraits(bare, name),
             *_cells(room, ("fg", "boundary", "MAD", "flicker")),
             *_cells(bare["scenarios"][name], ("mean",)),
             *_cells(bare["empty"][name], ("mean",)),
@@ -88,10 +88,7 @@ def networks(figures: Figures, part: str = "bare") -> str:
     sets = figures[part]
     head = ["network", "portraits: fg", "two-class", "boundary"]
     columns = ("fg", "two-class", "boundary", "MAD", "flicker")
-    rows = [
-        [label(name), *_cells(sets["portraits"].get(name), ("fg", "two-class", "boundary")), *_cells(room, columns)]
-        for name, room in sets["rooms"].items()
-    ]
+    rows = [[label(name), *_portraits(sets, name), *_cells(room, columns)] for name, room in sets["rooms"].items()]
     return table([*head, "room: fg", *columns[1:]], rows)
 
 
@@ -153,8 +150,14 @@ def fill(text: str, figures: Figures) -> str:
     return SECTION.sub(replace, text)
 
 
-def _cells(row: dict[str, float] | None, columns: Sequence[str]) -> list[str]:
-    return ["-" if row is None else f"{row[column]:.2f}" for column in columns]
+def _cells(row: dict[str, float], columns: Sequence[str]) -> list[str]:
+    return [f"{row[column]:.2f}" for column in columns]
+
+
+def _portraits(sets: dict[str, Rows], name: str) -> list[str]:
+    """Cells of the portraits: those of one network are the same with either detail, which is about 16:9."""
+    rows = sets["portraits"]
+    return _cells(rows[name if name in rows else name.partition(", ")[0]], ("fg", "two-class", "boundary"))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -163,7 +166,9 @@ def main(argv: list[str] | None = None) -> int:
     shared = ROOT.parent / "shared"
     parser.add_argument("--data", type=Path, default=shared / "data")
     parser.add_argument("--peers", type=Path, default=shared / "peers")
-    parser.add_argument("--figures", type=Path, help="JSON: read from here if it exists, else written here once measured")
+    parser.add_argument(
+        "--figures", type=Path, help="JSON: read from here if it exists, else written here once measured"
+    )
     parser.add_argument("--into", type=Path, nargs="+", default=list(DOCUMENTS), help="documents with marked tables")
     args = parser.parse_args(argv)
     try:

@@ -60,9 +60,7 @@ def paper_fill() -> Step:
     return step
 
 
-def our_filter(
-    settings: Settings | None = None, *, drawn: bool = True, size: tuple[int, int]
-) -> Callable[[], Step]:
+def our_filter(settings: Settings | None = None, *, drawn: bool = True, size: tuple[int, int]) -> Callable[[], Step]:
     """Return what this project's filter does: its pipeline, and with `drawn` the alpha that the shader makes of it.
 
     `size` is the network's input (h, w).
