@@ -3,8 +3,9 @@
     python -m models.card --data ../shared/data --peers ../shared/peers [--figures FILE]
 
 Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with both details on every set of `models.evaluate`, bare and as
-the filter shows them, in one run, and replaces each table between `<!-- figures: NAME -->` and `<!-- end of figures -->`
-in README.md and models/MODEL_CARD.md. No table is copied by hand: one was once, and stated the wrong figures.
+the filter shows them, in one run, and replaces each table between `<!-- figures: NAME -->` and
+`<!-- end of figures -->` in README.md and models/MODEL_CARD.md. No table is copied by hand: one was once, and stated
+the wrong figures.
 """
 
 from __future__ import annotations

@@ -45,7 +45,16 @@ def test_every_table_has_as_many_cells_in_a_row_as_in_its_head_and_its_own_set_i
         found = lines(make(figures))
         assert len({len(row) for row in found}) == 1, name
     assert lines(card.empty(figures))[2][1:] == ["60.00", "60.10", "60"]
-    assert lines(card.networks(figures))[2][1:] == "10.00 10.10 10.20 20.00 20.10 20.20 20.30 20.40".split()
+    assert lines(card.networks(figures))[2][1:] == [
+        "10.00",
+        "10.10",
+        "10.20",
+        "20.00",
+        "20.10",
+        "20.20",
+        "20.30",
+        "20.40",
+    ]
     assert lines(card.shown(figures))[2][1:3] == ["70.00", "70.10"]
     assert lines(card.summary(figures))[3][1:6] == ["10.00", "10.10", "10.20", "21.00", "21.20"]  # fine: as normal
     assert lines(card.situations(figures))[-1][0] == "mean"
