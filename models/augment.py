@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .data import DataError, Image, Person, TrainingSet, is_uncut
-from .props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, add_screen, skin_or_wood
+from .props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, skin_or_wood
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +42,11 @@ class MixConfig:
     plain: float = 0.10  # of all rooms: a painted or lit wall, which the pictures of rooms lack
     dark: float = 0.07
     lookalike: float = 0.20  # of the composites: a structure behind the person in the person's own colours
-    screen: float = 0.15  # of all rooms: a television or a monitor that shows another place
 
     @classmethod
     def from_dict(cls, values: dict[str, float]) -> MixConfig:
         """Build the mix that a checkpoint was trained with; what was invented later had no share in it."""
-        return cls(**{"lookalike": 0.0, "screen": 0.0, **values})
+        return cls(**{"lookalike": 0.0, **values})
 
     def with_shares(self, shares: Iterable[str]) -> MixConfig:
         """Return the mix with some shares replaced; each of `shares` reads `NAME=SHARE`. Raises `DataError`."""
@@ -146,8 +145,6 @@ class SampleMaker:
         frame = warp(room, matrix, size, border=cv2.BORDER_REFLECT_101)
         for _ in range(int(rng.integers(1, 4)) if rng.random() < self.mix.clutter else 0):
             frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
-        if self.mix.screen and rng.random() < self.mix.screen:
-            frame = add_screen(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
         if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
             sigma = rng.uniform(0.5, 3.0)
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), np.uint8)

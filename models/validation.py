@@ -24,7 +24,6 @@ from .checkpoint import load_weights
 from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms, validation_ids
 from .metrics import foreground_iou
 from .net import Eoam
-from .props import add_screen
 from .sheet import tile
 
 
@@ -45,32 +44,21 @@ class Validation:
         people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
         rooms = read_rooms(data, "val")
         self.portraits = people
-        # Without screens, which came later: the draws stay those of all figures so far.
-        maker = SampleMaker(TrainingSet(people, people, people, people, rooms, ""), MixConfig(screen=0))
+        maker = SampleMaker(TrainingSet(people, people, people, people, rooms, ""), MixConfig())
         rng = np.random.default_rng(7)
         self.composites: list[Person] = []
         for _ in range(count):
             empty = np.zeros(wide, np.uint8)
             self.composites.append(Person(*maker.add_person(rng, maker.room(rng, wide), empty)))
         self.rooms = [cv2.resize(r, wide[::-1], interpolation=cv2.INTER_AREA) for r in rooms]
-        films = [*rooms[1:], *rooms[:1]]
-        self.screens = [add_screen(rng, room, film) for room, film in zip(self.rooms, films, strict=True)]
 
     def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
         """Return fg (portraits at 224x224), fg in rooms (at `wide`) and the mean share of a room called person."""
         net.eval()
         portrait = [score(net, p, (224, 224), device) for p in self.portraits]
         room = self.in_rooms(net, device)
-        empty = self.called_person(net, device, self.rooms)
+        empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
         return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
-
-    def called_person(self, net: Eoam, device: torch.device, rooms: list[Image]) -> list[float]:
-        """Return the share, 0 to 1, of each of `rooms` with nobody in them, of the size `wide`, that is called person.
-
-        `self.rooms` and `self.screens` are such rooms; in each of the second a screen shows another one.
-        """
-        net.eval()
-        return [float((predict(net, room, device) > 0).mean()) for room in rooms]
 
     def in_rooms(self, net: Eoam, device: torch.device) -> list[float]:
         """Return the fg, 0 to 1, of each picture of somebody in a room.
@@ -162,17 +150,15 @@ def main(argv: list[str] | None = None) -> int:
         if args.count < 1:
             raise DataError(f"--count is {args.count}, need at least 1.")
         nets = [load_weights(path) for path in args.checkpoints]
-        columns_named = ("checkpoint", "wide input", "portraits", "rooms", "rooms, median", "empty", "with a screen")
-        print(f"| {' | '.join(columns_named)} |\n| --- |" + " ---: |" * (len(columns_named) - 1))
+        print("| checkpoint | wide input | portraits | rooms | rooms, median | empty |\n| --- |" + " ---: |" * 5)
         for columns in args.wide:
             height, width = sixteen_to_nine(columns)
             judge = Validation(args.data, wide=(height, width), count=args.count)
             for path, net in zip(args.checkpoints, nets, strict=True):
                 device = torch.device("cpu")
                 found, median = judge(net, device), 100 * float(np.median(judge.in_rooms(net, device)))
-                screens = mean100(judge.called_person(net, device, judge.screens))
                 means = f"{found['val_fg']:.2f} | {found['val_room_fg']:.2f}"
-                values = f"{means} | {median:.2f} | {found['val_empty']:.2f} | {screens:.2f}"
+                values = f"{means} | {median:.2f} | {found['val_empty']:.2f}"
                 print(f"| {path.stem} | {width}x{height} | {values} |", flush=True)
     except DataError as error:
         print(f"models.validation: {error}", file=sys.stderr)

@@ -7,15 +7,7 @@ import numpy as np
 import pytest
 
 from models.data import Person, is_uncut
-from models.props import (
-    add_chair,
-    add_clutter,
-    add_headphones,
-    add_lookalike,
-    add_microphone,
-    add_screen,
-    head_box,
-)
+from models.props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, head_box
 from models.scenarios import CANVAS, degrade, place
 
 
@@ -71,24 +63,6 @@ def test_clutter_changes_a_part_of_the_room() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     changed = [(add_clutter(np.random.default_rng(i), room, texture) != room).any(2).mean() for i in range(12)]
     assert 0.01 < np.mean(changed) < 0.6
-
-
-def test_a_screen_shows_another_place_and_leaves_the_room_round_it() -> None:
-    room = np.full((90, 160, 3), 128, np.uint8)
-    film = np.zeros((60, 80, 3), np.uint8)
-    film[:, 40:] = (0, 0, 255)  # black and red: neither is in the room
-    changed, red = [], []
-    for seed in range(12):
-        frame = add_screen(np.random.default_rng(seed), room, film)
-        assert frame.dtype == np.uint8
-        assert frame.shape == room.shape
-        changed.append((frame != room).any(2).mean())
-        red.append(((frame[..., 2] > 140) & (frame[..., 0] < 60)).mean())
-    assert min(changed) > 0
-    assert max(changed) < 0.6
-    assert sum(share > 0.005 for share in red) >= 6  # the film is seen, not one colour
-    frames = [add_screen(np.random.default_rng(5), room, film) for _ in range(2)]
-    assert np.array_equal(*frames)
 
 
 def test_nobody_in_the_picture_is_left_alone() -> None:
