@@ -113,7 +113,7 @@ def empty(figures: Figures) -> str:
 
 
 def speed(figures: Figures) -> str:
-    """Times on one thread, and as multiples of the first network's."""
+    """Times on one thread, and as multiples of the first network's, which is the default one with normal detail."""
     rows = []
     for name, row in figures["bare"]["speed"].items():
         cells = [label(name)]
@@ -121,12 +121,11 @@ def speed(figures: Figures) -> str:
             if f"{shape} ms" not in row:
                 cells += ["-"] * 3
                 continue
-            width, height = f"{row[f'{shape} input']}".split(".")
+            width, height = (round(row[f"{shape} {side} input"]) for side in ("width", "height"))
             ms = f"{row[f'{shape} ms']:.2f} ({row[f'{shape} p95']:.2f})"
             cells += [f"{width}x{height}", ms, f"{row[f'{shape} ratio']:.1f}"]
         rows.append(cells)
-    first = label(next(iter(figures["bare"]["speed"]))).replace("*", "").replace(" (default)", "")
-    columns = ["input", "ms, median (p95)", f"times {first}"]
+    columns = ["input", "ms, median (p95)", f"times {OURS['eoam']}"]
     return table(["network", f"square {columns[0]}", *columns[1:], f"wide {columns[0]}", *columns[1:]], rows)
 
 

@@ -389,7 +389,7 @@ def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
                 row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, first[shape]])
             if landscape is not None:
                 row[f"{shape} x landscape"] = row[f"{shape} ms"] / landscape
-            row[f"{shape} input"] = float(f"{w}.{h}")
+            row[f"{shape} width input"], row[f"{shape} height input"] = float(w), float(h)
         rows[n.name] = row
     return rows
 

@@ -22,9 +22,19 @@ def measured() -> card.Figures:
 
     portraits, room = ("fg", "two-class", "boundary"), ("fg", "two-class", "boundary", "MAD", "flicker", "lag")
     square = tuple(name for name in NAMES if not name.endswith("fine"))
-    speed = {name: {"wide ms": 1.0, "wide p95": 2.0, "wide ratio": 3.0, "wide input": 256.144} for name in NAMES}
+    speed = {
+        name: {"wide ms": 1.0, "wide p95": 2.0, "wide ratio": 3.0}
+        | {"wide width input": 288.0, "wide height input": 80.0}
+        for name in NAMES
+    }
     for name in square:
-        speed[name] |= {"square ms": 4.0, "square p95": 5.0, "square ratio": 6.0, "square input": 224.224}
+        speed[name] |= {
+            "square ms": 4.0,
+            "square p95": 5.0,
+            "square ratio": 6.0,
+            "square width input": 320.0,
+            "square height input": 320.0,
+        }
     bare = {
         "portraits": rows(10, portraits, square),
         "rooms": rows(20, room),
@@ -58,7 +68,7 @@ def test_every_table_has_as_many_cells_in_a_row_as_in_its_head_and_its_own_set_i
     assert lines(card.shown(figures))[2][1:3] == ["70.00", "70.10"]
     assert lines(card.summary(figures))[3][1:6] == ["10.00", "10.10", "10.20", "21.00", "21.20"]  # fine: as normal
     assert lines(card.situations(figures))[-1][0] == "mean"
-    assert lines(card.speed(figures))[2][1:] == ["224x224", "4.00 (5.00)", "6.0", "256x144", "1.00 (2.00)", "3.0"]
+    assert lines(card.speed(figures))[2][1:] == ["320x320", "4.00 (5.00)", "6.0", "288x80", "1.00 (2.00)", "3.0"]
 
 
 def test_exactly_one_network_is_called_the_default() -> None:
@@ -82,7 +92,7 @@ def test_the_command_fills_documents_from_kept_figures(tmp_path: Path, capsys: p
     kept.write_text(json.dumps(measured()))
     document.write_text("<!-- figures: speed -->\n<!-- end of figures -->\n")
     assert card.main(["--figures", str(kept), "--into", str(document)]) == 0
-    assert "224x224" in document.read_text()
+    assert "320x320" in document.read_text()
     document.write_text("nothing to fill")
     assert card.main(["--figures", str(kept), "--into", str(document)]) == 2
     assert "has no table" in capsys.readouterr().err
