@@ -13,8 +13,6 @@ figures. There is no pickle in it.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import math
 import sys
 import time
@@ -142,21 +140,6 @@ class Onwards(Sampler[int]):
         return self.stop - self.start
 
 
-def keep_freed_memory() -> None:
-    """Have glibc keep what is freed for the next step; does nothing where there is no glibc.
-
-    Each step needs the same hundreds of megabytes. By default they go back to the kernel and come again as new pages:
-    where pages are dear, as in a virtual machine, that took more time than the network.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        # From malloc.h: M_ARENA_MAX, M_MMAP_THRESHOLD (more than this is refused), M_TRIM_THRESHOLD, M_TOP_PAD.
-        for option, value in ((-8, 1), (-3, 32 << 20), (-1, 2**31 - 1), (-2, 256 << 20)):
-            mallopt(option, value)
-
-
 def rate_at(step: int, config: TrainConfig) -> float:
     """One-cycle learning rate: linear up, cosine down to a hundredth of the peak."""
     progress = step / config.steps
@@ -241,7 +224,6 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     elif last.is_file():
         raise DataError(f"{last} exists: go on with --resume, or name the new run otherwise (--run NAME).")
 
-    keep_freed_memory()
     device = ranks.device(args.device)
     ranks.share(config.batch)
     torch.set_num_threads(args.threads)
