@@ -3,22 +3,21 @@
     python -m models.card --data ../shared/data --peers ../shared/peers [--figures FILE]
 
 Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with both details on every set of `models.evaluate`, bare and as
-the filter shows them, in one run, and replaces each table between `<!-- figures: NAME -->` and
-`<!-- end of figures -->` in README.md and models/MODEL_CARD.md. No table is copied by hand: one was once, and stated
-the wrong figures.
+the filter shows them, in one run, and replaces the tables of README.md and models/MODEL_CARD.md (documents.py). None
+is copied by hand: one was once, and stated the wrong figures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from eoam_core.settings import Detail, Settings
 
+from . import documents
 from .data import DataError
 from .evaluate import SETS, evaluate, wide_size
 from .scenarios import SCENARIOS
@@ -26,7 +25,6 @@ from .scenarios import SCENARIOS
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "models" / "MODEL_CARD.md")
 OURS = {"eoam": "EOAM", "eoam_plus": "EOAM plus"}
-SECTION = re.compile(r"(<!-- figures: (\w+) -->\n).*?(<!-- end of figures -->)", re.DOTALL)
 
 Rows = dict[str, dict[str, float]]
 Figures = dict[str, dict[str, Rows]]  # "bare" or "shown" -> set -> network -> figure
@@ -139,17 +137,6 @@ TABLES: dict[str, Callable[[Figures], str]] = {
 }
 
 
-def fill(text: str, figures: Figures) -> str:
-    """Return a document with every table of figures in it made anew. Raises DataError: it names one there is not."""
-
-    def replace(found: re.Match[str]) -> str:
-        if found[2] not in TABLES:
-            raise DataError(f"There is no table of figures {found[2]!r}: there are {', '.join(TABLES)}.")
-        return f"{found[1]}\n{TABLES[found[2]](figures)}\n{found[3]}"
-
-    return SECTION.sub(replace, text)
-
-
 def _cells(row: dict[str, float], columns: Sequence[str]) -> list[str]:
     return [f"{row[column]:.2f}" for column in columns]
 
@@ -173,16 +160,16 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         for path in args.into:
-            if not path.is_file() or not SECTION.search(path.read_text()):
-                raise DataError(f"{path} has no table between <!-- figures: NAME --> and <!-- end of figures -->.")
+            documents.check(path, TABLES)
         if args.figures and args.figures.is_file():
             figures: Figures = json.loads(args.figures.read_text())
         else:
             figures = measure(args.data, args.peers)
             if args.figures:
                 args.figures.write_text(json.dumps(figures, indent=1) + "\n")
+        tables = {name: make(figures) for name, make in TABLES.items()}
         for path in args.into:
-            path.write_text(fill(path.read_text(), figures))
+            documents.fill(path, tables)
     except (DataError, json.JSONDecodeError, OSError) as error:
         print(f"models.card: {error}", file=sys.stderr)
         return 2

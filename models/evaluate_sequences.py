@@ -20,6 +20,7 @@ from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
 from eoam_core.settings import Detail, Settings
 
+from . import documents
 from .data import DataError, Image
 from .evaluate import Network, bgra, enlarge, own_network, peer_networks, shrink, wide_size
 from .sequence_methods import OURS, OURS_SMALL, Method, methods
@@ -33,7 +34,7 @@ OVERALL = "all"
 OWN = "our network"
 CUT = "cut masks"  # masks made of the truth: see cut_mask
 CUT_GROUPS = ("gaps", "occluders")
-MARKS = ("<!-- figures -->", "<!-- end of figures -->")  # in a document, round the tables
+TABLES = "sequences"  # their name in a document
 
 
 def small_mask(net: Network, picture: Image) -> Image:
@@ -158,18 +159,6 @@ def report(grouped: dict[str, Rows]) -> str:
     return "\n".join(parts)
 
 
-def insert(text: str, document: Path, *, write: bool = True) -> None:
-    """Replace what stands between the two marks of a document. Raises DataError if it or they are missing."""
-    if not document.is_file():
-        raise DataError(f"{document} does not exist: --into names a document with the lines {MARKS[0]} and {MARKS[1]}.")
-    before, begin, rest = document.read_text().partition(MARKS[0])
-    _, end, after = rest.partition(MARKS[1])
-    if not begin or not end:
-        raise DataError(f"{document} lacks the lines {MARKS[0]} and {MARKS[1]}, between which --into writes.")
-    if write:
-        document.write_text(f"{before}{begin}\n\n{text}\n{end}{after}")
-
-
 def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Rows]]:
     """Score the methods on the sequences that `args` asks for; returns what `Bench.score` does."""
     cv2.setNumThreads(1)
@@ -200,18 +189,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--people", choices=PEOPLE, default="greenscreen", help="greenscreen is for final figures only")
     parser.add_argument("--groups", default=",".join(GROUPS), help=f"comma-separated, of {', '.join(GROUPS)}")
     parser.add_argument("--table", type=Path, help="also write the tables here, as Markdown")
-    parser.add_argument("--into", type=Path, help="also put the tables between the two marks in this document")
+    parser.add_argument("--into", type=Path, help="also put the tables into this document (documents.py)")
     parser.add_argument("--json", type=Path, help="also write the figures of every sequence here")
     args = parser.parse_args(argv)
     args.groups = args.groups.split(",")
     try:
         if args.into:
-            insert("", args.into, write=False)  # better now than after minutes of work
+            documents.check(args.into, [TABLES])
         results = evaluate(args)
         text = report(by_group(results))
         print(text)
         if args.into:
-            insert(text, args.into)
+            documents.fill(args.into, {TABLES: text})
     except DataError as error:
         print(f"models.evaluate_sequences: {error}", file=sys.stderr)
         return 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models import card
-from models.data import DataError
+from models.documents import names_in
 from models.scenarios import SCENARIOS
 
 NAMES = ("eoam", "eoam, fine", "eoam_plus", "eoam_plus, fine", "MediaPipe landscape")
@@ -76,17 +76,6 @@ def test_exactly_one_network_is_called_the_default() -> None:
     assert card.label("MediaPipe landscape") == "MediaPipe landscape"
 
 
-def test_only_what_stands_between_the_marks_is_replaced() -> None:
-    text = "a\n<!-- figures: empty -->\nold\n<!-- end of figures -->\nb\n"
-    filled = card.fill(text, measured())
-    assert filled.startswith("a\n<!-- figures: empty -->\n\n| network |")
-    assert filled.endswith("\n\n<!-- end of figures -->\nb\n")
-    assert "old" not in filled
-    assert card.fill(filled, measured()) == filled
-    with pytest.raises(DataError, match="'nothing'"):
-        card.fill(text.replace("empty", "nothing"), measured())
-
-
 def test_the_command_fills_documents_from_kept_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     kept, document = tmp_path / "figures.json", tmp_path / "card.md"
     kept.write_text(json.dumps(measured()))
@@ -99,5 +88,4 @@ def test_the_command_fills_documents_from_kept_figures(tmp_path: Path, capsys: p
 
 
 def test_the_documents_have_every_table() -> None:
-    found = {name for path in card.DOCUMENTS for _, name, _ in card.SECTION.findall(path.read_text())}
-    assert found == set(card.TABLES)
+    assert {name for path in card.DOCUMENTS for name in names_in(path)} == set(card.TABLES)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from models.data import DataError, Person
-from models.evaluate_sequences import CUT, MARKS, OVERALL, Bench, by_group, cut_mask, insert, report, shortfalls, table
+from models.evaluate_sequences import CUT, OVERALL, Bench, by_group, cut_mask, report, shortfalls, table
 from models.sequence_methods import (
     FILL,
     OURS,
@@ -374,18 +374,6 @@ def test_a_bench_scores_what_it_is_given_and_the_table_says_where_ours_is_not_be
     assert any(line.startswith("still, fg: ours 0.00") for line in shortfalls(grouped))
     assert "neither best nor equal" in report(grouped)
     assert [m.network for m in methods("a", ["b"], (144, 256))] == ["a"] * 5 + ["b"]
-
-
-def test_tables_replace_those_in_a_document(tmp_path: Path) -> None:
-    document = tmp_path / "masks.md"
-    document.write_text(f"before\n\n{MARKS[0]}\nold\n{MARKS[1]}\nafter\n")
-    insert("new\n", document)
-    assert document.read_text() == f"before\n\n{MARKS[0]}\n\nnew\n\n{MARKS[1]}\nafter\n"
-    document.write_text("no marks")
-    with pytest.raises(DataError, match="lacks the lines"):
-        insert("new\n", document)
-    with pytest.raises(DataError, match="does not exist"):
-        insert("new\n", tmp_path / "none.md")
 
 
 def test_masks_made_of_the_truth_have_a_hole_for_every_occluder_and_gap() -> None:
