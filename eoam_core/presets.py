@@ -33,7 +33,7 @@ _DIFFERENT: Final[Mapping[Preset, Mapping[str, SettingValue]]] = {
     Preset.STREAMING: {},
     # One person before a blurred room; whoever passes behind is part of the room. A little calmer, since nobody dances.
     Preset.MEETING: {"background": BackgroundKind.BLUR.value, "regions": Regions.LARGEST.value, "smoothing": 0.8},
-    # Half of the masks, each with three quarters of the network's time. The refinement of the edge is a tenth: it stays.
+    # Half of the masks, each with three quarters of the network's time. The edge's refinement is a tenth: it stays.
     Preset.LOW_CPU: {"detail": Detail.NORMAL.value, "every": 2},
     # A wider passage keeps more of hair, and the room's colour is taken out of it.
     Preset.BEST_EDGES: {"softness": 0.4, "decontamination": 0.5},

@@ -166,14 +166,29 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, Rows]]:
     size = own.sizes["wide"]
     peers = peer_networks(args.peers) if args.peers else []
     listed = sequences(args.data, args.people, tuple(args.groups))
-    results = Bench(listed, [own, *peers], size=size).score(methods(own.name, [peer.name for peer in peers], size))
-    results |= score_cut_masks(Bench([s for s in listed if s.group in CUT_GROUPS], [], size=size), size)
+    ours = chosen_settings(args.ours)
+    judged = methods(own.name, [peer.name for peer in peers], size, ours)
+    results = Bench(listed, [own, *peers], size=size).score(judged)
+    results |= score_cut_masks(Bench([s for s in listed if s.group in CUT_GROUPS], [], size=size), size, ours)
     return results
 
 
-def score_cut_masks(bench: Bench, size: tuple[int, int] = INPUT) -> dict[str, dict[str, Rows]]:
+def chosen_settings(text: str) -> Settings:
+    """Read our filter's settings from JSON such as `{"smoothing": 0.5}`. Raises DataError."""
+    try:
+        values = json.loads(text)
+        if {"detail", "model"} & set(values):
+            raise ValueError("detail and network have options of their own, --detail and --model")
+        return Settings.validated(**values)
+    except (ValueError, TypeError) as error:  # no JSON, no object, or no setting
+        raise DataError(f'--ours {text}: need settings as JSON, such as {{"smoothing": 0.5}} ({error}).') from error
+
+
+def score_cut_masks(
+    bench: Bench, size: tuple[int, int] = INPUT, settings: Settings | None = None
+) -> dict[str, dict[str, Rows]]:
     """Score the methods on masks in which every gap and every occluder is a hole, as groups of their own."""
-    return {f"{CUT}, {group}": rows for group, rows in bench.score(methods(CUT, [], size)).items()}
+    return {f"{CUT}, {group}": rows for group, rows in bench.score(methods(CUT, [], size, settings)).items()}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -184,6 +199,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--model", type=Path, default=root / "models" / "eoam.onnx", help="exported network")
     parser.add_argument("--detail", choices=[d.value for d in Detail], default=Settings().detail.value)
+    parser.add_argument("--ours", default="{}", help='other settings of our filter as JSON, such as {"smoothing": 0.5}')
     parser.add_argument("--data", type=Path, default=root.parent / "shared" / "data")
     parser.add_argument("--peers", type=Path, help="folder of the peers' ONNX files; without it they are left out")
     parser.add_argument("--people", choices=PEOPLE, default="greenscreen", help="greenscreen is for final figures only")

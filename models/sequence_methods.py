@@ -135,16 +135,16 @@ def obs_backgroundremoval() -> Step:
 RAW, FILL, OURS, OURS_SMALL = "raw masks", "paper's fill", "ours", "ours, before the shader"
 
 
-def methods(network: str, peers: list[str], size: tuple[int, int]) -> list[Method]:
+def methods(network: str, peers: list[str], size: tuple[int, int], settings: Settings | None = None) -> list[Method]:
     """Return the methods of the table: four on `network`'s masks, obs-backgroundremoval's on it and on the peers'.
 
-    `size` is the network's input (h, w).
+    `size` is the network's input (h, w), `settings` are our filter's, the defaults if None.
     """
     listed = [
         Method(RAW, network, raw_mask),
         Method(FILL, network, paper_fill),
-        Method(OURS, network, our_filter(size=size)),
-        Method(OURS_SMALL, network, our_filter(drawn=False, size=size)),
+        Method(OURS, network, our_filter(settings, size=size)),
+        Method(OURS_SMALL, network, our_filter(settings, drawn=False, size=size)),
         Method(f"{network} + obs-backgroundremoval", network, obs_backgroundremoval),
     ]
     return listed + [Method(f"{name} + obs-backgroundremoval", name, obs_backgroundremoval) for name in peers]

@@ -10,8 +10,19 @@ import cv2
 import numpy as np
 import pytest
 
+from eoam_core.settings import Settings
 from models.data import DataError, Person
-from models.evaluate_sequences import CUT, OVERALL, Bench, by_group, cut_mask, report, shortfalls, table
+from models.evaluate_sequences import (
+    CUT,
+    OVERALL,
+    Bench,
+    by_group,
+    chosen_settings,
+    cut_mask,
+    report,
+    shortfalls,
+    table,
+)
 from models.sequence_methods import (
     FILL,
     OURS,
@@ -374,6 +385,18 @@ def test_a_bench_scores_what_it_is_given_and_the_table_says_where_ours_is_not_be
     assert any(line.startswith("still, fg: ours 0.00") for line in shortfalls(grouped))
     assert "neither best nor equal" in report(grouped)
     assert [m.network for m in methods("a", ["b"], (144, 256))] == ["a"] * 5 + ["b"]
+
+
+def test_our_filter_can_be_judged_with_other_settings() -> None:
+    assert chosen_settings("{}") == Settings()
+    assert chosen_settings('{"smoothing": 0.5}') == Settings(smoothing=0.5)
+    for wrong in ("{", "[1]", '{"smoothing": 2}', '{"smoothnes": 0.5}', '{"detail": "normal"}'):
+        with pytest.raises(DataError, match="need settings as JSON"):
+            chosen_settings(wrong)
+    mask, faint = small((60, 40, 160, 144)), small((60, 40, 160, 144)) // 2
+    steps = [methods("a", [], (144, 256), Settings(smoothing=s))[3].start() for s in (0.0, 0.9)]
+    shown = [[step(EMPTY_FRAME, m, PICTURE) for m in (mask, faint)][-1] for step in steps]
+    assert shown[1][100, 100] > shown[0][100, 100]
 
 
 def test_masks_made_of_the_truth_have_a_hole_for_every_occluder_and_gap() -> None:
