@@ -2,7 +2,8 @@
 
     python -m models.validation models/checkpoints/eoam.safetensors --data ../shared/data --wide 256 304 336
 
-prints the figures of kept checkpoints, with inputs of so many columns for 16:9.
+prints the figures of kept checkpoints, with inputs of so many columns for 16:9 (`--portrait 192x256`: portraits at that
+size instead of 224x224).
 """
 
 from __future__ import annotations
@@ -36,11 +37,19 @@ class Validation:
     """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty.
 
     `wide` is the (height, width) of the input for 16:9. Figures of networks with different ones are not of the same
-    pictures: the rooms are composed at that size. `count` is how many times somebody is put into a room.
+    pictures: the rooms are composed at that size. `count` is how many times somebody is put into a room. `portrait` is
+    the (height, width) of the input for portraits.
     """
 
-    def __init__(self, data: Path, *, wide: tuple[int, int] = (144, 256), count: int = 96):
-        self.wide = wide
+    def __init__(
+        self,
+        data: Path,
+        *,
+        wide: tuple[int, int] = (144, 256),
+        count: int = 96,
+        portrait: tuple[int, int] = (224, 224),
+    ):
+        self.wide, self.portrait = wide, portrait
         people = read_pairs(data / "eg1800_train", keep=validation_ids(data))
         rooms = read_rooms(data, "val")
         self.portraits = people
@@ -53,9 +62,9 @@ class Validation:
         self.rooms = [cv2.resize(r, wide[::-1], interpolation=cv2.INTER_AREA) for r in rooms]
 
     def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
-        """Return fg (portraits at 224x224), fg in rooms (at `wide`) and the mean share of a room called person."""
+        """Return fg (portraits at `portrait`), fg in rooms (at `wide`) and the mean share of a room called person."""
         net.eval()
-        portrait = [score(net, p, (224, 224), device) for p in self.portraits]
+        portrait = [score(net, p, self.portrait, device) for p in self.portraits]
         room = self.in_rooms(net, device)
         empty = [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
         return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
@@ -74,7 +83,7 @@ class Validation:
         found = []
         for person in [*self.portraits[::15], *self.composites[::12]]:
             h, w = person.alpha.shape
-            size = self.wide if w > h else (224, 224)
+            size = self.wide if w > h else self.portrait
             logits = predict(net, cv2.resize(person.bgr, size[::-1], interpolation=cv2.INTER_AREA), device)
             matte = cv2.resize(1 / (1 + np.exp(-logits)), (w, h)) * 255
             found.append(tile(person.bgr, matte.astype(np.uint8), person.alpha))
@@ -142,18 +151,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--count", type=int, default=96, help="pictures of somebody in a room; what a run prints has 96"
     )
+    parser.add_argument(
+        "--portrait", default="224x224", metavar="COLUMNSxROWS", help="input for portraits, such as 192x256"
+    )
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     try:
         if wrong := [columns for columns in args.wide if columns < STRIDE or columns % STRIDE]:
             raise DataError(f"--wide is {wrong[0]}, need a positive multiple of {STRIDE}.")
+        sides = [int(side) if side.isdigit() else 0 for side in args.portrait.split("x")]
+        if len(sides) != 2 or any(side < STRIDE or side % STRIDE for side in sides):
+            raise DataError(f"--portrait is {args.portrait}, need COLUMNSxROWS, both positive multiples of {STRIDE}.")
         if args.count < 1:
             raise DataError(f"--count is {args.count}, need at least 1.")
         nets = [load_weights(path) for path in args.checkpoints]
         print("| checkpoint | wide input | portraits | rooms | rooms, median | empty |\n| --- |" + " ---: |" * 5)
         for columns in args.wide:
             height, width = sixteen_to_nine(columns)
-            judge = Validation(args.data, wide=(height, width), count=args.count)
+            judge = Validation(args.data, wide=(height, width), count=args.count, portrait=(sides[1], sides[0]))
             for path, net in zip(args.checkpoints, nets, strict=True):
                 device = torch.device("cpu")
                 found, median = judge(net, device), 100 * float(np.median(judge.in_rooms(net, device)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from models.checkpoint import load_weights, read_header, save_checkpoint, sha256
 from models.data import DataError, read_training_set, room_paths, validation_ids  # noqa: E402
 from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
-from models.train import Batches, TrainConfig  # noqa: E402
+from models.train import Batches, TrainConfig, config_of  # noqa: E402
 from models.validation import Validation  # noqa: E402
 from models.validation import main as validate  # noqa: E402
 
@@ -112,11 +113,34 @@ def test_a_batch_depends_on_seed_and_number_alone(tiny_data: Path) -> None:
 
 def test_a_run_for_wider_inputs_trains_and_is_judged_on_them() -> None:
     usual, wide = TrainConfig(samples=320, small_share=0.5), TrainConfig(samples=320, small_share=0.5, wide=304)
-    assert usual.sizes(0) == ((160, 160), (112, 192), (192, 112))
-    assert usual.sizes(9) == ((224, 224), (144, 256), (256, 144))
-    assert wide.sizes(0) == ((160, 160), (128, 224), (224, 128))
-    assert wide.sizes(9) == ((224, 224), (176, 304), (304, 176))
+    assert usual.sizes(0) == ((160, 160), (112, 192), (192, 112), (192, 144))
+    assert usual.sizes(9) == ((224, 224), (144, 256), (256, 144), (256, 192))
+    assert wide.sizes(0) == ((160, 160), (128, 224), (224, 128), (192, 144))
+    assert wide.sizes(9) == ((224, 224), (176, 304), (304, 176), (256, 192))
     assert wide.wide_size == (176, 304)
+
+
+def test_further_shapes_are_drawn_only_when_asked_for() -> None:
+    usual = [TrainConfig(small_share=0).size(index) for index in range(400)]
+    asked = [
+        TrainConfig(small_share=0, also_wide=(304, 400), tall_share=0.5).size(index) for index in range(len(usual))
+    ]
+    assert set(usual) == {(224, 224), (144, 256), (256, 144)}
+    assert set(asked) == {(224, 224), (256, 192)} | {
+        size for h, w in [(144, 256), (176, 304), (224, 400)] for size in [(h, w), (w, h)]
+    }
+    # The kinds of shape stay as they were drawn, so that old runs go on as they began.
+    assert [h < w for h, w in usual] == [h < w for h, w in asked]
+    assert usual.count((224, 224)) == asked.count((224, 224)) + asked.count((256, 192))
+    assert 0.3 < asked.count((256, 192)) / usual.count((224, 224)) < 0.7
+
+
+def test_the_further_shapes_are_kept_in_the_checkpoint() -> None:
+    config = TrainConfig(also_wide=(304,), tall_share=0.25)
+    header = json.loads(json.dumps({"train": asdict(config)}))
+    assert config_of(header) == config
+    del header["train"]["also_wide"], header["train"]["tall_share"]  # as runs had it before
+    assert config_of(header) == TrainConfig()
 
 
 def test_a_run_draws_as_many_wide_batches_as_it_was_told(
@@ -135,6 +159,10 @@ def test_a_width_that_the_network_cannot_take_is_refused(
 ) -> None:
     assert start(tiny_data, "--wide", "300") == 2
     assert "--wide is 300, need a positive multiple of 16" in capsys.readouterr().err
+    assert start(tiny_data, "--also-wide", "304", "0") == 2
+    assert "--also-wide is 0, need a positive multiple of 16" in capsys.readouterr().err
+    assert start(tiny_data, "--tall-share", "2") == 2
+    assert "--tall-share is 2.0, need 0 to 1" in capsys.readouterr().err
 
 
 def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_data: Path, runs: Path) -> None:
@@ -291,6 +319,14 @@ def test_a_kept_checkpoint_is_judged_with_inputs_of_several_widths(
     assert all(0 <= float(value.strip(" |")) <= 100 for row in rows for value in row[2:])
     assert validate([str(file), "--data", str(tiny_data), "--wide", "100"]) == 2
     assert "--wide is 100, need a positive multiple of 16" in capsys.readouterr().err
+    sizes = []
+    for portrait in ("64x80", "80x64"):
+        assert validate([str(file), "--data", str(tiny_data), "--portrait", portrait]) == 0
+        sizes.append(capsys.readouterr().out.splitlines()[2].split(" | ")[2])
+    assert sizes[0] != sizes[1] or sizes[0] != rows[0][2]
+    for wrong in ("64", "64x", "60x80", "64x80x96", "-64x80"):
+        assert validate([str(file), "--data", str(tiny_data), f"--portrait={wrong}"]) == 2
+        assert f"--portrait is {wrong}, need COLUMNSxROWS" in capsys.readouterr().err
 
 
 def test_a_missing_data_folder_is_one_sentence_and_exit_code_2(
