@@ -12,7 +12,7 @@ _SQUARE_SIDE: Final = 224  # the paper's input, 224x224
 _WIDE_SIDE: Final = 256  # 16:9 becomes 256x144, which needs no rounding
 _WIDE_ASPECT: Final = 16 / 9
 # With 304x176 for 16:9 even the larger network takes no longer than MediaPipe's square one (models/MODEL_CARD.md).
-_SCALES: Final = {Detail.NORMAL: 1.0, Detail.FINE: 304 / _WIDE_SIDE}
+_SCALES: Final = {Detail.NORMAL: 1.0, Detail.FINE: 304 / _WIDE_SIDE, Detail.FINEST: 400 / _WIDE_SIDE}
 _USUAL: Final = Settings().detail
 _EXTREME_ASPECT: Final = 4.0  # beyond it the picture is squeezed: a slit of a few rows shows the network nothing
 
@@ -22,8 +22,9 @@ def network_size(width: int, height: int, detail: Detail = _USUAL) -> tuple[int,
 
     Both are multiples of 16 and the shape is kept as well as that allows. With normal detail the area is at most
     224 x 224: 16:9 gives 256x144, 4:3 gives 240x176, a square 224x224, upright pictures the same turned round; fine
-    detail has half as many pixels again, 304x176 for 16:9. The long side grows with the logarithm of the aspect ratio,
-    so that no shape costs much more or sees much less than another. Shapes beyond 4:1 are squeezed to the size for 4:1.
+    detail has half as many pixels again, 304x176 for 16:9, finest nearly two and a half times as many, 400x224. The
+    long side grows with the logarithm of the aspect ratio, so that no shape costs much more or sees much less than
+    another. Shapes beyond 4:1 are squeezed to the size for 4:1.
 
     Raises:
         ValueError: a side is smaller than 1 pixel.

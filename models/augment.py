@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .data import DataError, Image, Person, TrainingSet, is_uncut
-from .props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, skin_or_wood
+from .props import add_chair, add_clutter, add_furniture, add_headphones, add_lookalike, add_microphone, skin_or_wood
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,8 @@ class MixConfig:
     clutter: float = 0.50  # of all rooms, empty ones included
     plain: float = 0.10  # of all rooms: a painted or lit wall, which the pictures of rooms lack
     dark: float = 0.07
+    # Of all rooms: dark, rounded things as large as somebody. Not in the validation's rooms, so off unless asked for.
+    furniture: float = 0.0
     lookalike: float = 0.20  # of the composites: a structure behind the person in the person's own colours
 
     @classmethod
@@ -145,6 +147,8 @@ class SampleMaker:
         frame = warp(room, matrix, size, border=cv2.BORDER_REFLECT_101)
         for _ in range(int(rng.integers(1, 4)) if rng.random() < self.mix.clutter else 0):
             frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
+        if self.mix.furniture and rng.random() < self.mix.furniture:
+            frame = add_furniture(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
         if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
             sigma = rng.uniform(0.5, 3.0)
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), np.uint8)

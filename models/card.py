@@ -2,7 +2,7 @@
 
     python -m models.card --data ../shared/data --peers ../shared/peers [--figures FILE]
 
-Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with both details on every set of `models.evaluate`, bare and as
+Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with every detail on every set of `models.evaluate`, bare and as
 the filter shows them, in one run, and replaces the tables of README.md and models/MODEL_CARD.md (documents.py). None
 is copied by hand: one was once, and stated the wrong figures.
 """
@@ -25,6 +25,7 @@ from .scenarios import SCENARIOS
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", ROOT / "models" / "MODEL_CARD.md")
 OURS = {"eoam": "EOAM", "eoam_plus": "EOAM plus"}
+PORTRAIT = ("fg", "two-class", "boundary")
 
 Rows = dict[str, dict[str, float]]
 Figures = dict[str, dict[str, Rows]]  # "bare" or "shown" -> set -> network -> figure
@@ -72,7 +73,7 @@ def summary(figures: Figures) -> str:
     rows = [
         [
             label(name),
-            *_portraits(bare, name),
+            *_cells(bare["portraits"][name], PORTRAIT),
             *_cells(room, ("fg", "boundary", "MAD", "flicker")),
             *_cells(bare["scenarios"][name], ("mean",)),
             *_cells(bare["empty"][name], ("mean",)),
@@ -87,7 +88,10 @@ def networks(figures: Figures, part: str = "bare") -> str:
     sets = figures[part]
     head = ["network", "portraits: fg", "two-class", "boundary"]
     columns = ("fg", "two-class", "boundary", "MAD", "flicker")
-    rows = [[label(name), *_portraits(sets, name), *_cells(room, columns)] for name, room in sets["rooms"].items()]
+    rows = [
+        [label(name), *_cells(sets["portraits"][name], PORTRAIT), *_cells(room, columns)]
+        for name, room in sets["rooms"].items()
+    ]
     return table([*head, "room: fg", *columns[1:]], rows)
 
 
@@ -115,16 +119,13 @@ def speed(figures: Figures) -> str:
     rows = []
     for name, row in figures["bare"]["speed"].items():
         cells = [label(name)]
-        for shape in ("square", "wide"):
-            if f"{shape} ms" not in row:
-                cells += ["-"] * 3
-                continue
+        for shape in ("upright" if "upright ms" in row else "square", "wide"):
             width, height = (round(row[f"{shape} {side} input"]) for side in ("width", "height"))
             ms = f"{row[f'{shape} ms']:.2f} ({row[f'{shape} p95']:.2f})"
             cells += [f"{width}x{height}", ms, f"{row[f'{shape} ratio']:.1f}"]
         rows.append(cells)
     columns = ["input", "ms, median (p95)", f"times {OURS['eoam']}"]
-    return table(["network", f"square {columns[0]}", *columns[1:], f"wide {columns[0]}", *columns[1:]], rows)
+    return table(["network", f"portrait's {columns[0]}", *columns[1:], f"wide {columns[0]}", *columns[1:]], rows)
 
 
 TABLES: dict[str, Callable[[Figures], str]] = {
@@ -139,12 +140,6 @@ TABLES: dict[str, Callable[[Figures], str]] = {
 
 def _cells(row: dict[str, float], columns: Sequence[str]) -> list[str]:
     return [f"{row[column]:.2f}" for column in columns]
-
-
-def _portraits(sets: dict[str, Rows], name: str) -> list[str]:
-    """Cells of the portraits: those of one network are the same with either detail, which is about 16:9."""
-    rows = sets["portraits"]
-    return _cells(rows[name if name in rows else name.partition(", ")[0]], ("fg", "two-class", "boundary"))
 
 
 def main(argv: list[str] | None = None) -> int:

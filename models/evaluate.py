@@ -2,7 +2,8 @@
 
     python -m models.evaluate models/eoam.onnx --data ../shared/data --peers ../shared/peers
 
-Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224), `rooms` (a person keyed from a
+Sets: `portraits` (eg1800_test at the pictures' own size; the network sees 224x224, the paper's input, and with other
+details what the filter gives it of an upright 3:4 picture: 224x288, 272x368), `rooms` (a person keyed from a
 green screen over rooms that no training saw, 640x360; soft truth for every frame), `empty` (those rooms with nobody in
 them) and `speed` (one thread, all networks interleaved, SINet also at 224x224). With `--pipeline` portraits and rooms
 are judged as the filter shows them: after clean-up, smoothing and edge refinement, with the default settings.
@@ -52,7 +53,12 @@ class Network:
     path: Path
     run: Callable[[Image, tuple[int, int]], Image]
     infer: Callable[[tuple[int, int]], Callable[[], object]]  # for timing: input already made, network alone
-    sizes: dict[str, tuple[int, int]]  # input (h, w) by shape of the picture: "square" and "wide"
+    sizes: dict[str, tuple[int, int]]  # input (h, w) by shape of the picture: "square" or "upright", and "wide"
+
+    @property
+    def portrait_size(self) -> tuple[int, int]:
+        """The input (h, w) for portraits, which are upright, about 3:4."""
+        return self.sizes["upright" if "upright" in self.sizes else "square"]
 
 
 def session(model: bytes, size: tuple[int, int] | None = None) -> onnxruntime.InferenceSession:
@@ -126,12 +132,15 @@ def softmax_second(logits: np.ndarray) -> np.ndarray:
 
 
 def own_network(path: Path, detail: Detail = Detail.NORMAL, *, name: str | None = None) -> Network:
-    """Open an exported network of this project at the size that wide pictures have with `detail`. Raises DataError."""
+    """Open an exported network of this project at the sizes that pictures have with `detail`. Raises DataError.
+
+    With the normal one portraits are squeezed into the paper's 224x224 instead, so that there are figures to compare.
+    """
     if not path.is_file():
         raise DataError(f"{path} does not exist: name an exported network (python -m models.export).")
-    sizes = {"square": (224, 224), "wide": wide_size(detail)}
-    if detail is not Detail.NORMAL:
-        del sizes["square"]  # portraits are no webcam's pictures: they are judged at the paper's size
+    columns, rows = network_size(3, 4, detail)
+    portrait = {"square": (224, 224)} if detail is Detail.NORMAL else {"upright": (rows, columns)}
+    sizes = {**portrait, "wide": wide_size(detail)}
     name = name or (path.stem if detail is Detail.NORMAL else f"{path.stem}, {detail.value}")
     return network(name, path, bgra, lambda y: y[0].astype(np.float32) / 255, **sizes)
 
@@ -228,12 +237,13 @@ def judge_portraits(
     """eg1800_test: fg, two-class and boundary IoU in per cent."""
     people = read_pairs(data / "eg1800_test")
     rows = {}
-    for n in (n for n in networks if "square" in n.sizes):
+    for n in networks:
+        size = n.portrait_size
         scores, worst = [], Worst()
         for person in tqdm(people, desc=f"portraits, {n.name}", disable=not sys.stderr.isatty()):
-            matte = n.run(person.bgr, n.sizes["square"])
+            matte = n.run(person.bgr, size)
             if pipeline:  # a new one for each picture: it would smooth from one to the next
-                matte = filter_chain(n.sizes["square"])(matte, person.bgr)
+                matte = filter_chain(size)(matte, person.bgr)
             mask, truth = matte > 127, person.alpha > 127
             scores.append((foreground_iou(mask, truth), two_class_iou(mask, truth), boundary_iou(mask, truth)))
             worst.show(scores[-1][0], person.bgr, matte, person.alpha)
@@ -379,14 +389,14 @@ def judge_speed(networks: list[Network]) -> dict[str, dict[str, float]]:
             if round_number >= 5:
                 times[key].append((time.perf_counter() - began) * 1000)
     landscape = next((statistics.median(times[n.name, n.sizes["wide"]]) for n in networks if n.name == LANDSCAPE), None)
-    rows, first = {}, networks[0].sizes
+    rows, first = {}, networks[0]
     for n in networks:
         row: dict[str, float] = {}
         for shape, (h, w) in n.sizes.items():
             row[f"{shape} ms"] = statistics.median(times[n.name, (h, w)])
             row[f"{shape} p95"] = float(np.percentile(times[n.name, (h, w)], 95))
-            if shape in first:
-                row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[networks[0].name, first[shape]])
+            usual = first.sizes["wide"] if shape == "wide" else first.portrait_size
+            row[f"{shape} ratio"] = row[f"{shape} ms"] / statistics.median(times[first.name, usual])
             if landscape is not None:
                 row[f"{shape} x landscape"] = row[f"{shape} ms"] / landscape
             row[f"{shape} width input"], row[f"{shape} height input"] = float(w), float(h)
@@ -447,7 +457,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]
     if "speed" in args.sets:
         results["speed"] = judge_speed([*networks, sinet_224(args.peers)] if args.peers else networks)
         show(
-            "one thread, network alone; EOAM square 224x224, wide 256x144 or, fine, 304x176; peers at their own size",
+            "one thread, network alone; EOAM square 224x224, upright (3:4) and wide by the detail; peers at their own",
             results["speed"],
         )
     if args.table:
@@ -464,7 +474,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--sets", default=",".join(SETS), help=f"comma-separated, of {', '.join(SETS)}")
     details = [detail.value for detail in Detail]
     parser.add_argument(
-        "--detail", nargs="+", choices=details, default=details, help="own networks' input; both if not said"
+        "--detail", nargs="+", choices=details, default=details, help="own networks' input; all if not said"
     )
     parser.add_argument("--pipeline", action="store_true", help="on portraits and rooms: what the filter makes of it")
     parser.add_argument("--sheets", type=Path, help="folder for sheets of the worst 24 pictures of each set")

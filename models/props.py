@@ -99,15 +99,8 @@ def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
     layer = _layer(alpha.shape)
     half = width * rng.uniform(0.8, 1.3)
     upper = top + width * rng.uniform(0.1, 1.1)
-    corner = max(1.0, width * rng.uniform(0.1, 0.3))
-    left, right = x - half + rng.normal(0, 0.1) * width, x + half
-    bottom = float(alpha.shape[0] + 2)
-    cv2.rectangle(layer, _fixed(left, upper + corner), _fixed(right, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
-    cv2.rectangle(layer, _fixed(left + corner, upper), _fixed(right - corner, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
-    for centre in (left + corner, right - corner):
-        cv2.ellipse(
-            layer, _fixed(centre, upper + corner), _fixed(corner, corner), 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT
-        )
+    corner = width * rng.uniform(0.1, 0.3)
+    _rounded(layer, x - half + rng.normal(0, 0.1) * width, upper, x + half, corner)
     colour = _dark(rng) if rng.random() < 0.7 else tuple(rng.uniform(40, 220, 3))
     return _paint(frame, np.minimum(layer, 255 - alpha), colour)
 
@@ -151,6 +144,67 @@ def add_lookalike(rng: Generator, frame: Image, alpha: Image) -> Image:
     room = np.minimum(cv2.GaussianBlur(layer, (3, 3), 0), 255 - alpha)
     weight = room.astype(np.float32)[..., None] / 255
     return np.asarray(frame + (fill - frame) * weight + 0.5).astype(np.uint8)
+
+
+def add_furniture(rng: Generator, room: Image, texture: Image) -> Image:
+    """Put a sofa, a bed's head or a pillar into a room: dark or brown, round, as large as somebody. All of it is room.
+
+    Whoever is composited afterwards sits before it or beside it. `texture` is any picture without people: the grain of
+    what is put there.
+    """
+    height, width = room.shape[:2]
+    layer = _layer(room.shape)
+    kind = rng.random()
+    x, half = rng.uniform(0, 1) * width, rng.uniform(0.08, 0.4) * height
+    if kind < 0.6:  # a sofa or a bed from the side, with cushions
+        half *= rng.uniform(1.0, 2.2)
+        upper, corner = height * rng.uniform(0.35, 0.9), half * rng.uniform(0.1, 0.6)
+        _rounded(layer, x - half, upper, x + half, corner)
+        for _ in range(int(rng.integers(0, 3))):
+            middle = (x + half * rng.uniform(-1, 1), upper + half * rng.uniform(-0.2, 0.5))
+            axes = _fixed(half * rng.uniform(0.2, 0.6), half * rng.uniform(0.15, 0.5))
+            cv2.ellipse(layer, _fixed(*middle), axes, rng.normal(0, 20), 0, 360, 255, -1, cv2.LINE_AA, _SHIFT)
+    elif kind < 0.8:  # a round back, a headboard, a lamp on a chest: about a head on shoulders
+        upper = height * rng.uniform(0.1, 0.7)
+        axes = _fixed(half * rng.uniform(0.5, 1.0), half * rng.uniform(0.5, 1.2))
+        cv2.ellipse(layer, _fixed(x, upper + axes[1] / (1 << _SHIFT)), axes, 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT)
+        _rounded(layer, x - half * rng.uniform(0.8, 1.6), upper + half, x + half * rng.uniform(0.8, 1.6), half * 0.4)
+    else:  # a pillar, a wardrobe's or a fridge's side
+        upper = 0.0 if rng.random() < 0.6 else height * rng.uniform(0.0, 0.5)
+        _rounded(layer, x - half / 2, upper, x + half / 2, half * rng.uniform(0.01, 0.2))
+    pick = rng.random()
+    if pick < 0.45:
+        colour = np.array(_dark(rng))
+    elif pick < 0.7:
+        colour = skin_or_wood(rng) * rng.uniform(0.3, 1.0)
+    elif pick < 0.85:  # red and brown leather
+        colour = np.array([rng.uniform(5, 60), rng.uniform(10, 70), rng.uniform(50, 150)])
+    else:
+        colour = rng.uniform(0, 255, 3)
+    grain = cv2.resize(cv2.cvtColor(texture, cv2.COLOR_BGR2GRAY), (width, height), interpolation=cv2.INTER_LINEAR)
+    shade = 1 + rng.uniform(0, 0.6) * (grain.astype(np.float32) / max(float(grain.mean()), 1.0) - 1)
+    grid_y, grid_x = np.mgrid[0:height, 0:width].astype(np.float32)
+    # Lit from above or from one side, and darker where it turns away, as an arm or a shoulder is.
+    shade *= (
+        1
+        + rng.normal(0, 0.3) * ((grid_x - x) / max(half, 1.0)).clip(-1.5, 1.5)
+        - rng.uniform(0, 0.5) * ((grid_y - upper) / height)
+    )
+    filled = np.clip(colour.astype(np.float32) * shade[..., None], 0, 255)
+    weight = cv2.GaussianBlur(layer, (3, 3), 0).astype(np.float32)[..., None] / 255
+    return np.asarray(room + (filled - room) * weight + 0.5).astype(np.uint8)
+
+
+def _rounded(layer: Image, left: float, top: float, right: float, corner: float) -> None:
+    """Draw what stands on the lower edge: a rectangle whose upper corners are round."""
+    corner = max(1.0, min(corner, (right - left) / 2))
+    bottom = float(layer.shape[0] + 2)
+    cv2.rectangle(layer, _fixed(left, top + corner), _fixed(right, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
+    cv2.rectangle(layer, _fixed(left + corner, top), _fixed(right - corner, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
+    for centre in (left + corner, right - corner):
+        cv2.ellipse(
+            layer, _fixed(centre, top + corner), _fixed(corner, corner), 0, 0, 360, 255, -1, cv2.LINE_AA, _SHIFT
+        )
 
 
 def skin_or_wood(rng: Generator) -> np.ndarray:

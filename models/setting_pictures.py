@@ -153,8 +153,8 @@ def panels(entries: list[tuple[str, Image]], crop: tuple[slice, slice] | None = 
 
 def stages(model: Path) -> dict[str, Stage]:
     """Return the scenes: "one" person, "three" people, "holes", a body with gaps and a mug, and one who "walks"."""
-    coarse = network_size(*SIZE[::-1], Detail.NORMAL)[::-1]
-    networks = {size: OnnxSegmenter(model, height=size[0], width=size[1]) for size in (INPUT, coarse)}
+    coarse, finest = (network_size(*SIZE[::-1], detail)[::-1] for detail in (Detail.NORMAL, Detail.FINEST))
+    networks = {size: OnnxSegmenter(model, height=size[0], width=size[1]) for size in (INPUT, coarse, finest)}
 
     def seen(frame: Frame, size: tuple[int, int] = INPUT) -> Image:
         return networks[size].segment(np.asarray(bgra(shrink(frame.bgr, size))[0], np.uint8))
@@ -188,6 +188,7 @@ def stages(model: Path) -> dict[str, Stage]:
         "walks": Stage(walking, seen),
         "far": Stage(far, seen),
         "far, normal": Stage(far, lambda frame: seen(frame, coarse), coarse),
+        "far, finest": Stage(far, lambda frame: seen(frame, finest), finest),
         "holes": Stage(list(shoot([(_FRAMES, scene)], (1,))), cut_mask),
     }
 
@@ -198,7 +199,7 @@ def pictures(model: Path) -> dict[str, Image]:
     one, three, holes = scene["one"], scene["three"], scene["holes"]
     head, hair = (slice(20, 170), slice(230, 430)), (slice(60, 105), slice(318, 378))
     walks, moving = scene["walks"], (slice(20, 290), slice(170, 530))
-    details = (("far, normal", Detail.NORMAL), ("far", Detail.FINE))
+    details = (("far, normal", Detail.NORMAL), ("far", Detail.FINE), ("far, finest", Detail.FINEST))
     small = (slice(230, 360), slice(230, 410))
 
     def row(stage: Stage, setting: str, values: list[object], crop: tuple[slice, slice] | None = None) -> Image:

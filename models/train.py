@@ -26,7 +26,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
-from eoam_core.geometry import STRIDE
+from eoam_core.geometry import STRIDE, network_size
+from eoam_core.settings import Detail
 
 from .augment import MixConfig, SampleMaker
 from .checkpoint import (
@@ -83,8 +84,9 @@ class TrainConfig:
     small_share: float = 0.5
     wide_share: float = 0.4  # of the batches
     wide: int = 256  # columns of the input for 16:9, a multiple of 16, as eoam_core.geometry has it for the network
-    also_wide: tuple[int, ...] = ()  # further ones: a wide or upright batch has any of all of them, equally often
-    tall_share: float = 0.0  # of the square batches: 3:4 and upright instead, with as many pixels
+    # Settings' details, such as ("normal", "fine", "fine"): each batch has the size that the filter gives pictures of
+    # its shape with one of them, drawn equally often; half of the square batches are 3:4 and upright then.
+    details: tuple[str, ...] = ()
     teacher: float = 0.0  # weight of the teacher's mask in a photograph's target
     distil: float = 0.0  # weight of a larger network's mask, made anew for every sample, beside the target
     lovasz: float = 0.0  # the Lovasz hinge's part in the loss of the mask's overlap; the rest is the soft IoU's
@@ -105,31 +107,28 @@ class TrainConfig:
         """Shares of the batches that are square, wide and upright."""
         return 1 - UPRIGHT_SHARE - self.wide_share, self.wide_share, UPRIGHT_SHARE
 
-    def sizes(self, step: int, columns: int | None = None) -> tuple[tuple[int, int], ...]:
-        """(height, width) of the square, the wide, the upright and the tall batches at a step; 16:9 has `columns`."""
+    def sizes(self, step: int) -> tuple[tuple[int, int], ...]:
+        """(height, width) of the square, the wide and the upright batches at a step, without `details`."""
         is_small = step < self.small_share * self.steps
         square = SMALL_SQUARE if is_small else SQUARE
-        columns = columns or self.wide
-        high, wide = sixteen_to_nine(columns * 3 / 4 if is_small else columns)
-        tall = tuple(max(1, round(square * side / STRIDE)) * STRIDE for side in (math.sqrt(4 / 3), math.sqrt(3 / 4)))
-        return (square, square), (high, wide), (wide, high), (tall[0], tall[1])
+        high, wide = sixteen_to_nine(self.wide * 3 / 4) if is_small else self.wide_size
+        return (square, square), (high, wide), (wide, high)
 
     def size(self, index: int) -> tuple[int, int]:
         """(height, width) of the pictures of batch `index`."""
         draw = np.random.default_rng((self.seed, index, 1))
         shape = draw.choice(3, p=self.shares)
-        # What is not asked for draws nothing: runs from before it was there are resumed as they began.
-        if self.also_wide and shape:
-            return self.sizes(index, int(draw.choice([self.wide, *self.also_wide])))[shape]
-        if self.tall_share and not shape and draw.random() < self.tall_share:
-            shape = 3
-        return self.sizes(index)[shape]
+        if not self.details:
+            return self.sizes(index)[shape]
+        aspect = ((1, 1) if draw.random() < 0.5 else (3, 4), (16, 9), (9, 16))[shape]
+        width, height = network_size(*aspect, Detail(draw.choice(self.details)))
+        return height, width
 
 
 def config_of(header: dict[str, object]) -> TrainConfig:
     """Return the configuration in a checkpoint's header; what was invented later is off in it."""
     values = dict(header["train"])  # type: ignore[call-overload]
-    return TrainConfig(**{**values, "also_wide": tuple(values.get("also_wide", ()))})
+    return TrainConfig(**{**values, "details": tuple(values.get("details", ()))})
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):
@@ -212,8 +211,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         lovasz=args.lovasz,
         wide=args.wide,
         wide_share=args.wide_share,
-        also_wide=tuple(args.also_wide),
-        tall_share=args.tall_share,
+        details=tuple(args.details),
     )
     if not 0 <= config.teacher <= 1:
         raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
@@ -221,11 +219,8 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         raise DataError(f"--distil is {config.distil}, need 0 (none) to 1 (the larger network alone).")
     if not 0 <= config.lovasz <= 1:
         raise DataError(f"--lovasz is {config.lovasz}, need 0 (soft IoU alone) to 1 (the Lovasz hinge alone).")
-    for option, columns in (("--wide", config.wide), *(("--also-wide", c) for c in config.also_wide)):
-        if columns < STRIDE or columns % STRIDE:
-            raise DataError(f"{option} is {columns}, need a positive multiple of {STRIDE}.")
-    if not 0 <= config.tall_share <= 1:
-        raise DataError(f"--tall-share is {config.tall_share}, need 0 to 1 of the square batches.")
+    if config.wide < STRIDE or config.wide % STRIDE:
+        raise DataError(f"--wide is {config.wide}, need a positive multiple of {STRIDE}.")
     if not 0 <= config.wide_share <= 1 - UPRIGHT_SHARE:
         raise DataError(f"--wide-share is {config.wide_share}, need 0 to {1 - UPRIGHT_SHARE} of the batches.")
     net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig().with_shares(args.mix), 0
@@ -431,10 +426,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--wide-share", type=float, default=TrainConfig.wide_share, help="share of the batches that are 16:9, 0 to 0.9"
     )
     parser.add_argument(
-        "--also-wide", type=int, nargs="+", default=[], metavar="COLUMNS", help="further widths for 16:9, such as 400"
-    )
-    parser.add_argument(
-        "--tall-share", type=float, default=TrainConfig.tall_share, help="share of the square batches that are 3:4"
+        "--details",
+        nargs="+",
+        choices=[detail.value for detail in Detail],
+        default=[],
+        help="train with the sizes that the filter has with these; one named twice is drawn twice as often. --wide is "
+        "what the run is judged with then, and --small-share has no effect",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")

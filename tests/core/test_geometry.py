@@ -33,6 +33,18 @@ def test_fine_detail_has_about_half_as_many_pixels_again(size: tuple[int, int], 
     assert 1.4 < expected[0] * expected[1] / (normal[0] * normal[1]) < 1.6
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1920, 1080), (400, 224)), ((1080, 1920), (224, 400)), ((800, 800), (352, 352)), ((640, 480), (368, 272))],
+)
+def test_finest_detail_has_nearly_two_and_a_half_times_as_many_pixels(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert network_size(*size, Detail.FINEST) == expected
+    normal = network_size(*size, Detail.NORMAL)
+    assert 2.3 < expected[0] * expected[1] / (normal[0] * normal[1]) < 2.5
+
+
 @pytest.mark.parametrize("width", range(1, 8000, 37))
 def test_sizes_are_multiples_of_16_bounded_and_near_the_pictures_shape(width: int) -> None:
     columns, rows = network_size(width, 1000, Detail.NORMAL)

@@ -140,7 +140,7 @@ def test_fine_detail_gives_the_network_more_pixels(clip: Path, out: Path) -> Non
 
     for detail in Detail:
         convert_video(clip, out / f"{detail.value}.webm", settings=Settings(detail=detail), make_pipeline=make)
-    assert sizes == [network_size(128, 96, Detail.NORMAL), network_size(128, 96, Detail.FINE)]
+    assert sizes == [network_size(128, 96, detail) for detail in (Detail.NORMAL, Detail.FINE, Detail.FINEST)]
     assert sizes[0] < sizes[1]
 
 

@@ -21,28 +21,28 @@ def measured() -> card.Figures:
         return {n: {c: base + i + j / 10 for j, c in enumerate(columns)} for i, n in enumerate(names)}
 
     portraits, room = ("fg", "two-class", "boundary"), ("fg", "two-class", "boundary", "MAD", "flicker", "lag")
-    square = tuple(name for name in NAMES if not name.endswith("fine"))
     speed = {
         name: {"wide ms": 1.0, "wide p95": 2.0, "wide ratio": 3.0}
         | {"wide width input": 288.0, "wide height input": 80.0}
         for name in NAMES
     }
-    for name in square:
+    for name in NAMES:
+        shape = "upright" if name.endswith("fine") else "square"
         speed[name] |= {
-            "square ms": 4.0,
-            "square p95": 5.0,
-            "square ratio": 6.0,
-            "square width input": 320.0,
-            "square height input": 320.0,
+            f"{shape} ms": 4.0,
+            f"{shape} p95": 5.0,
+            f"{shape} ratio": 6.0,
+            f"{shape} width input": 320.0 if shape == "square" else 224.0,
+            f"{shape} height input": 320.0,
         }
     bare = {
-        "portraits": rows(10, portraits, square),
+        "portraits": rows(10, portraits),
         "rooms": rows(20, room),
         "scenarios": rows(30, (*SCENARIOS, "mean")),
         "empty": rows(60, ("mean", "worst", "over 5 %")),
         "speed": speed,
     }
-    return {"bare": bare, "shown": {"portraits": rows(70, portraits, square), "rooms": rows(80, room)}}
+    return {"bare": bare, "shown": {"portraits": rows(70, portraits), "rooms": rows(80, room)}}
 
 
 def lines(table: str) -> list[list[str]]:
@@ -66,9 +66,10 @@ def test_every_table_has_as_many_cells_in_a_row_as_in_its_head_and_its_own_set_i
         "20.40",
     ]
     assert lines(card.shown(figures))[2][1:3] == ["70.00", "70.10"]
-    assert lines(card.summary(figures))[3][1:6] == ["10.00", "10.10", "10.20", "21.00", "21.20"]  # fine: as normal
+    assert lines(card.summary(figures))[3][1:6] == ["11.00", "11.10", "11.20", "21.00", "21.20"]
     assert lines(card.situations(figures))[-1][0] == "mean"
     assert lines(card.speed(figures))[2][1:] == ["320x320", "4.00 (5.00)", "6.0", "288x80", "1.00 (2.00)", "3.0"]
+    assert lines(card.speed(figures))[3][1] == "224x320"
 
 
 def test_exactly_one_network_is_called_the_default() -> None:

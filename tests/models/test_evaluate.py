@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from eoam_core.geometry import network_size
+from eoam_core.settings import Detail
 from models import evaluate
 from models.data import DataError
 
@@ -38,6 +41,26 @@ def test_times_are_compared_with_the_first_network_and_with_mediapipe_landscape(
         assert rows["ours"][f"{shape} x landscape"] == rows["ours"][f"{shape} ms"] / landscape["wide ms"]
         assert landscape[f"{shape} ratio"] == landscape[f"{shape} ms"] / rows["ours"][f"{shape} ms"]
     assert "wide x landscape" not in evaluate.judge_speed([ours])["ours"]
+
+
+def test_an_upright_input_is_compared_with_the_first_networks_portrait_and_judged_on_portraits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(evaluate, "SPEED_ROUNDS", 5)
+    ours = idle("ours", (224, 224), (144, 256), [])
+    fine = replace(ours, name="fine", sizes={"upright": (288, 224), "wide": (176, 304)})
+    rows = evaluate.judge_speed([ours, fine])
+    assert rows["fine"]["upright ratio"] == rows["fine"]["upright ms"] / rows["ours"]["square ms"]
+    assert (ours.portrait_size, fine.portrait_size) == ((224, 224), (288, 224))
+
+
+def test_our_networks_have_the_sizes_that_the_filter_gives_pictures() -> None:
+    model = Path(evaluate.__file__).parent / "eoam.onnx"
+    sizes = {detail: evaluate.own_network(model, detail).sizes for detail in Detail}
+    assert sizes[Detail.NORMAL] == {"square": (224, 224), "wide": (144, 256)}
+    for detail in (Detail.FINE, Detail.FINEST):
+        shapes = {"upright": (3, 4), "wide": (16, 9)}
+        assert sizes[detail] == {name: network_size(*shape, detail)[::-1] for name, shape in shapes.items()}
 
 
 @pytest.mark.shared

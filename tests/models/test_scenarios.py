@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from models.data import Person, is_uncut
-from models.props import add_chair, add_clutter, add_headphones, add_lookalike, add_microphone, head_box
+from models.augment import MixConfig, SampleMaker
+from models.data import Person, TrainingSet, is_uncut
+from models.props import add_chair, add_clutter, add_furniture, add_headphones, add_lookalike, add_microphone, head_box
 from models.scenarios import CANVAS, degrade, place
 
 
@@ -63,6 +64,21 @@ def test_clutter_changes_a_part_of_the_room() -> None:
     texture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
     changed = [(add_clutter(np.random.default_rng(i), room, texture) != room).any(2).mean() for i in range(12)]
     assert 0.01 < np.mean(changed) < 0.6
+
+
+def test_furniture_is_part_of_the_room_and_as_large_as_somebody() -> None:
+    room = np.full((90, 160, 3), 128, np.uint8)
+    texture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
+    made = [add_furniture(np.random.default_rng(i), room, texture) for i in range(40)]
+    changed = [(frame != room).any(2) for frame in made]
+    assert 0.08 < np.mean(changed) < 0.6
+    assert np.mean([c[-1].any() for c in changed]) > 0.9  # it stands on the floor
+    assert np.mean([f[c].mean() < 100 for f, c in zip(made, changed, strict=True) if c.any()]) > 0.6  # mostly dark
+    p = person()
+    data = TrainingSet([p], [p], [p], [p], [texture], "")
+    plain, furnished = (SampleMaker(data, MixConfig(furniture=share)) for share in (0.0, 1.0))
+    rooms = [maker.room(np.random.default_rng(1), (90, 160)) for maker in (plain, furnished)]
+    assert (rooms[0] != rooms[1]).any(2).mean() > 0.05
 
 
 def test_nobody_in_the_picture_is_left_alone() -> None:

@@ -113,33 +113,29 @@ def test_a_batch_depends_on_seed_and_number_alone(tiny_data: Path) -> None:
 
 def test_a_run_for_wider_inputs_trains_and_is_judged_on_them() -> None:
     usual, wide = TrainConfig(samples=320, small_share=0.5), TrainConfig(samples=320, small_share=0.5, wide=304)
-    assert usual.sizes(0) == ((160, 160), (112, 192), (192, 112), (192, 144))
-    assert usual.sizes(9) == ((224, 224), (144, 256), (256, 144), (256, 192))
-    assert wide.sizes(0) == ((160, 160), (128, 224), (224, 128), (192, 144))
-    assert wide.sizes(9) == ((224, 224), (176, 304), (304, 176), (256, 192))
+    assert usual.sizes(0) == ((160, 160), (112, 192), (192, 112))
+    assert usual.sizes(9) == ((224, 224), (144, 256), (256, 144))
+    assert wide.sizes(0) == ((160, 160), (128, 224), (224, 128))
+    assert wide.sizes(9) == ((224, 224), (176, 304), (304, 176))
     assert wide.wide_size == (176, 304)
 
 
-def test_further_shapes_are_drawn_only_when_asked_for() -> None:
-    usual = [TrainConfig(small_share=0).size(index) for index in range(400)]
-    asked = [
-        TrainConfig(small_share=0, also_wide=(304, 400), tall_share=0.5).size(index) for index in range(len(usual))
-    ]
+def test_a_run_can_have_every_size_that_the_filter_gives_a_picture() -> None:
+    usual = [TrainConfig(small_share=0).size(index) for index in range(600)]
+    asked = [TrainConfig(small_share=0, details=("normal", "fine", "fine")).size(index) for index in range(len(usual))]
     assert set(usual) == {(224, 224), (144, 256), (256, 144)}
-    assert set(asked) == {(224, 224), (256, 192)} | {
-        size for h, w in [(144, 256), (176, 304), (224, 400)] for size in [(h, w), (w, h)]
-    }
-    # The kinds of shape stay as they were drawn, so that old runs go on as they began.
+    normal = {(224, 224), (240, 176), (144, 256), (256, 144)}
+    assert set(asked) == normal | {(272, 272), (288, 224), (176, 304), (304, 176)}
+    assert 0.25 < sum(size in normal for size in asked) / len(asked) < 0.42
+    # Which batches are wide stays as it was drawn.
     assert [h < w for h, w in usual] == [h < w for h, w in asked]
-    assert usual.count((224, 224)) == asked.count((224, 224)) + asked.count((256, 192))
-    assert 0.3 < asked.count((256, 192)) / usual.count((224, 224)) < 0.7
 
 
-def test_the_further_shapes_are_kept_in_the_checkpoint() -> None:
-    config = TrainConfig(also_wide=(304,), tall_share=0.25)
+def test_the_details_are_kept_in_the_checkpoint() -> None:
+    config = TrainConfig(details=("fine", "finest"))
     header = json.loads(json.dumps({"train": asdict(config)}))
     assert config_of(header) == config
-    del header["train"]["also_wide"], header["train"]["tall_share"]  # as runs had it before
+    del header["train"]["details"]  # as runs had it before
     assert config_of(header) == TrainConfig()
 
 
@@ -159,10 +155,6 @@ def test_a_width_that_the_network_cannot_take_is_refused(
 ) -> None:
     assert start(tiny_data, "--wide", "300") == 2
     assert "--wide is 300, need a positive multiple of 16" in capsys.readouterr().err
-    assert start(tiny_data, "--also-wide", "304", "0") == 2
-    assert "--also-wide is 0, need a positive multiple of 16" in capsys.readouterr().err
-    assert start(tiny_data, "--tall-share", "2") == 2
-    assert "--tall-share is 2.0, need 0 to 1" in capsys.readouterr().err
 
 
 def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_data: Path, runs: Path) -> None:

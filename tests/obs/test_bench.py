@@ -141,7 +141,7 @@ def test_cases_are_wide_pictures_with_even_sides() -> None:
         (["--filter", "={}"], "need ID or ID=JSON"),
         (["--ours", "{"], "--ours { is no JSON"),
         (["--ours", "{}"], "need settings as JSON"),
-        (["--ours", '{"detail": "coarse"}'], "detail is 'coarse', need one of 'normal', 'fine'"),
+        (["--ours", '{"detail": "coarse"}'], "detail is 'coarse', need one of 'normal', 'fine', 'finest'"),
         (["--plugin", "no/such/folder"], "there is no no/such/folder"),
         (["--seconds", "0"], "--seconds is 0"),
         (["--repeat", "0"], "--repeat 0"),
