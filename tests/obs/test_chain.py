@@ -122,12 +122,16 @@ def test_filters_of_one_size_share_one_network(obs: ObsSession) -> None:
     assert {tuple(size) for size in probe("networks")} == {(height, width) for width, height in sizes}
 
 
-def test_normal_detail_gives_the_network_fewer_pixels_and_the_person_stays_in_place(obs: ObsSession) -> None:
-    normal = {"sourceName": "scale before", "filterName": FILTER, "filterSettings": {"detail": "normal"}}
-    obs.request("SetSourceFilterSettings", **normal)
-    columns, rows = network_size(321, 181, Detail.NORMAL)
+@pytest.mark.parametrize("detail", [Detail.NORMAL, Detail.FINEST])
+def test_another_detail_gives_the_network_other_pixels_and_the_person_stays_in_place(
+    obs: ObsSession, detail: Detail
+) -> None:
+    chosen = {"sourceName": "scale before", "filterName": FILTER, "filterSettings": {"detail": detail.value}}
+    obs.request("SetSourceFilterSettings", **chosen)
+    columns, rows = network_size(321, 181, detail)
+    assert (columns, rows) != network_size(321, 181)
     probe = Probe(obs, obs.folder)
-    obs.wait(lambda: [rows, columns] in [list(size) for size in probe("networks")], "the smaller network", every_s=0.5)
+    obs.wait(lambda: [rows, columns] in [list(size) for size in probe("networks")], "the other network", every_s=0.5)
     picture = obs.wait_for_picture(is_drawn, "the person", source="scale before")
     x, y, radius, (width, height) = place_of("scale before")
     inside, outside = alpha_on_rings(picture[:height, :width], x, y, radius)
