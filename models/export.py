@@ -35,7 +35,7 @@ from .graph import measure_graph
 from .net import ConvBN, Eoam, Round, SeparableBlock
 
 OPSET = 17
-VERSION = "1.6"
+VERSION = "1.7"
 SUMS = "SHA256SUMS"  # beside the networks that ship
 ZERO = 128  # the grey level that becomes the network's zero
 LOGIT_ERROR = 1e-3  # relative; folding rounds, and rounding alone makes about 1e-6

@@ -14,13 +14,15 @@ Rows = dict[str, dict[str, dict[str, float]]]
 pytestmark = pytest.mark.shared
 
 
-def judged(data: Path, model: Path, sets: list[str], *, pipeline: bool = False) -> Rows:
+def judged(
+    data: Path, model: Path, sets: list[str], *, pipeline: bool = False, detail: tuple[str, ...] = ("normal", "fine")
+) -> Rows:
     args = Namespace(
         models=[model],
         data=data,
         peers=None,
         sets=sets,
-        detail=["normal", "fine"],
+        detail=list(detail),
         pipeline=pipeline,
         sheets=None,
         table=None,
@@ -53,7 +55,7 @@ def test_fine_detail_finds_the_person_and_the_edge_better(details: Rows, exporte
     fine = details["rooms"][f"{exported.stem}, fine"]
     assert fine["fg"] >= 94.95
     assert fine["boundary"] >= 75.4
-    assert details["portraits"][f"{exported.stem}, fine"]["fg"] >= 95.0  # to be raised
+    assert details["portraits"][f"{exported.stem}, fine"]["fg"] >= 95.1
 
 
 def test_an_empty_room_stays_empty(figures: dict[str, dict[str, float]]) -> None:
@@ -68,14 +70,17 @@ def test_the_larger_network_is_better(shared: Path, exported: Path, figures: dic
     assert found["portraits"]["boundary"] >= figures["portraits"]["boundary"] + 5.5
     assert found["empty"]["mean"] <= 0.38
     assert rows["rooms"][f"{plus.stem}, fine"]["fg"] >= 96.6  # MediaPipe square: 96.38
-    assert rows["rooms"][f"{plus.stem}, fine"]["boundary"] >= 82.3
+    assert rows["rooms"][f"{plus.stem}, fine"]["boundary"] >= 82.2
 
 
 def test_what_the_filter_shows_is_better_than_its_network(shared: Path, exported: Path) -> None:
-    rows = judged(shared / "data", exported, ["rooms"], pipeline=True)["rooms"]
-    shown, fine = rows[exported.stem], rows[f"{exported.stem}, fine"]
+    found = judged(shared / "data", exported, ["rooms"], pipeline=True, detail=("normal", "fine", "finest"))
+    rows = found["rooms"]
+    shown, fine, finest = rows[exported.stem], rows[f"{exported.stem}, fine"], rows[f"{exported.stem}, finest"]
     assert shown["fg"] >= 95.4
     assert shown["boundary"] >= 79.4
     assert shown["flicker"] <= 0.3
     assert fine["fg"] >= 96.5
     assert fine["boundary"] >= 83.5
+    assert finest["fg"] >= 97.15
+    assert finest["boundary"] >= 85.9
