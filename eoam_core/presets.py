@@ -35,7 +35,7 @@ _DIFFERENT: Final[Mapping[Preset, Mapping[str, SettingValue]]] = {
     Preset.MEETING: {"background": BackgroundKind.BLUR.value, "regions": Regions.LARGEST.value, "smoothing": 0.8},
     # Half of the masks, each with three quarters of the network's time. The edge's refinement is a tenth: it stays.
     Preset.LOW_CPU: {"detail": Detail.NORMAL.value, "every": 2},
-    # A wider passage keeps more of hair, and the room's colour is taken out of it.
+    # The network sees most, a wider passage keeps more of hair, and the room's colour is taken out of it.
     Preset.BEST_EDGES: {"softness": 0.4, "decontamination": 0.5, "detail": Detail.FINEST.value},
 }
 _WITHOUT_PURPOSE: Final = (Preset.LOW_CPU, Preset.BEST_EDGES)
