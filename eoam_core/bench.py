@@ -25,8 +25,8 @@ from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
 
-# (width, height): a camera's 16:9 with fine detail and with normal, 4:3, the paper's square, a telephone held upright
-SIZES: Final = ((304, 176), (256, 144), (240, 176), (224, 224), (144, 256))
+# (width, height): a camera's 16:9 with every detail, 4:3, the paper's square, a telephone held upright
+SIZES: Final = ((400, 224), (304, 176), (256, 144), (240, 176), (224, 224), (144, 256))
 THREADS: Final = (1, 2)
 _STAGES: Final = {field.name: field.name.removesuffix("_ms") for field in dataclasses.fields(Timings)}
 _WARM_UP: Final = 20
