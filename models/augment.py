@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import cv2
 import numpy as np
@@ -43,6 +43,10 @@ class MixConfig:
     dark: float = 0.07
     # Of all rooms: dark, rounded things as large as somebody. Not in the validation's rooms, so off unless asked for.
     furniture: float = 0.0
+    # Of the portraits: as photographed, but before a room. Only so is somebody whom the frame cuts seen before another
+    # background than the photograph's; whoever is put into a room elsewhere must not be cut.
+    swap: float = 0.0
+    bars: float = 0.0  # of all samples: what a picture of another shape leaves beside or above and below it
     lookalike: float = 0.20  # of the composites: a structure behind the person in the person's own colours
 
     @classmethod
@@ -111,7 +115,11 @@ class SampleMaker:
         kind = rng.choice(5, p=self.mix.weights(wide=width > 1.2 * height))
         if kind <= 2:
             people = (self.data.portraits, self.data.street, self.data.mixed)[kind]
-            frame, alpha = photographed(rng, people[rng.integers(len(people))], size)
+            person = people[rng.integers(len(people))]
+            if self.mix.swap and kind == 0 and rng.random() < self.mix.swap:
+                frame, alpha = self.swapped(rng, person, size)
+            else:
+                frame, alpha = photographed(rng, person, size)
         else:
             frame = self.room(rng, size)
             alpha = np.zeros(size, np.uint8)
@@ -129,7 +137,19 @@ class SampleMaker:
             frame, alpha = add_microphone(rng, frame, alpha)
         if rng.random() < 0.5:
             frame, alpha = frame[:, ::-1], alpha[:, ::-1]
-        return self.degrade(rng, np.ascontiguousarray(frame)), np.ascontiguousarray(alpha)
+        frame, alpha = self.degrade(rng, np.ascontiguousarray(frame)), np.ascontiguousarray(alpha)
+        if self.mix.bars and rng.random() < self.mix.bars:
+            add_bars(rng, frame, alpha)
+        return frame, alpha
+
+    def swapped(self, rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:
+        """Return a portrait framed as photographed, but before a room: BGR `(h, w, 3)` and alpha `(h, w)`."""
+        bgr, cover = photographed(rng, replace(person, soft=None), size)
+        bgr = tone(rng, bgr, 0.2) if rng.random() < 0.5 else bgr
+        frame, alpha = paste(self.room(rng, size), bgr, hard_to_soft(cover))
+        if self.mix.lookalike and rng.random() < self.mix.lookalike:
+            frame = add_lookalike(rng, frame, alpha)
+        return frame, alpha
 
     def room(self, rng: Generator, size: tuple[int, int]) -> Image:
         """Return a random part of a random room, `size` large."""
@@ -197,13 +217,8 @@ class SampleMaker:
         colours = tone(rng, person.bgr, 0.2) if rng.random() < 0.5 else person.bgr
         bgr = warp(colours, matrix, (height, width), border=cv2.BORDER_REPLICATE)
         cover = warp(person.alpha, matrix, (height, width), border=cv2.BORDER_CONSTANT)
-        if not whole_body:
-            # Hard masks carry a rim of the old background: cut it off and soften, or the rim is what would be learnt.
-            cover = np.asarray(cv2.erode(cover, np.ones((3, 3), np.uint8)), np.uint8)
-            cover = np.asarray(cv2.GaussianBlur(cover, (3, 3), 0), np.uint8)
-        weight = (cover.astype(np.float32) / 255)[..., None]
-        mixed = cv2.convertScaleAbs(frame + (bgr.astype(np.float32) - frame) * weight)
-        return np.asarray(mixed, np.uint8), np.maximum(alpha, cover)
+        frame, cover = paste(frame, bgr, cover if whole_body else hard_to_soft(cover))
+        return frame, np.maximum(alpha, cover)
 
     def degrade(self, rng: Generator, frame: Image) -> Image:
         """Do to the picture what cameras, rooms and drivers do: tone, blur, noise, compression, light from behind."""
@@ -231,6 +246,30 @@ class SampleMaker:
             _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
             frame = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
         return frame
+
+
+def hard_to_soft(cover: Image) -> Image:
+    """Cut off the rim of the old background that a hand-drawn mask carries, or the rim is what would be learnt."""
+    return np.asarray(cv2.GaussianBlur(cv2.erode(cover, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
+
+
+def paste(room: Image, bgr: Image, cover: Image) -> tuple[Image, Image]:
+    """Return `bgr` before `room` where `cover` says so, and `cover`."""
+    weight = (cover.astype(np.float32) / 255)[..., None]
+    return np.asarray(cv2.convertScaleAbs(room + (bgr.astype(np.float32) - room) * weight), np.uint8), cover
+
+
+def add_bars(rng: Generator, frame: Image, alpha: Image) -> None:
+    """Draw, in place, what a player or a camera fills up a picture of another shape with; nobody is in it."""
+    height, width = alpha.shape
+    upright = rng.random() < (0.8 if width > 1.2 * height else 0.5)
+    length = width if upright else height
+    thick = int(length * rng.uniform(0.03, 0.3 if upright and width > height else 0.15))
+    sides = ((0, thick), (length - thick, length))[: 1 + (rng.random() < 0.7)]
+    shade = 0 if rng.random() < 0.6 else 255 if rng.random() < 0.6 else int(rng.integers(256))
+    for begin, end in sides:
+        part = (slice(None), slice(begin, end)) if upright else (slice(begin, end), slice(None))
+        frame[part], alpha[part] = shade, 0
 
 
 def photographed(rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:

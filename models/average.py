@@ -28,7 +28,8 @@ from .validation import Validation
 def average(first: Path, second: Path, target: Path, *, share: float = 0.5) -> None:
     """Write `target`: the averaged weights of `second` times `share`, of `first` times the rest.
 
-    If only `second` has an outline (`NetConfig.half`), `target` has that one.
+    If only `second` has an outline (`NetConfig.half`), `target` has that one. A block's rounds that only `second` has
+    count as without effect in `first`.
 
     Its header is that of `second`, with what it was averaged with. It can be exported and begun from, not resumed: the
     optimiser's state belongs to neither.
@@ -40,13 +41,19 @@ def average(first: Path, second: Path, target: Path, *, share: float = 0.5) -> N
         raise DataError(f"--share is {share}, need 0 (the first network alone) to 1 (the second alone).")
     headers = read_header(first), read_header(second)
     configs = [NetConfig(**header["net"]) for header in headers]  # type: ignore[arg-type]
-    if configs[0] not in (configs[1], replace(configs[1], half=0)):
+    grown = replace(
+        configs[0],
+        half=configs[0].half or configs[1].half,
+        eighth_rounds=max(configs[0].eighth_rounds, configs[1].eighth_rounds),
+        sixteenth_rounds=max(configs[0].sixteenth_rounds, configs[1].sixteenth_rounds),
+    )
+    if grown != configs[1]:
         raise DataError(f"{first} and {second} are different networks: {headers[0]['net']} and {headers[1]['net']}.")
     ends = [load_weights(path).state_dict() for path in (first, second)]
     tensors: dict[str, Tensor] = {}
     for name, weight in ends[1].items():
         # A BatchNorm counts its batches in whole numbers.
-        other = ends[0].get(name, weight)
+        other = ends[0].get(name, torch.zeros_like(weight) if name.endswith(".scale") else weight)
         mixed = torch.lerp(other, weight, share) if weight.is_floating_point() else weight
         tensors[f"average.{name}"] = mixed.contiguous()
     header = {**headers[1], "averaged_with": {"sha256": sha256_of(first), "share": 1 - share, **_begun(headers[0])}}

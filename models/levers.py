@@ -33,6 +33,7 @@ LEVERS: dict[str, tuple[str, ...]] = {
     "Lovasz hinge": ("--lovasz", "0.5"),
     "twice as many empty rooms": ("--mix", "empty=0.22", "wide_empty=0.32"),
     "no small pictures": ("--small-share", "0"),
+    "portraits before other rooms": ("--mix", "swap=0.35"),
     "no composition": ("--mix", "composite=0", "empty=0", "wide_composite=0", "wide_empty=0"),
 }
 FIGURES = {"val_fg": "portraits", "val_room_fg": "rooms", "val_empty": "empty"}

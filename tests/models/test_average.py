@@ -90,6 +90,19 @@ def test_an_outline_that_only_the_second_has_is_taken_as_it_is(ends: tuple[Path,
     assert main([str(second), str(ends[0]), str(tmp_path / "d.safetensors")]) == 2  # nothing would be left of it
 
 
+def test_rounds_that_only_the_second_has_are_weaker_in_the_mean(ends: tuple[Path, Path], tmp_path: Path) -> None:
+    config = NetConfig(stem=4, quarter=4, eighth=4, sixteenth=4, sixteenth_rounds=2)
+    second, target = kept(tmp_path / "r.safetensors", randomised(config), 5), tmp_path / "c.safetensors"
+    assert main([str(ends[0]), str(second), str(target), "--share", "0.25"]) == 0
+    b, c = (load_weights(path).state_dict() for path in (second, target))
+    scales = [name for name in c if name.endswith(".scale")]
+    assert len(scales) == 2
+    assert all(torch.allclose(c[name], b[name] / 4) and b[name].any() for name in scales)
+    rest = [name for name in c if ".rounds." in name and name not in scales]
+    assert all(torch.equal(c[name], b[name]) for name in rest)
+    assert main([str(second), str(ends[0]), str(tmp_path / "d.safetensors")]) == 2  # nothing would be left of them
+
+
 @pytest.mark.parametrize("share", ["-0.1", "1.1", "nan"])
 def test_a_share_out_of_range_is_named(
     ends: tuple[Path, Path], tmp_path: Path, share: str, capsys: pytest.CaptureFixture[str]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.augment import MixConfig, SampleMaker
+from models.augment import MixConfig, SampleMaker, add_bars, photographed
 from models.data import Person, TrainingSet, is_uncut
 from models.props import add_chair, add_clutter, add_furniture, add_headphones, add_lookalike, add_microphone, head_box
 from models.scenarios import CANVAS, degrade, place
@@ -79,6 +79,50 @@ def test_furniture_is_part_of_the_room_and_as_large_as_somebody() -> None:
     plain, furnished = (SampleMaker(data, MixConfig(furniture=share)) for share in (0.0, 1.0))
     rooms = [maker.room(np.random.default_rng(1), (90, 160)) for maker in (plain, furnished)]
     assert (rooms[0] != rooms[1]).any(2).mean() > 0.05
+
+
+def test_a_swapped_portrait_stays_where_it_was_photographed_before_another_background() -> None:
+    p = person()
+    p.bgr[p.alpha == 255], p.bgr[p.alpha == 0] = (200, 200, 200), (0, 0, 255)
+    room = np.zeros((60, 80, 3), np.uint8)
+    room[..., 1] = 255
+    data = TrainingSet([p], [p], [p], [p], [room], "")
+    maker = SampleMaker(data, MixConfig(plain=0, clutter=0, lookalike=0, swap=1))
+    changed = 0
+    for seed in range(10):
+        frame, alpha = maker.swapped(np.random.default_rng(seed), p, (112, 112))
+        _, before = photographed(np.random.default_rng(seed), p, (112, 112))
+        assert not ((alpha > 0) & (before == 0)).any()
+        # The rim of the photograph's background is gone, and no more than that.
+        assert (cv2.erode(before, np.ones((5, 5), np.uint8)) <= alpha).all()
+        outside = frame[before == 0].astype(int)
+        if len(outside):
+            assert np.median(outside[:, 1]) > np.median(outside[:, 2]) + 50  # the room's green, none of the red
+            changed += 1
+    assert changed > 5
+    kinds = {"portrait": 1.0, "street": 0.0, "mixed": 0.0, "composite": 0.0, "empty": 0.0}
+    frames = [SampleMaker(data, MixConfig(**kinds, swap=s)).batch(1, 1, (64, 64), 4)[0] for s in (0.0, 1.0)]
+    assert (frames[0] != frames[1]).any()
+
+
+def test_bars_lie_at_the_rim_and_nobody_is_in_them() -> None:
+    seen = set()
+    for seed in range(60):
+        frame = np.full((90, 160, 3), 77, np.uint8)
+        alpha = np.full((90, 160), 255, np.uint8)
+        add_bars(np.random.default_rng(seed), frame, alpha)
+        bar = alpha == 0
+        assert 0 < bar.mean() <= 0.6
+        assert set(np.unique(alpha)) <= {0, 255}
+        assert (frame[~bar] == 77).all()
+        assert np.ptp(frame[bar].astype(int), axis=0).max() == 0  # one colour
+        upright = bar.all(0).any()
+        line = bar.all(0) if upright else bar.all(1)
+        assert np.array_equal(bar, np.broadcast_to(line if upright else line[:, None], bar.shape))
+        assert line[0] or line[-1]
+        assert np.count_nonzero(np.diff(line.astype(int))) == int(line[0]) + int(line[-1])  # at the rim alone
+        seen.add((bool(upright), bool(line[0] and line[-1])))
+    assert len(seen) == 4
 
 
 def test_nobody_in_the_picture_is_left_alone() -> None:
