@@ -23,7 +23,7 @@ from models.data import DataError, read_training_set, room_paths, validation_ids
 from models.losses import class_targets, edge_band, lovasz_hinge, soft_iou, total_loss  # noqa: E402
 from models.net import BACKGROUND, EDGE, PORTRAIT, Eoam, NetConfig, count_parameters  # noqa: E402
 from models.train import Batches, TrainConfig, config_of  # noqa: E402
-from models.validation import Validation  # noqa: E402
+from models.validation import Validation, difference  # noqa: E402
 from models.validation import main as validate  # noqa: E402
 
 from .networks import randomised  # noqa: E402
@@ -297,6 +297,11 @@ def test_validation_leaves_the_network_as_it_was(tiny_data: Path) -> None:
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
 
 
+def test_a_difference_comes_with_its_standard_error() -> None:
+    assert difference([0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.52, 0.54]) == "+1.50 ± 0.96"
+    assert difference([0.5], [0.25]) == "-25.00"  # of one picture nothing is known about the error
+
+
 def test_a_kept_checkpoint_is_judged_with_inputs_of_several_widths(
     tiny_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -309,6 +314,19 @@ def test_a_kept_checkpoint_is_judged_with_inputs_of_several_widths(
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[:2] for row in rows] == [["| kept", "256x144"], ["| kept", "304x176"]]
     assert all(0 <= float(value.strip(" |")) <= 100 for row in rows for value in row[2:])
+    other, net = tmp_path / "other.safetensors", randomised()
+    with torch.no_grad():
+        net.head.weight.neg_()
+    optimiser = train_module.make_optimiser(net, TrainConfig())
+    save_checkpoint(other, randomised(), net, optimiser, 1, {"net": net.config.to_dict()})
+    assert validate([*map(str, (file, other, file)), "--data", str(tiny_data)]) == 0
+    table, gains = capsys.readouterr().out.split("\nAgainst kept,")
+    fgs = [float(line.split(" | ")[2]) for line in table.splitlines()[2:]]
+    found = [line.split(" | ") for line in gains.splitlines()[4:]]
+    assert [row[0] for row in found] == ["| other", "| kept"]
+    assert float(found[0][2].split()[0]) == pytest.approx(fgs[1] - fgs[0], abs=0.02)
+    assert found[1][2] == "+0.00 ± 0.00"
+    assert fgs[0] != fgs[1]
     assert validate([str(file), "--data", str(tiny_data), "--wide", "100"]) == 2
     assert "--wide is 100, need a positive multiple of 16" in capsys.readouterr().err
     sizes = []
