@@ -193,7 +193,9 @@ def main(argv: list[str] | None = None) -> int:
                 portraits, rooms, empty = map(mean100, found)
                 median = 100 * float(np.median(found[1]))
                 size = f"{width}x{height}"
-                print(f"| {path.stem} | {size} | {portraits:.2f} | {rooms:.2f} | {median:.2f} | {empty:.2f} |", flush=True)
+                print(
+                    f"| {path.stem} | {size} | {portraits:.2f} | {rooms:.2f} | {median:.2f} | {empty:.2f} |", flush=True
+                )
                 if not index:
                     first = found
                 else:
