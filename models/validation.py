@@ -3,8 +3,8 @@
     python -m models.validation models/checkpoints/eoam.safetensors --data ../shared/data --wide 256 304 336
 
 prints the figures of kept checkpoints, with inputs of so many columns for 16:9 (`--portrait 192x256`: portraits at that
-size instead of 224x224), and of several checkpoints also by how much they differ from the first, with the standard error:
-without it a difference of a tenth of a point is soon taken for one.
+size instead of 224x224). Of several checkpoints it also prints by how much they differ from the first, with its standard
+error: without it a difference of a tenth of a point is soon taken for one.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def mean100(values: list[float]) -> float:
 
 
 def difference(first: list[float], second: list[float]) -> str:
-    """Return by how much the second figures exceed the first, of the same pictures: mean and standard error, per cent."""
+    """Return by how much the second exceed the first, figures of the same pictures: mean, standard error, per cent."""
     gain = 100 * (np.array(second) - np.array(first))
     error = f" ± {gain.std(ddof=1) / len(gain) ** 0.5:.2f}" if len(gain) > 1 else ""
     return f"{gain.mean():+.2f}{error}"
