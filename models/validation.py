@@ -3,8 +3,8 @@
     python -m models.validation models/checkpoints/eoam.safetensors --data ../shared/data --wide 256 304 336
 
 prints the figures of kept checkpoints, with inputs of so many columns for 16:9 (`--portrait 192x256`: portraits at that
-size instead of 224x224). Of several checkpoints it also prints by how much they differ from the first, with its standard
-error: without it a difference of a tenth of a point is soon taken for one.
+size instead of 224x224). Of several checkpoints it also says by how much they differ from the first, and that
+difference's standard error: without it a tenth of a point is soon taken for a gain.
 """
 
 from __future__ import annotations
