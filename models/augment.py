@@ -16,7 +16,16 @@ import numpy as np
 from numpy.random import Generator
 
 from .data import DataError, Image, Person, TrainingSet, is_uncut
-from .props import add_chair, add_clutter, add_furniture, add_headphones, add_lookalike, add_microphone, skin_or_wood
+from .props import (
+    add_bars,
+    add_chair,
+    add_clutter,
+    add_furniture,
+    add_headphones,
+    add_lookalike,
+    add_microphone,
+    skin_or_wood,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,19 +266,6 @@ def paste(room: Image, bgr: Image, cover: Image) -> tuple[Image, Image]:
     """Return `bgr` before `room` where `cover` says so, and `cover`."""
     weight = (cover.astype(np.float32) / 255)[..., None]
     return np.asarray(cv2.convertScaleAbs(room + (bgr.astype(np.float32) - room) * weight), np.uint8), cover
-
-
-def add_bars(rng: Generator, frame: Image, alpha: Image) -> None:
-    """Draw, in place, what a player or a camera fills up a picture of another shape with; nobody is in it."""
-    height, width = alpha.shape
-    upright = rng.random() < (0.8 if width > 1.2 * height else 0.5)
-    length = width if upright else height
-    thick = int(length * rng.uniform(0.03, 0.3 if upright and width > height else 0.15))
-    sides = ((0, thick), (length - thick, length))[: 1 + (rng.random() < 0.7)]
-    shade = 0 if rng.random() < 0.6 else 255 if rng.random() < 0.6 else int(rng.integers(256))
-    for begin, end in sides:
-        part = (slice(None), slice(begin, end)) if upright else (slice(begin, end), slice(None))
-        frame[part], alpha[part] = shade, 0
 
 
 def photographed(rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:

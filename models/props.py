@@ -195,6 +195,19 @@ def add_furniture(rng: Generator, room: Image, texture: Image) -> Image:
     return np.asarray(room + (filled - room) * weight + 0.5).astype(np.uint8)
 
 
+def add_bars(rng: Generator, frame: Image, alpha: Image) -> None:
+    """Draw, in place, what a player or a camera fills up a picture of another shape with; nobody is in it."""
+    height, width = alpha.shape
+    upright = rng.random() < (0.8 if width > 1.2 * height else 0.5)
+    length = width if upright else height
+    thick = int(length * rng.uniform(0.03, 0.3 if upright and width > height else 0.15))
+    sides = ((0, thick), (length - thick, length))[: 1 + (rng.random() < 0.7)]
+    shade = 0 if rng.random() < 0.6 else 255 if rng.random() < 0.6 else int(rng.integers(256))
+    for begin, end in sides:
+        part = (slice(None), slice(begin, end)) if upright else (slice(begin, end), slice(None))
+        frame[part], alpha[part] = shade, 0
+
+
 def _rounded(layer: Image, left: float, top: float, right: float, corner: float) -> None:
     """Draw what stands on the lower edge: a rectangle whose upper corners are round."""
     corner = max(1.0, min(corner, (right - left) / 2))

@@ -6,9 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from models.augment import MixConfig, SampleMaker, add_bars, photographed
+from models.augment import MixConfig, SampleMaker, photographed
 from models.data import Person, TrainingSet, is_uncut
-from models.props import add_chair, add_clutter, add_furniture, add_headphones, add_lookalike, add_microphone, head_box
+from models.props import (
+    add_bars,
+    add_chair,
+    add_clutter,
+    add_furniture,
+    add_headphones,
+    add_lookalike,
+    add_microphone,
+    head_box,
+)
 from models.scenarios import CANVAS, degrade, place
 
 
