@@ -155,7 +155,8 @@ class SampleMaker:
         """Return a portrait framed as photographed, but before a room: BGR `(h, w, 3)` and alpha `(h, w)`."""
         bgr, cover = photographed(rng, replace(person, soft=None), size)
         bgr = tone(rng, bgr, 0.2) if rng.random() < 0.5 else bgr
-        frame, alpha = paste(self.room(rng, size), bgr, hard_to_soft(cover))
+        alpha = hard_to_soft(cover)
+        frame = paste(self.room(rng, size), bgr, alpha)
         if self.mix.lookalike and rng.random() < self.mix.lookalike:
             frame = add_lookalike(rng, frame, alpha)
         return frame, alpha
@@ -226,8 +227,9 @@ class SampleMaker:
         colours = tone(rng, person.bgr, 0.2) if rng.random() < 0.5 else person.bgr
         bgr = warp(colours, matrix, (height, width), border=cv2.BORDER_REPLICATE)
         cover = warp(person.alpha, matrix, (height, width), border=cv2.BORDER_CONSTANT)
-        frame, cover = paste(frame, bgr, cover if whole_body else hard_to_soft(cover))
-        return frame, np.maximum(alpha, cover)
+        if not whole_body:
+            cover = hard_to_soft(cover)
+        return paste(frame, bgr, cover), np.maximum(alpha, cover)
 
     def degrade(self, rng: Generator, frame: Image) -> Image:
         """Do to the picture what cameras, rooms and drivers do: tone, blur, noise, compression, light from behind."""
@@ -262,10 +264,10 @@ def hard_to_soft(cover: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(cv2.erode(cover, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
 
 
-def paste(room: Image, bgr: Image, cover: Image) -> tuple[Image, Image]:
-    """Return `bgr` before `room` where `cover` says so, and `cover`."""
+def paste(room: Image, bgr: Image, cover: Image) -> Image:
+    """Return `bgr` before `room` where `cover`, 255 = all of it, says so."""
     weight = (cover.astype(np.float32) / 255)[..., None]
-    return np.asarray(cv2.convertScaleAbs(room + (bgr.astype(np.float32) - room) * weight), np.uint8), cover
+    return np.asarray(cv2.convertScaleAbs(room + (bgr.astype(np.float32) - room) * weight), np.uint8)
 
 
 def photographed(rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:
