@@ -1,4 +1,6 @@
-"""An OBS script with a long tick that has EOAM's panel made again and again, as the dialog Tools > Scripts does.
+"""An OBS script with a long tick that has EOAM's panel made at a change of scene, as the dialog Tools > Scripts does.
+
+Some at a time: a request of obs-websocket waits for OBS's UI thread, and gives up if it is kept for half a minute.
 
 obspython keeps the script that runs in a global variable. The tick, on the graphics thread, sets and clears it wherever
 Python's lock changes hands, so a button added with obspython crashed OBS 29 within some hundred panels.
@@ -14,7 +16,7 @@ import obspython as obs
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 from soak_panel import make_scripts_panel
 
-_PANELS = 2000
+_PANELS = 100  # at a change of scene
 _TICK_S = 0.012  # longer than Python lets another thread wait for its lock
 _made = 0
 
@@ -31,7 +33,7 @@ def script_tick(seconds):
 
 def _event(event):
     global _made
-    if event != obs.OBS_FRONTEND_EVENT_SCENE_CHANGED or _made:
+    if event != obs.OBS_FRONTEND_EVENT_SCENE_CHANGED:
         return
     for _ in range(_PANELS):
         _made += make_scripts_panel()
