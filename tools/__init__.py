@@ -1,0 +1,1 @@
+"""What develops and tests the project; nothing here is shipped."""
