@@ -154,10 +154,9 @@ def _run(command: list[str], folder: Path, names: str) -> None:
     text = done.stdout + done.stderr
     if "DO NOT MATCH THE HASHES" in text:
         raise WindowsToolError(f"One of {names} as it is downloaded is not the file of {LOCK.name}. Nothing was kept.")
-    last = [line.strip() for line in text.splitlines() if line.strip() and "is ignored" not in line]
-    raise WindowsToolError(
-        f"{names} could not be downloaded ({last[-1] if last else 'no reason was given'}). Go online and run this again."
-    )
+    said = [line.strip() for line in text.splitlines() if line.strip() and "is ignored" not in line]
+    reason = said[-1] if said else "no reason was given"
+    raise WindowsToolError(f"{names} could not be downloaded ({reason}). Go online and run this again.")
 
 
 def main() -> int:

@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-
 from eoam_install import wheels
 from tools.windows.fetch import LOCK, sha256_of
 
@@ -55,8 +54,8 @@ def main() -> int:
         groups["libraries"] = [wheel.name for wheel in libraries]
         files.update({wheel.name: {"sha256": wheel.sha256, "size": wheel.size} for wheel in libraries})
         folder = Path(temporary, "tests")
-        pins = [f"{wheel.library}=={wheel.version}" for wheel in libraries]
-        _download(" ".join([*TESTED_WITH, *pins]), WINDOWS, folder)
+        same = [f"{wheel.library}=={wheel.version}" for wheel in libraries]
+        _download(" ".join([*TESTED_WITH, *same]), WINDOWS, folder)
         groups["tests"] = [name for name in _add(folder, {}) if _library(name) not in names]
         _add(folder, files)
         for group, (package, version) in NPM.items():
