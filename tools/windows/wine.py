@@ -15,7 +15,7 @@ from tools.windows.errors import WindowsToolError
 
 # Debian's `wine` complains that there is no 32-bit part; this is the program itself.
 _PROGRAMS: Final = ("/usr/lib/wine/wine64", "/usr/lib/wine/wine")
-# No Mono, browser or menus, and no debugger, in which a crashed program would hang. Microsoft's C runtime before Wine's.
+# No Mono, browser, menus or debugger (a crashed program would hang in it). Microsoft's C runtime before Wine's own.
 _OVERRIDES: Final = (
     "mscoree,mshtml,winemenubuilder.exe=;winedbg.exe=;ucrtbase,msvcp140,vcruntime140,vcruntime140_1,msvcp140_1=n,b"
 )
