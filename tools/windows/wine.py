@@ -56,29 +56,28 @@ class Wine:
         timeout: float = 300.0,
         output: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a Windows program to its end; `output` is a file for what it prints, which is returned otherwise.
+        """Run a Windows program to its end; `output` is a file that gets what it printed as well, whatever happens.
 
         Raises:
             WindowsToolError: Wine is not installed, or the program did not end in time (seconds).
         """
-        with contextlib.ExitStack() as stack:
-            place = stack.enter_context(output.open("w")) if output is not None else subprocess.PIPE
-            try:
-                return subprocess.run(
-                    [program(), *map(str, command)],
-                    cwd=folder,
-                    env=self.environment(environment),
-                    stdin=subprocess.DEVNULL,  # Windows' Python does not start without one
-                    stdout=place,
-                    stderr=subprocess.STDOUT,
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=timeout,
-                    check=False,
-                )
-            except subprocess.TimeoutExpired:
-                self.end()
-                raise WindowsToolError(f"{Path(command[0]).name} did not end within {timeout:.0f} s.") from None
+        # Always through a pipe: Windows' Python does not start when Wine gives it a file to print to.
+        try:
+            done = subprocess.run(
+                [program(), *map(str, command)],
+                cwd=folder,
+                env=self.environment(environment),
+                stdin=subprocess.DEVNULL,  # nor does it start without one
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            _text(late.stdout or b"", output)
+            self.end()
+            raise WindowsToolError(f"{Path(command[0]).name} did not end within {timeout:.0f} s.") from None
+        return subprocess.CompletedProcess(done.args, done.returncode, _text(done.stdout, output))
 
     def run_python(
         self,
@@ -110,6 +109,13 @@ class Wine:
         if server is not None:
             subprocess.run([server, "-k"], env=self.environment(), capture_output=True, check=False)
             subprocess.run([server, "-w"], env=self.environment(), capture_output=True, check=False)
+
+
+def _text(printed: bytes, copy: Path | None) -> str:
+    text = printed.decode("utf-8", "replace").replace("\r\n", "\n")
+    if copy is not None:
+        copy.write_text(text, encoding="utf-8")
+    return text
 
 
 def program() -> str:
