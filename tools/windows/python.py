@@ -21,6 +21,7 @@ from tools.windows.errors import WindowsToolError
 from tools.windows.fetch import fetch
 from tools.windows.folders import made
 
+_GROUPS: Final = ("python", "libraries", "tests")
 VERSION: Final = "3.11"
 COMPILER: Final = "x86_64-w64-mingw32-gcc"
 _HERE: Final = Path(__file__).parent
@@ -41,7 +42,7 @@ def windows_python() -> Path:
     Raises:
         WindowsToolError: a download, a compiler or Python 3.11's own modules are missing.
     """
-    return made("python", _build, of=(Path(__file__), _HERE / "launcher.c"))
+    return made("python", _build, of=(Path(__file__), _HERE / "launcher.c"), groups=_GROUPS)
 
 
 def _build(folder: Path) -> None:

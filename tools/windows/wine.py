@@ -15,9 +15,10 @@ from tools.windows.errors import WindowsToolError
 
 # Debian's `wine` complains that there is no 32-bit part; this is the program itself.
 _PROGRAMS: Final = ("/usr/lib/wine/wine64", "/usr/lib/wine/wine")
-# No Mono, browser, menus or debugger (a crashed program would hang in it). Microsoft's C runtime before Wine's own.
+# No Mono, browser, menus or debugger (a crashed program would hang in it); Microsoft's files before Wine's own.
 _OVERRIDES: Final = (
-    "mscoree,mshtml,winemenubuilder.exe=;winedbg.exe=;ucrtbase,msvcp140,vcruntime140,vcruntime140_1,msvcp140_1=n,b"
+    "mscoree,mshtml,winemenubuilder.exe=;winedbg.exe=;"
+    "ucrtbase,msvcp140,vcruntime140,vcruntime140_1,msvcp140_1,d3dcompiler_47=n,b"
 )
 
 
@@ -74,9 +75,11 @@ class Wine:
                 check=False,
             )
         except subprocess.TimeoutExpired as late:
-            _text(late.stdout or b"", output)
+            last = _text(late.stdout or b"", output).strip().splitlines()[-5:]
             self.end()
-            raise WindowsToolError(f"{Path(command[0]).name} did not end within {timeout:.0f} s.") from None
+            raise WindowsToolError(
+                f"{Path(command[0]).name} did not end within {timeout:.0f} s. Its last lines: {' / '.join(last)}"
+            ) from None
         return subprocess.CompletedProcess(done.args, done.returncode, _text(done.stdout, output))
 
     def run_python(
