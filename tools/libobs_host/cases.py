@@ -36,7 +36,7 @@ _TOGETHER: Final[Mapping[str, Case]] = {
 def cases(picture: Path) -> dict[str, Case]:
     """Return settings by a name each; `picture` is the file of the background picture. Presets are named `preset ...`.
 
-    What a case does not name is at its default.
+    What a case does not name is at its default; what is the same by another name is there once.
     """
     found: dict[str, Case] = {"default": {}}
     for info in describe_settings():
@@ -44,7 +44,11 @@ def cases(picture: Path) -> dict[str, Case]:
         for value in _values(info.name):
             found[f"{info.name} {value}"] = {**needed, info.name: value}
     found.update(_TOGETHER)
-    return {name: _with_picture(case, picture) for name, case in found.items()}
+    known: dict[str, Case] = {}
+    for name, case in found.items():
+        if complete(case) not in map(complete, known.values()):
+            known[name] = case
+    return {name: _with_picture(case, picture) for name, case in known.items()}
 
 
 def _values(name: str) -> Iterator[SettingValue]:

@@ -38,7 +38,7 @@ EXACT: Final[Case] = {
     "regions": "share", "region_share": 0.0, "holes": "open", "smoothing": 0.0, "refinement": 0.0,
     "background": "color", "background_color": 0xFF00FF00,
 }  # fmt: skip
-_NUMBERED: Final = 90
+_NUMBERED: Final = 40
 _MOVING: Final = 24
 _MOST_BEHIND: Final = 8  # pictures, in low latency on a machine that is busy
 
@@ -77,32 +77,41 @@ def play_numbered(stage: Stage, results: Results) -> None:
     toy_model.write_brightness_model(model)
     for timing in ("aligned", "low_latency", "same_frame"):
         stage.choose({**EXACT, "timing": timing, "model": str(model)})
-        seen: dict[int, Bytes] = {}
-        odd, empty = [], 0
-        frames = _endless(lambda: numbered.frames(*WIDE))
-        stage.give(_bgra(next(frames)))
-        stage.host.wait(lambda: source_type.states()[0][1].kind == "running", f"masks, {timing}")
-        for turn in range(_NUMBERED):
-            stage.camera.give(_bgra(next(frames)))
-            stage.host.wait_frames(2)
-            cut, _matte = stage.drawn()
-            rgb = cut[..., 2::-1]
-            read = numbered.read(np.hstack([rgb, rgb]))
-            if not read.is_drawn:
-                empty += 1
-                continue
-            behind = numbered.behind(read.mask, read.picture)
-            if turn < _MOST_BEHIND:
-                continue  # what was there before the first
-            if behind > (_MOST_BEHIND if timing == "low_latency" else 0):
-                odd.append((read.picture, read.mask))
-            seen[read.picture] = cut
+        seen, odd = _play(stage, timing, most_behind=_MOST_BEHIND if timing == "low_latency" else 0)
         results.check(not odd, f"{timing}: pictures with another's mask (picture, mask): {odd[:5]}")
-        results.check(len(seen) >= _NUMBERED // 3, f"{timing}: only {len(seen)} of {_NUMBERED} pictures were seen")
-        results.check(empty <= _NUMBERED // 3, f"{timing}: {empty} of {_NUMBERED} times nothing was drawn")
         if timing != "low_latency":
             for number in sorted(seen)[:20]:
                 results.save(f"{timing}, picture {number}", seen[number])
+
+
+def _play(stage: Stage, timing: str, *, most_behind: int) -> tuple[dict[int, Bytes], list[tuple[int, int]]]:
+    """Play until enough pictures were seen; return them by number, and the (picture, mask) that do not belong together.
+
+    Moments in which nothing is drawn are no fault: on a machine that is too busy no mask comes in time.
+    """
+    seen: dict[int, Bytes] = {}
+    odd: list[tuple[int, int]] = []
+    given: set[int] = set()
+    frames = enumerate(_endless(lambda: numbered.frames(*WIDE)))
+
+    def show_next() -> bool:
+        number, frame = next(frames)
+        given.add(number % numbered.FRAMES)
+        stage.camera.give(_bgra(frame))
+        stage.host.wait_frames(2)
+        cut, _matte = stage.drawn()
+        rgb = cut[..., 2::-1]
+        read = numbered.read(np.hstack([rgb, rgb]))
+        if not cut[..., 3].any() or (not seen and not {read.picture, read.mask} <= given):
+            return False  # nothing, or still what was there before the numbers
+        seen[read.picture] = cut
+        if numbered.behind(read.mask, read.picture) > most_behind:
+            odd.append((read.picture, read.mask))
+        return len(seen) >= _NUMBERED
+
+    stage.give(_bgra(next(frames)[1]))
+    stage.host.wait(show_next, f"{_NUMBERED} numbered pictures, {timing}")
+    return seen, odd
 
 
 def play_person(stage: Stage, results: Results) -> None:
