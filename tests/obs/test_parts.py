@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from effect_recorder import EffectRecorder
 
 import eoam_obs.matting
 from eoam_core.errors import ModelError
@@ -273,10 +274,11 @@ def test_a_filter_that_cannot_be_made_still_has_a_handle(monkeypatch: pytest.Mon
     source_type._video_render(handle, None)
 
 
-class NoteTaking:
+class NoteTaking(EffectRecorder):
     """A libobs that draws nothing and remembers what it was told to draw."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now = 1_000_000_000_000
         self.size = (640, 360)
         self.has_target = True
@@ -314,8 +316,18 @@ class NoteTaking:
 
     def gs_effect_loop(self, effect: int, technique: bytes) -> bool:
         self._image ^= 1
-        self.technique = technique if isinstance(technique, str) else technique.decode()
+        self.technique = technique.decode()
+        if self._image:
+            self.begin_technique(effect, self.technique)
+        else:
+            self.end_technique(effect)
         return bool(self._image)
+
+    def gs_effect_create_from_file(self, path: str, problem: Any) -> int:
+        effect = self._create("gs_effect_create_from_file")
+        if effect:
+            self.open_effect(effect, path)
+        return effect
 
     def gs_draw_sprite(self, texture: int, flip: int, width: int, height: int) -> None:
         self.passes.append(self.technique)
@@ -332,7 +344,9 @@ class NoteTaking:
         return True
 
     def __getattr__(self, name: str) -> Any:
-        if name.endswith(("_create", "_create_from_file")):
+        if name.startswith("gs_effect_set_"):
+            return self.setter(name)
+        if name.endswith("_create"):
             return lambda *arguments: self._create(name)
         if name.endswith("_destroy"):
             return lambda handle: self.alive.pop(handle)
@@ -443,6 +457,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     yield stage
     stage.filter.destroy()
     assert not stage.obs.alive, "GPU objects that were not freed"
+    assert not stage.obs.omissions()
     assert all(worker.is_closed for worker in ByHand.made)
 
 
