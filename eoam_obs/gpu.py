@@ -10,16 +10,14 @@ manager would make a generator.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ctypes import c_uint32, c_void_p
-from pathlib import Path
 from typing import Final
 
 from eoam_core.errors import EoamError
 from eoam_obs import libobs
 from eoam_obs.libobs import LibObs
 
-_EFFECTS: Final = Path(__file__).resolve().parent / "effects"
 _LOWRES_LIMIT: Final = 8.0  # shrinking further than this, eight taps per pixel miss too much of the picture
 
 
@@ -37,27 +35,6 @@ def draw_effect(obs: LibObs, effect: int, technique: bytes, texture: int, width:
         # have the network look at an old picture.
         while obs.gs_effect_loop(effect, technique):
             pass
-        raise
-
-
-def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[int, dict[str, int]]:
-    """Return the effect in `effects/<name>` and its parameters by their names.
-
-    Raises:
-        GraphicsError: it does not compile here.
-    """
-    problem = c_void_p()
-    effect = obs.gs_effect_create_from_file(str(_EFFECTS / name), ctypes.byref(problem))
-    text = "see the log"
-    if problem.value:
-        text = ctypes.string_at(problem.value).decode(errors="replace").strip() or text
-        obs.bfree(problem.value)
-    if not effect:
-        raise GraphicsError(f"The shader {_EFFECTS / name} does not compile: {text}")
-    try:
-        return effect, {parameter: obs.gs_effect_get_param_by_name(effect, parameter) or 0 for parameter in parameters}
-    except BaseException:
-        obs.gs_effect_destroy(effect)
         raise
 
 

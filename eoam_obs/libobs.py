@@ -307,6 +307,7 @@ _LEAF: Final[_Prototypes] = {
     "obs_filter_get_target": (c_void_p, (c_void_p,)),
     "obs_filter_get_parent": (c_void_p, (c_void_p,)),
     "obs_source_get_output_flags": (c_uint32, (c_void_p,)),
+    "gs_get_context": (c_void_p, ()),
     "gs_effect_get_param_by_name": (c_void_p, (c_void_p, Text)),
     "gs_effect_set_float": (None, (c_void_p, c_float)),
     "gs_effect_set_vec2": (None, (c_void_p, POINTER(Vec2))),
@@ -442,6 +443,7 @@ class LibObs:
     obs_filter_get_target: _Get
     obs_filter_get_parent: _Get
     obs_source_get_output_flags: Callable[[int], int]
+    gs_get_context: Callable[[], int | None]
     gs_effect_get_param_by_name: Callable[[int, str], int | None]
     gs_effect_set_float: Callable[[int, float], None]
     gs_effect_set_vec2: Callable[[int, Any], None]

@@ -10,10 +10,10 @@ import ctypes
 from typing import Final
 
 from eoam_obs import libobs
-from eoam_obs.gpu import GraphicsError, draw_effect, load_effect
+from eoam_obs.gpu import GraphicsError, draw_effect
 from eoam_obs.libobs import LibObs
+from eoam_obs.shaders import MATTE, load_effect
 
-_EFFECT_FILE: Final = "eoam.effect"
 _PARAMETERS: Final = ("image", "mask", "coefficients", "edge", "reach", "move")
 _GS_RGBA16: Final = 7  # four channels of 16 bits, 0 to 1
 
@@ -205,6 +205,6 @@ class MatteEffect:
             self._obs.gs_effect_destroy(effect)
 
     def _load(self) -> None:
-        self._effect, parameters = load_effect(self._obs, _EFFECT_FILE, _PARAMETERS)
+        self._effect, parameters = load_effect(self._obs, MATTE, _PARAMETERS)
         for name, parameter in parameters.items():
             setattr(self, f"_{name}", parameter)

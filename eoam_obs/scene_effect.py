@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 from eoam_obs import libobs
-from eoam_obs.gpu import Canvas, draw_effect, load_effect
+from eoam_obs.gpu import Canvas, draw_effect
 from eoam_obs.libobs import LibObs
+from eoam_obs.shaders import SCENE, load_effect
 
 _TEXTURES: Final = ("image", "alpha", "behind", "beyond", "front", "around")
 _NUMBERS: Final = ("cell", "least", "guard", "along", "colour", "clean", "size")
@@ -32,7 +33,7 @@ class SceneEffect:
             GraphicsError: it does not compile here.
         """
         if not self._effect:
-            self._effect, self._parameters = load_effect(self._obs, "scene.effect", (*_TEXTURES, *_NUMBERS))
+            self._effect, self._parameters = load_effect(self._obs, SCENE, (*_TEXTURES, *_NUMBERS))
 
     def set_colours(self, name: str, texture: int) -> None:
         """Have `name` sampled as linear light, whatever the texture holds."""

@@ -31,7 +31,7 @@ from typing import Any, Final, Protocol
 
 from eoam_core.errors import InstallationError
 from eoam_core.settings import Preset, Settings
-from eoam_obs import guard, hotkeys, libobs, log
+from eoam_obs import guard, hotkeys, libobs, log, shaders
 from eoam_obs.instances import INSTANCES, Instance, VideoFilter, settings_of
 from eoam_obs.locale import Texts
 from eoam_obs.state import State
@@ -106,6 +106,7 @@ def attach(implementation: Implementation) -> libobs.LibObs:
     if _obs is None:
         _register(obs)
         _obs = obs
+    shaders.compile_all(obs)
     _implementation = implementation
     hotkeys.attach(obs, implementation.texts)
     obs.obs_enable_source_type(FILTER_ID, True)

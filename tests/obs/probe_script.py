@@ -9,12 +9,14 @@ import importlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import obspython as obs
 
 _FOLDER = Path(os.environ["EOAM_PROBE"])
 _done = set()
+_clocks = []
 
 
 def script_load(settings):
@@ -156,6 +158,46 @@ def _draw_scenes(folder, cases):
     matte_drawing.draw_scenes(folder, cases)
 
 
+def _shaders():
+    """What libobs gives for each file when it is asked once more, and what every filter draws with."""
+    libobs, shaders, instances = (sys.modules[f"eoam_obs.{name}"] for name in ("libobs", "shaders", "instances"))
+    lib = libobs.LibObs()
+    answer = {"filters": []}
+    lib.obs_enter_graphics()
+    try:
+        for name in (shaders.MATTE, shaders.SCENE):
+            answer[name], _ = shaders.load_effect(lib, name, ())
+    finally:
+        lib.obs_leave_graphics()
+    for instance in instances.INSTANCES.values():
+        drawing = instance.video_filter._drawing
+        backdrop = drawing._backdrop
+        answer["filters"].append([drawing._effect._effect, backdrop._effect._effect if backdrop is not None else 0])
+    return answer
+
+
+def _ticks():
+    """How many ticks there were since this was asked last, and the longest time between two, in milliseconds."""
+    import tick_clock
+
+    if not _clocks:
+        _clocks.append(tick_clock.TickClock(ctypes.CDLL(None)).__enter__())
+    return _clocks[0].read()
+
+
+def _stop_ticks():
+    _clocks.pop().__exit__()
+
+
+def _hold_graphics(seconds):
+    """Make OBS's graphics thread wait."""
+    obs.obs_enter_graphics()
+    try:
+        time.sleep(seconds)
+    finally:
+        obs.obs_leave_graphics()
+
+
 def _items(properties):
     # obspython cannot walk the list: obs_property_next takes a pointer to a pointer.
     libobs = ctypes.CDLL(None)
@@ -205,4 +247,8 @@ _COMMANDS = {
     "key": _key,
     "keep": _keep,
     "lacking": _lacking,
+    "shaders": _shaders,
+    "ticks": _ticks,
+    "stop_ticks": _stop_ticks,
+    "hold_graphics": _hold_graphics,
 }
