@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-_LIBRARY: Final = re.compile(r"\.(so|dylib|dll|pyd)\b", re.IGNORECASE)
+# By the end of the name; macOS's frameworks have a library without one, such as x.framework/Versions/A/x.
+_LIBRARY: Final = re.compile(r"\.(so|dylib|dll|pyd)\b[^/\\]*$|\.framework/([^/]+/)*[^/.]+$", re.IGNORECASE)
 
 
 def loaded_files(part: str) -> tuple[Path, ...]:
@@ -18,7 +19,7 @@ def loaded_files(part: str) -> tuple[Path, ...]:
     except (OSError, AttributeError, ValueError):  # a system that does not answer as it is documented
         return ()
     names = (Path(file) for file in files)
-    return tuple(dict.fromkeys(file for file in names if part in file.name and _LIBRARY.search(file.name)))
+    return tuple(dict.fromkeys(file for file in names if part in file.name and _LIBRARY.search(str(file))))
 
 
 def _all_files() -> list[str]:

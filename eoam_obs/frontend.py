@@ -6,47 +6,58 @@ lock in a filter of ours, it would hang: so these are called through ctypes, whi
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import sys
 from typing import Any, Final
 
-# Where the functions are: None is the process itself and what it is linked with.
-_LIBRARIES: Final[tuple[str | None, ...]] = (
-    ("obs-frontend-api.dll",) if sys.platform == "win32" else (None, "libobs-frontend-api.so.0")
-)
-_LIBOBS: Final = "obs.dll" if sys.platform == "win32" else None
+from eoam_obs import library
+
+# name: (result, arguments), as in libobs.py; nothing else of the frontend is called.
+PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
+    "obs_frontend_get_current_profile_path": (ctypes.c_void_p, ()),
+    "obs_frontend_start_virtualcam": (None, ()),
+    "obs_frontend_stop_virtualcam": (None, ()),
+}
 
 
-def call(name: str) -> bool:
-    """Call a function that takes and returns nothing; False if there is none of that name."""
-    function = _find(name)
-    if function is None:
-        return False
-    function.restype, function.argtypes = None, ()
-    function()
-    return True
+def start_virtual_camera() -> bool:
+    """Have OBS start its virtual camera; False if this OBS has no function for it."""
+    return _call("obs_frontend_start_virtualcam")
+
+
+def stop_virtual_camera() -> bool:
+    """Have OBS stop its virtual camera; False if this OBS has no function for it."""
+    return _call("obs_frontend_stop_virtualcam")
 
 
 def profile_path() -> str:
     """Return the folder of the current profile, or "" if OBS does not say."""
     function = _find("obs_frontend_get_current_profile_path")
-    if function is None:
-        return ""
-    function.restype, function.argtypes = ctypes.c_void_p, ()
-    address = function()
-    if not address:
+    libobs = library.loaded(library.LIBOBS)
+    address = function() if function is not None and libobs is not None else None
+    if not address or libobs is None:
         return ""
     try:
         return (ctypes.cast(address, ctypes.c_char_p).value or b"").decode(errors="replace")
     finally:
-        free = ctypes.CDLL(_LIBOBS).bfree
+        free = libobs.bfree
         free.restype, free.argtypes = None, (ctypes.c_void_p,)
         free(address)
 
 
+def _call(name: str) -> bool:
+    function = _find(name)
+    if function is None:
+        return False
+    function()
+    return True
+
+
 def _find(name: str) -> Any:
-    for library in _LIBRARIES:
-        with contextlib.suppress(OSError, AttributeError):
-            return ctypes.CDLL(library)[name]
-    return None
+    frontend = library.loaded(library.FRONTEND)
+    try:
+        function = frontend[name] if frontend is not None else None
+    except AttributeError:
+        return None
+    if function is not None:
+        function.restype, function.argtypes = PROTOTYPES[name]
+    return function

@@ -14,9 +14,7 @@ have the same names and arguments, works with this object too.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from ctypes import (
     POINTER,
     c_bool,
@@ -33,6 +31,7 @@ from ctypes import (
 from typing import Any, Final
 
 from eoam_core.errors import InstallationError
+from eoam_obs import library
 
 OLDEST_MAJOR: Final = 28
 NEWEST_MAJOR: Final = 32  # the newest OBS Studio that the tests have run in
@@ -463,14 +462,17 @@ class LibObs:
     gs_ortho: Callable[[float, float, float, float, float, float], None]
 
     def __init__(self) -> None:
-        name = _library_name()
-        for library, prototypes in ((ctypes.CDLL(name), _BLOCKING), (ctypes.PyDLL(name), _LEAF)):
+        blocking = library.loaded(library.LIBOBS)
+        if blocking is None:
+            raise InstallationError("libobs is not loaded in this process; run this inside OBS Studio")
+        leaf = ctypes.PyDLL(blocking._name, handle=blocking._handle)
+        for loaded, prototypes in ((blocking, _BLOCKING), (leaf, _LEAF)):
             for symbol, (result, arguments) in prototypes.items():
                 try:
-                    function = library[symbol]
+                    function = loaded[symbol]
                 except AttributeError:
                     raise InstallationError(
-                        f"OBS {_version_of(library)} has no function {symbol}, which this version of EOAM needs. "
+                        f"OBS {_version_of(loaded)} has no function {symbol}, which this version of EOAM needs. "
                         f"Use OBS Studio {OLDEST_MAJOR} to {NEWEST_MAJOR}, or update EOAM."
                     ) from None
                 function.restype = result
@@ -489,33 +491,15 @@ class LibObs:
         return int(digits) if digits.isdigit() else 0
 
 
-def _version_of(library: ctypes.CDLL) -> str:
+def _version_of(loaded: ctypes.CDLL) -> str:
     """Ask a libobs that may lack anything for its version."""
     unknown = "(of unknown version)"
     try:
-        function = library["obs_get_version_string"]
+        function = loaded["obs_get_version_string"]
     except AttributeError:
         return unknown
     function.restype = c_char_p
     return (function() or unknown.encode()).decode(errors="replace")
-
-
-def _library_name() -> str | None:
-    """Name the libobs that OBS has loaded already: None is the process itself and what it is linked with."""
-    if sys.platform == "win32":
-        return "obs.dll"
-    if hasattr(ctypes.CDLL(None), "obs_register_source_s"):
-        return None
-    candidates: Sequence[str | None] = (ctypes.util.find_library("obs"), "libobs.so.30", "libobs.so.0")
-    for candidate in candidates:
-        if candidate is None:
-            continue
-        try:
-            ctypes.CDLL(candidate)
-        except OSError:
-            continue
-        return candidate
-    raise InstallationError("libobs is not loaded in this process; run this inside OBS Studio")
 
 
 def aligned_zero_vec4() -> tuple[int, object]:

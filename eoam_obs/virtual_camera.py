@@ -33,7 +33,7 @@ def is_on(api: Any) -> bool:
 def switch(api: Any, texts: Texts) -> str:
     """Start it, or stop it if it runs, and say what came of it; `api` is `obspython`."""
     was_on = is_on(api)
-    called = frontend.call(f"obs_frontend_{'stop' if was_on else 'start'}_virtualcam")
+    called = frontend.stop_virtual_camera() if was_on else frontend.start_virtual_camera()
     if called and was_on:
         return texts("script.camera.off")
     if is_on(api):

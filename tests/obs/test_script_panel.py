@@ -167,7 +167,7 @@ def test_the_callbacks_reach_the_panel_that_was_shown_last_until_it_is_closed(mo
 
 
 def functions_of(api: Obspython, *, starts: bool = True) -> Any:
-    """Return a ctypes whose libraries have OBS's own functions: they switch the camera, or it does not start."""
+    """Return a finder of a frontend that has OBS's own functions: they switch the camera, or it does not start."""
 
     def start() -> None:
         api.camera = starts
@@ -176,12 +176,12 @@ def functions_of(api: Obspython, *, starts: bool = True) -> Any:
         api.camera = False
 
     functions = {"obs_frontend_start_virtualcam": start, "obs_frontend_stop_virtualcam": stop}
-    return SimpleNamespace(CDLL=lambda library: functions)
+    return SimpleNamespace(FRONTEND=None, loaded=lambda library: functions)
 
 
 def test_the_virtual_camera_is_switched_and_the_button_and_the_answer_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Obspython()
-    monkeypatch.setattr(frontend, "ctypes", functions_of(api))
+    monkeypatch.setattr(frontend, "library", functions_of(api))
     script = panel_of(api)
     properties = script.properties()
     button, answer = find(api, properties, "camera"), find(api, properties, "done")
@@ -205,17 +205,14 @@ def test_a_virtual_camera_that_is_not_on_afterwards_is_said(
     monkeypatch: pytest.MonkeyPatch, system: str, said: str
 ) -> None:
     api = Obspython()
-    monkeypatch.setattr(frontend, "ctypes", functions_of(api, starts=False))
+    monkeypatch.setattr(frontend, "library", functions_of(api, starts=False))
     monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
     assert said in virtual_camera.switch(api, Texts())
 
 
 def test_an_obs_without_the_functions_is_not_called_and_the_other_way_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_library(name: str | None) -> Any:
-        raise OSError(name)
-
     api = Obspython()
-    monkeypatch.setattr(frontend, "ctypes", SimpleNamespace(CDLL=no_library))
+    monkeypatch.setattr(frontend, "library", SimpleNamespace(FRONTEND=None, loaded=lambda library: None))
     monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform="win32"))
     assert "OBS's own controls" in virtual_camera.switch(api, Texts())
     assert not api.camera

@@ -115,7 +115,7 @@ def test_what_an_obs_cannot_do_is_said_in_the_log_and_in_the_panel(
 
 
 def test_a_missing_function_is_named_with_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libobs, "_library_name", lambda: None)
+    monkeypatch.setattr(libobs.library, "loaded", lambda library: ctypes.CDLL(None))
     monkeypatch.setattr(libobs, "_BLOCKING", {"obs_get_version_string": (ctypes.c_char_p, ())})
     with pytest.raises(InstallationError, match=r"no function obs_get_version_string.*OBS Studio 28"):
         libobs.LibObs()
