@@ -56,10 +56,10 @@ class OpenedCamera:
         self._clock, self._sleep = clock, sleep
         self.ended = False
         with silent_opencv():
-            self._capture = cv2.VideoCapture(source)
-            if not self._capture.isOpened():
-                self._capture.release()
-                raise InputError(_no_camera(source))
+            capture = _opened(source)
+        if capture is None:
+            raise InputError(_no_camera(source))
+        self._capture = capture
         self._is_file = self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0
         if not self._is_file:
             if size is not None:
@@ -189,6 +189,21 @@ def import_pyvirtualcam() -> Any:
         raise InstallationError(
             f"A virtual camera needs pyvirtualcam, which does not load ({error}); install it: {command}"
         ) from error
+
+
+def _opened(source: int | str) -> cv2.VideoCapture | None:
+    """Return the camera or file, opened, or None if it cannot be."""
+    # A number means a camera, so only the system's ways to cameras are asked, in OpenCV's own order. FFmpeg stands in
+    # that list, too, but cannot open a number, and on Windows its library prints a warning past OpenCV's log.
+    backends = [cv2.CAP_ANY]
+    if isinstance(source, int):
+        backends = [each for each in cv2.videoio_registry.getCameraBackends() if each != cv2.CAP_FFMPEG]
+    for backend in backends:
+        capture = cv2.VideoCapture(source, backend)
+        if capture.isOpened():
+            return capture
+        capture.release()
+    return None
 
 
 def _no_camera(source: int | str) -> str:

@@ -334,6 +334,30 @@ def test_a_camera_that_is_not_there_is_one_sentence(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_camera_by_number_is_opened_by_a_camera_backend_and_ffmpeg_is_never_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[int, int]] = []
+    released: list[int] = []
+    reader, working = cv2.VideoCapture, cv2.CAP_DSHOW
+
+    def capture(source: int, backend: int) -> Any:
+        asked.append((source, backend))
+        real = reader()  # opened by nothing: it answers as a camera that says nothing of itself
+        return SimpleNamespace(
+            isOpened=lambda: backend == working, release=lambda: released.append(backend), get=real.get, set=real.set
+        )
+
+    monkeypatch.setattr(cv2, "VideoCapture", capture)
+    order = [cv2.CAP_FFMPEG, cv2.CAP_MSMF, working, cv2.CAP_V4L2]
+    monkeypatch.setattr(cv2.videoio_registry, "getCameraBackends", lambda: order)
+    camera = OpenedCamera(3)
+    assert asked == [(3, cv2.CAP_MSMF), (3, working)]
+    assert released == [cv2.CAP_MSMF]
+    camera.close()
+    assert released == [cv2.CAP_MSMF, working]
+
+
 class DeviceModule:
     """Stand in for pyvirtualcam as its version 0.15 is."""
 
