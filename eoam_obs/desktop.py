@@ -8,7 +8,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+from eoam_obs import windows_clipboard
 
 _TIMEOUT_S: Final = 3.0
 _X11: Final = (("xclip", "-selection", "clipboard"), ("xsel", "--clipboard", "--input"))
@@ -17,20 +19,21 @@ _LIBRARY_PATHS: Final = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONP
 
 
 def copy(text: str) -> bool:
-    """Put a text on the clipboard with the system's own program; False if there is none or it fails."""
+    """Put a text on the clipboard, on POSIX with the system's own program; False if there is none or it fails."""
+    if sys.platform == "win32":
+        return windows_clipboard.copy(text)
     for command in _copy_commands():
         if shutil.which(command[0]) is None:
             continue
-        data = text.encode("utf-16") if sys.platform == "win32" else text.encode()
         try:
             done = subprocess.run(
                 command,
-                input=data,
+                input=text.encode(),
                 stdout=subprocess.DEVNULL,  # xclip stays to serve the text, and would hold a pipe open
                 stderr=subprocess.DEVNULL,
                 timeout=_TIMEOUT_S,
                 check=False,
-                **_options(),
+                env=_environment(),
             )
         except (OSError, subprocess.SubprocessError):
             continue
@@ -55,7 +58,7 @@ def show_folder(folder: Path) -> bool:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            **_options(),
+            env=_environment(),
         )
     except OSError:
         return False
@@ -63,14 +66,10 @@ def show_folder(folder: Path) -> bool:
 
 
 def _copy_commands() -> Sequence[tuple[str, ...]]:
-    if sys.platform == "win32":
-        return (("clip",),)
     if sys.platform == "darwin":
         return (("pbcopy",),)
     return (*_WAYLAND, *_X11) if os.environ.get("WAYLAND_DISPLAY") else _X11
 
 
-def _options() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW}
-    return {"env": {name: value for name, value in os.environ.items() if name not in _LIBRARY_PATHS}}
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _LIBRARY_PATHS}
