@@ -48,24 +48,32 @@ def read_value(path: Path, section: str, name: str) -> str:
 
 
 def with_value(content: bytes, section: str, name: str, value: str) -> bytes:
-    """Return a settings file's content with one value set; everything else stays as it is, byte by byte."""
+    """Return a settings file's content with one value set; everything else stays as it is, byte by byte.
+
+    A line that is new ends as the one before it does.
+    """
     start = _BOM if content.startswith(_BOM) else b""
     # Not splitlines, which knows more ends of lines than OBS does.
     lines = re.findall(r"[^\n]*\n|[^\n]+$", content[len(start) :].decode("utf-8", "surrogateescape"))
+    usual = next((_end(line) for line in reversed(lines) if line.endswith("\n")), "\n")
     escaped = value.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")
-    entry = f"{name}={escaped}\n"
+    entry = f"{name}={escaped}"
     head = next((number for number, line in enumerate(lines) if line.strip() == f"[{section}]"), None)
     if head is None:
         if lines and not lines[-1].endswith("\n"):
-            lines[-1] += "\n"
-        lines += ["\n" if lines else "", f"[{section}]\n", entry]
+            lines[-1] += usual
+        lines += [usual if lines else "", f"[{section}]{usual}", f"{entry}{usual}"]
     else:
         end = next((n for n in range(head + 1, len(lines)) if lines[n].startswith("[")), len(lines))
         old = next((n for n in range(head + 1, end) if lines[n].startswith(f"{name}=")), None)
         if old is None:
             if not lines[head].endswith("\n"):
-                lines[head] += "\n"
-            lines.insert(head + 1, entry)
+                lines[head] += usual
+            lines.insert(head + 1, entry + _end(lines[head]))
         else:
-            lines[old] = entry
+            lines[old] = entry + (_end(lines[old]) or usual)
     return start + "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _end(line: str) -> str:
+    return "\r\n" if line.endswith("\r\n") else "\n" if line.endswith("\n") else ""

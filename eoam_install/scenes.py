@@ -7,6 +7,7 @@ OBS runs.
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 from collections.abc import Iterable
@@ -88,7 +89,7 @@ def with_script(content: bytes, script: str, path: Path) -> bytes | None:
         return None
     kept = [entry for entry in entries if entry not in ours]
     settings = ours[0].get("settings", {}) if ours else {}
-    return _written(parsed, [*kept, {"path": script, "settings": settings}], path)
+    return _written(content, parsed, [*kept, {"path": script, "settings": settings}], path)
 
 
 def without_script(content: bytes, script: str, path: Path) -> bytes | None:
@@ -96,7 +97,7 @@ def without_script(content: bytes, script: str, path: Path) -> bytes | None:
     parsed = _parse(content, path)
     entries = _scripts(parsed)
     kept = [entry for entry in entries if entry.get("path") != script]
-    return None if len(kept) == len(entries) else _written(parsed, kept, path)
+    return None if len(kept) == len(entries) else _written(content, parsed, kept, path)
 
 
 def _parse(content: bytes, path: Path) -> dict[str, Any]:
@@ -115,16 +116,20 @@ def _scripts(parsed: dict[str, Any]) -> list[dict[str, Any]]:
     return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
-def _written(parsed: dict[str, Any], entries: list[dict[str, Any]], path: Path) -> bytes:
+def _written(before: bytes, parsed: dict[str, Any], entries: list[dict[str, Any]], path: Path) -> bytes:
+    """Return the collection with these scripts, written as `before` is: its BOM and its ends of lines stay."""
     modules = parsed.get("modules")
     parsed["modules"] = {**(modules if isinstance(modules, dict) else {}), "scripts-tool": entries}
     try:
         # What JSON cannot say (an infinite number, half a character) OBS would not read again.
-        return (json.dumps(parsed, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        content = (json.dumps(parsed, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
         raise InstallError(
             f"The scene collection {path} cannot be written anew ({error}). Nothing was changed."
         ) from None
+    if before.partition(b"\n")[0].endswith(b"\r"):
+        content = content.replace(b"\n", b"\r\n")  # within a string JSON has none
+    return codecs.BOM_UTF8 + content if before.startswith(codecs.BOM_UTF8) else content
 
 
 def _file_name(path: str) -> str:

@@ -131,6 +131,21 @@ def test_scenes_may_lie_elsewhere(tmp_path: Path) -> None:
     assert obs_settings.scenes_folder(tmp_path) == tmp_path / "cloud" / "obs-studio" / "basic" / "scenes"
 
 
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_collection_keeps_its_bom_and_its_ends_of_lines(tmp_path: Path, bom: bytes, end: bytes) -> None:
+    path = tmp_path / "x.json"
+    before = bom + b'{\n    "name": "a\\nb"\n}\n'.replace(b"\n", end)
+    added = scenes.with_script(before, SCRIPT, path)
+    assert added is not None
+    removed = scenes.without_script(added, SCRIPT, path)
+    assert removed is not None
+    for content in (added, removed):
+        assert content.startswith(bom + b"{" + end)
+        assert content.count(b"\n") == content.count(end)
+        assert json.loads(content.decode("utf-8-sig"))["name"] == "a\nb"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -140,6 +155,12 @@ def test_scenes_may_lie_elsewhere(tmp_path: Path) -> None:
         ("[Python]\nx=1\n[B]\nPath64bit=2\n", "[Python]\nPath64bit=C:/Py\nx=1\n[B]\nPath64bit=2\n"),
         ("\ufeff[Python]", "\ufeff[Python]\nPath64bit=C:/Py\n"),
         ("[B]\nname=Zo\xeb", "[B]\nname=Zo\xeb\n\n[Python]\nPath64bit=C:/Py\n"),
+        ("[Basic]\r\nProfile=x\r\n", "[Basic]\r\nProfile=x\r\n\r\n[Python]\r\nPath64bit=C:/Py\r\n"),
+        ("\ufeff[B]\r\nx=1", "\ufeff[B]\r\nx=1\r\n\r\n[Python]\r\nPath64bit=C:/Py\r\n"),
+        ("[Python]\r\nPath64bit=D:/old\r\nx=1\r\n", "[Python]\r\nPath64bit=C:/Py\r\nx=1\r\n"),
+        ("x=1\n[Python]\r\ny=2\n", "x=1\n[Python]\r\nPath64bit=C:/Py\r\ny=2\n"),
+        ("[Python]\nPath64bit=1\ny=2\r\n", "[Python]\nPath64bit=C:/Py\ny=2\r\n"),
+        ("[B]\r\nx=1\r\n[Python]\r\nPath64bit=1", "[B]\r\nx=1\r\n[Python]\r\nPath64bit=C:/Py\r\n"),
     ],
 )
 def test_one_value_is_set_and_the_rest_stays(before: str, after: str) -> None:
