@@ -66,6 +66,10 @@ def bundle_version(bundle: Path) -> tuple[int, ...]:
 
 
 def version(text: str) -> tuple[int, ...]:
-    """Return the first version number in a text: "OBS Studio - 29.0.2.1-1 (linux)" is (29, 0, 2)."""
-    found = re.search(r"\d{1,9}(?:\.\d{1,9})+", text)
-    return tuple(int(part) for part in found[0].split(".")[:3]) if found else ()
+    """Return the first version number in a text: "OBS Studio - 29.0.2.1-1 (linux)" is (29, 0, 2).
+
+    () if there is none, and for one that somebody built between releases ("27.2.0-4566-g63206664e", as Git describes
+    it): it is some later one than the tag that it names, and that tag may be years old.
+    """
+    found = re.search(r"\d{1,9}(?:\.\d{1,9})+(-\d+-g[0-9a-f]{7,40})?", text)
+    return tuple(int(part) for part in found[0].split(".")[:3]) if found and not found[1] else ()

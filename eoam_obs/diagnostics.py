@@ -9,7 +9,8 @@ from __future__ import annotations
 import getpass
 import hashlib
 import platform
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +52,15 @@ def parts(obs: libobs.LibObs | None, texts: Texts) -> tuple[Part, ...]:
         else:
             found.append(Part(key=key, name=texts(key), found="", cure=cure))
     if obs is not None:
-        tested = libobs.OLDEST_MAJOR <= obs.major <= libobs.NEWEST_MAJOR
-        newest = texts("script.obs_untested", newest=libobs.NEWEST_MAJOR)
-        found.append(Part(key="obs", name="OBS Studio", found=obs.version, note="" if tested else newest))
+        found.append(Part(key="obs", name="OBS Studio", found=obs.version, note="; ".join(_notes(obs, texts))))
     return tuple(found)
+
+
+def _notes(obs: libobs.LibObs, texts: Texts) -> Iterator[str]:
+    if not re.match(rf"{obs.major}\b", obs.version):  # built from sources without the tags that name a release
+        yield texts("script.obs_self_built", number=".".join(map(str, obs.number)))
+    if not libobs.OLDEST_MAJOR <= obs.major <= libobs.NEWEST_MAJOR:
+        yield texts("script.obs_untested", newest=libobs.NEWEST_MAJOR)
 
 
 def sha256(path: Path) -> str:

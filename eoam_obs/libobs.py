@@ -201,6 +201,7 @@ _BLOCKING: Final[_Prototypes] = {
     # Variadic: the arguments beyond the declared ones must stay undeclared, or Apple's ARM convention breaks.
     "blog": (None, (c_int, Text)),
     "bfree": (None, (c_void_p,)),
+    "obs_get_version": (c_uint32, ()),
     "obs_get_version_string": (c_char_p, ()),
     "obs_register_source_s": (None, (c_void_p, c_size_t)),
     "obs_enable_source_type": (None, (Text, c_bool)),
@@ -340,6 +341,7 @@ class LibObs:
 
     blog: Callable[[int, str, bytes], None]
     bfree: _Do
+    obs_get_version: Callable[[], int]
     obs_get_version_string: Callable[[], bytes]
     obs_register_source_s: Callable[[int, int], None]
     obs_enable_source_type: Callable[[str, bool], None]
@@ -481,14 +483,19 @@ class LibObs:
 
     @property
     def version(self) -> str:
-        """OBS Studio's version, such as "32.2.2"."""
+        """What this OBS calls its version, such as "32.2.2"; one that somebody built may be called anything."""
         return (self.obs_get_version_string() or b"unknown").decode(errors="replace")
 
     @property
+    def number(self) -> tuple[int, int, int]:
+        """The version of libobs itself, such as (32, 2, 2), which stands in its source: what it can do goes by this."""
+        packed = self.obs_get_version()
+        return packed >> 24, packed >> 16 & 0xFF, packed & 0xFFFF
+
+    @property
     def major(self) -> int:
-        """The version's first number, 0 if it has none."""
-        digits = self.version.split(".")[0]
-        return int(digits) if digits.isdigit() else 0
+        """The first part of `number`."""
+        return self.number[0]
 
 
 def _version_of(loaded: ctypes.CDLL) -> str:

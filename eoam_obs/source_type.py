@@ -465,9 +465,9 @@ def _register(obs: libobs.LibObs) -> None:
     if obs.obs_source_get_display_name(FILTER_ID) is None:
         raise InstallationError(
             f"OBS {obs.version} did not take the filter (its log says why): this version of EOAM does not know its "
-            "libobs. Update EOAM, or use OBS Studio 28 to 32."
+            f"libobs. Update EOAM, or use OBS Studio {libobs.OLDEST_MAJOR} to {libobs.NEWEST_MAJOR}."
         )
-    _LOG.info("filter_registered id=%s obs=%s", FILTER_ID, obs.version)
+    _LOG.info("filter_registered id=%s obs=%s libobs=%d.%d.%d", FILTER_ID, obs.version, *obs.number)
     if obs.major > libobs.NEWEST_MAJOR:
         _LOG.warning(
             "obs_is_newer obs=%s tested_up_to=%d: it should work; if not, update EOAM", obs.version, libobs.NEWEST_MAJOR

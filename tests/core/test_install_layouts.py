@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eoam_install import installer, layouts
+from eoam_install import binaries, installer, layouts
 from eoam_install.errors import InstallError
 from eoam_install.layouts import Obs, find_obs
 from eoam_install.pythons import choose_python, find_pip, newest_for
@@ -63,6 +63,13 @@ def test_windows_and_macos_have_a_newest_python_per_obs(tmp_path: Path, obs: tup
 def test_an_obs_that_is_too_old_is_named() -> None:
     with pytest.raises(InstallError, match=r"OBS 27\.2\.4 is too old"):
         newest_for((27, 2, 4))
+
+
+@pytest.mark.parametrize("version", ["27.2.0-4566-g63206664e", "OBS Studio - 27.2.0-4566-g63206664e-modified (linux)"])
+def test_an_obs_that_somebody_built_between_releases_is_not_taken_for_the_old_one_that_it_names(version: str) -> None:
+    assert binaries.version(version) == ()
+    assert newest_for(binaries.version(version)) == newest_for((99, 0))
+    assert binaries.version("OBS Studio - 29.0.2.1-1-glibc (linux)") == (29, 0, 2)
 
 
 def test_the_python_that_is_set_in_obs_is_used_before_a_newer_one(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class NewerLibObs(libobs.LibObs):
     def __init__(self):
         super().__init__()
         self.obs_get_version_string = lambda: b"99.1.0"
+        self.obs_get_version = lambda: 99 << 24 | 1 << 16
 
 
 def script_load(settings):

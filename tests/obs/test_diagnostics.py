@@ -18,8 +18,8 @@ from eoam_obs.state import State
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the programs of Linux")
 
 
-def obs(version: str = "29.0.2", major: int = 29) -> Any:
-    return SimpleNamespace(version=version, major=major)
+def obs(version: str = "29.0.2", number: tuple[int, int, int] = (29, 0, 2)) -> Any:
+    return SimpleNamespace(version=version, number=number, major=number[0])
 
 
 def test_the_parts_are_named_with_their_versions_and_the_networks_sum() -> None:
@@ -30,7 +30,16 @@ def test_the_parts_are_named_with_their_versions_and_the_networks_sum() -> None:
 
 
 def test_an_obs_that_was_never_tested_is_said_to_be() -> None:
-    assert "not tested" in diagnostics.parts(obs("99.0", 99), Texts())[-1].line(Texts())
+    assert "not tested" in diagnostics.parts(obs("99.0", (99, 0, 0)), Texts())[-1].line(Texts())
+    assert "self-built" not in diagnostics.parts(obs("99.0", (99, 0, 0)), Texts())[-1].line(Texts())
+
+
+@pytest.mark.parametrize("version", ["27.2.0-4566-g63206664e", "0.0.1", "unknown"])
+def test_a_self_built_obs_is_judged_by_its_libobs_and_not_by_what_it_is_called(version: str) -> None:
+    said = diagnostics.parts(obs(version, (31, 1, 1)), Texts())[-1].line(Texts())
+    assert said == f"OBS Studio {version}: OK (self-built; it has the functions of OBS 31.1.1)"
+    newer = diagnostics.parts(obs(version, (99, 0, 0)), Texts())[-1].line(Texts())
+    assert "functions of OBS 99.0.0; not tested" in newer
 
 
 def test_what_is_missing_comes_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
