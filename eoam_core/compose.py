@@ -89,8 +89,10 @@ def compose_frame(
         return _rgba(outlined(frame, alpha))
     person = cleaned(frame, alpha, settings.decontamination) if settings.decontamination else frame
     ground = _ground(frame, alpha, settings, picture)
-    result = _cut(person, alpha) if ground is None else _over(person, alpha, ground)
-    return _opaque(side_by_side(frame, result)) if view is View.SIDE_BY_SIDE else _rgba(result)
+    if view is View.SIDE_BY_SIDE:
+        shown = _cut(person.copy(), alpha) if ground is None else _over(person, alpha, ground)
+        return _opaque(side_by_side(frame, shown))
+    return _cut(_rgba(person), alpha) if ground is None else _rgba(_over(person, alpha, ground))
 
 
 def cut_out(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
@@ -135,10 +137,11 @@ def _over(person: Bytes, alpha: Bytes, ground: Floats) -> Bytes:
 
 
 def _cut(person: Bytes, alpha: Bytes) -> Bytes:
-    alpha = _times(alpha, person[..., 3])
-    result: Bytes = cv2.copyTo(person, alpha, np.zeros_like(person))  # type: ignore[assignment]  # where alpha is not 0
-    result[..., 3] = alpha
-    return result
+    """Give the person, BGRA or RGBA, this alpha in place and return it; where that is 0 its colour is 0 as well."""
+    person[..., 3] = _times(alpha, person[..., 3])
+    pixels = person.view(np.uint32)[..., 0]
+    np.multiply(pixels, person[..., 3] > 0, out=pixels)
+    return person
 
 
 def _opaque(bgr: Bytes) -> Bytes:

@@ -255,12 +255,14 @@ def picture_alpha(picture: Bytes, mask: Bytes, settings: Settings, coefficients:
     planes = None if coefficients is None or not settings.refinement else _decoded(coefficients, settings.refinement)
     levels = mask.astype(np.float32) * np.float32(1 / 255)
     alpha: Bytes = np.empty((height, width), np.uint8)
+    strip = _Strip(min(_STRIP, height), width)
     for top in range(0, height, _STRIP):
         rows = np.arange(top, min(top + _STRIP, height))
-        level = _enlarged_rows(levels, rows, height, width)
+        count = len(rows)
+        level = _enlarged_rows(levels, rows, height, width, out=strip.level[:count])
         if planes is not None:
-            _refine_rows(level, picture, planes, rows)
-        alpha[top : top + _STRIP] = edge_alpha(level, settings)
+            _refine_rows(level, picture, planes, rows, strip)
+        edge_alpha(level, settings, out=alpha[top : top + count], scratch=strip.scratch[:, :count])
     if settings.edge_shift:
         level = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         reach = reach_pixels(settings.edge_shift, picture=(height, width), mask=(mask.shape[0], mask.shape[1]))
@@ -269,12 +271,43 @@ def picture_alpha(picture: Bytes, mask: Bytes, settings: Settings, coefficients:
     return alpha
 
 
-def edge_alpha(level: Floats, settings: Settings) -> Bytes:
-    """Return alpha, uint8 of the shape of `level`: it rises from 0 to 255 round the threshold, over the softness."""
+def edge_alpha(level: Floats, settings: Settings, *, out: Bytes | None = None, scratch: Floats | None = None) -> Bytes:
+    """Return alpha, uint8 of the shape of `level`: it rises from 0 to 255 round the threshold, over the softness.
+
+    `out` is where to, and `scratch` two planes of that shape to compute in; without them they are new arrays.
+    """
     low, high = settings.passage
-    t = np.clip((level - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    alpha: Bytes = np.rint(t * t * (3 - 2 * t) * 255).astype(np.uint8)
+    t, rising = np.empty((2, *level.shape), np.float32) if scratch is None else scratch
+    np.subtract(level, np.float32(low), out=t)
+    t *= np.float32(1 / (high - low))
+    np.clip(t, 0, 1, out=t)
+    np.multiply(t, -2, out=rising)
+    rising += 3
+    t *= t
+    t *= rising
+    t *= 255
+    np.rint(t, out=t)
+    alpha: Bytes = np.empty(level.shape, np.uint8) if out is None else out
+    np.copyto(alpha, t, casting="unsafe")
     return alpha
+
+
+class _Strip:
+    """What some rows of a picture are worked on in, made once per picture.
+
+    A new array for every step of every strip costs more than the arithmetic where the system's heap gives memory back
+    at once, as Windows's does with large arrays: each page of them is then made anew.
+    """
+
+    def __init__(self, rows: int, width: int) -> None:
+        self.level: Floats = np.empty((rows, width), np.float32)
+        self.factors: Floats = np.empty((rows, width, 4), np.float32)
+        self.scratch: Floats = np.empty((2, rows, width), np.float32)
+        self._roots: Floats = np.empty(rows * width * 4, np.float32)
+
+    def roots(self, part: Bytes) -> Floats:
+        """Return the roots of linear light of part of the picture, (h, w, 4); the next call overwrites them."""
+        return cv2.LUT(part, _ROOTS, dst=self._roots[: part.size].reshape(part.shape))  # type: ignore[return-value]
 
 
 def _decoded(coefficients: Coefficients, strength: float) -> Floats:
@@ -284,46 +317,54 @@ def _decoded(coefficients: Coefficients, strength: float) -> Floats:
     return planes
 
 
-def _enlarged_rows(plane: Floats, rows: NDArray[np.intp], height: int, width: int) -> Floats:
+def _enlarged_rows(
+    plane: Floats, rows: NDArray[np.intp], height: int, width: int, *, out: Floats | None = None
+) -> Floats:
     """Return some rows of what `plane`, (h, w) or (h, w, c), is when enlarged to `height` x `width` bilinearly."""
     last = plane.shape[0] - 1
     y = np.clip((rows + 0.5) * (plane.shape[0] / height) - 0.5, 0, last).astype(np.float32)
     top = y.astype(np.intp)
-    share = (y - top).reshape(-1, *[1] * (plane.ndim - 1))
+    share = (y - top.astype(np.float32)).reshape(-1, *[1] * (plane.ndim - 1))  # float32, or the result would be float64
     mixed = plane[top] * (1 - share) + plane[np.minimum(top + 1, last)] * share
-    result: Floats = cv2.resize(mixed, (width, len(rows)), interpolation=cv2.INTER_LINEAR)
-    return result
+    return cv2.resize(  # type: ignore[return-value]
+        mixed, (width, len(rows)), dst=out, interpolation=cv2.INTER_LINEAR
+    )
 
 
-def _refine_rows(level: Floats, picture: Bytes, planes: Floats, rows: NDArray[np.intp]) -> None:
+def _refine_rows(level: Floats, picture: Bytes, planes: Floats, rows: NDArray[np.intp], strip: _Strip) -> None:
     """Refine the levels of some rows of the picture in place."""
     height, width = picture.shape[:2]
-    factors = _enlarged_rows(planes, rows, height, width)
+    factors = _enlarged_rows(planes, rows, height, width, out=strip.factors[: len(rows)])
     used = np.flatnonzero(factors[..., 3].any(axis=0))
     if not used.size:
         return
     columns = slice(int(used[0]), int(used[-1]) + 1)
-    roots: Floats = cv2.LUT(picture[rows[0] : rows[-1] + 1, columns], _ROOTS)  # type: ignore[assignment]
-    level[:, columns] = _explained(level[:, columns], roots, factors[:, columns])
+    roots = strip.roots(picture[rows[0] : rows[-1] + 1, columns])
+    part = level[:, columns]
+    _add_explained(part, roots, factors[:, columns], out=part, scratch=strip.scratch[:, : len(rows), columns])
 
 
-def _explained(level: Floats, roots: Floats, factors: Floats) -> Floats:
-    """Return level + a * luma + c * chroma + b - w * level.
+def _add_explained(level: Floats, roots: Floats, factors: Floats, *, out: Floats, scratch: Floats) -> None:
+    """Put level + a * luma + c * chroma + b - w * level into `out`, which may be `level`.
 
-    `roots`, (..., 3) or (..., 4), are BGR and `factors` (..., 4) a, c, b, w; both belong to `level`, (...).
+    `roots`, (..., 3) or (..., 4), are BGR and `factors` (..., 4) a, c, b, w; both belong to `level`, (...), and so do
+    the two planes of `scratch`.
     """
     blue, green, red = roots[..., 0], roots[..., 1], roots[..., 2]
-    luma = blue * np.float32(_LUMA[0])
-    luma += green * np.float32(_LUMA[1])
-    luma += red * np.float32(_LUMA[2])
+    luma, other = scratch
+    np.multiply(blue, np.float32(_LUMA[0]), out=luma)
+    np.multiply(green, np.float32(_LUMA[1]), out=other)
+    luma += other
+    np.multiply(red, np.float32(_LUMA[2]), out=other)
+    luma += other
     luma *= factors[..., 0]
-    chroma = red - blue
-    chroma *= factors[..., 1]
-    result: Floats = level - level * factors[..., 3]
-    result += factors[..., 2]
-    result += luma
-    result += chroma
-    return result
+    np.multiply(level, factors[..., 3], out=other)
+    np.subtract(level, other, out=out)
+    out += factors[..., 2]
+    out += luma
+    np.subtract(red, blue, out=other)
+    other *= factors[..., 1]
+    out += other
 
 
 def _places_across(
@@ -351,7 +392,9 @@ def _levels_at(picture: Bytes, levels: Floats, planes: Floats | None, rows: Floa
         return level
     # The GPU decodes sRGB first, then samples.
     linear = _sampled(picture[..., :3], v, u, _LINEAR)
-    return _explained(level, np.sqrt(linear), _sampled(planes, v, u))
+    scratch: Floats = np.empty((2, *level.shape), np.float32)
+    _add_explained(level, np.sqrt(linear), _sampled(planes, v, u), out=level, scratch=scratch)
+    return level
 
 
 def _sampled(texture: NDArray[np.generic], v: Floats, u: Floats, table: Floats | None = None) -> Floats:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from eoam_core import refine
 from eoam_core.compose import alpha_from_mask, cut_out
 from eoam_core.refine import Refiner, fine_levels, halved, picture_alpha, reach_pixels
 from eoam_core.settings import Settings
@@ -226,6 +227,17 @@ def test_the_halved_frame_may_be_given() -> None:
     refiner = Refiner()
     given = refiner.coefficients(mask, frame, half=halved(frame))
     np.testing.assert_array_equal(given, refiner.coefficients(mask, frame))
+
+
+def test_the_strips_of_a_picture_are_worked_on_in_the_same_memory() -> None:
+    # OpenCV takes another array without a word where shape or type do not fit, such as float64 for float32.
+    strip, rows = refine._Strip(8, 40), np.arange(8, 15)
+    part = np.zeros((7, 20, 4), np.uint8)
+    for plane, out in ((np.ones((6, 9), np.float32), strip.level), (np.ones((6, 9, 4), np.float32), strip.factors)):
+        found = refine._enlarged_rows(plane, rows, 50, 40, out=out[:7])
+        assert np.shares_memory(found, out)
+    assert np.shares_memory(strip.roots(part), strip.roots(part[:, :3]))
+    assert np.shares_memory(strip.roots(part[:, 5:]), strip._roots)
 
 
 def test_the_command_lines_picture_is_refined() -> None:
