@@ -16,6 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from .data import DataError, Image, Person, TrainingSet, is_uncut
+from .posters import add_poster
 from .props import (
     add_bars,
     add_chair,
@@ -26,6 +27,9 @@ from .props import (
     add_microphone,
     skin_or_wood,
 )
+from .recolour import recolour
+
+KINDS = ("portrait", "street", "mixed", "composite", "empty", "pack")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,13 @@ class MixConfig:
     swap: float = 0.0
     bars: float = 0.0  # of all samples: what a picture of another shape leaves beside or above and below it
     lookalike: float = 0.20  # of the composites: a structure behind the person in the person's own colours
+    # All of these are off unless asked for, as the runs before them had it.
+    pack: float = 0.0  # people_pd and people_open as photographed; needs `--with people_pd people_open`
+    wide_pack: float = 0.0
+    recolour: float = 0.0  # of all samples with somebody: other clothes, sometimes dyed hair
+    very_dark: float = 0.0  # of all samples: a twentieth to a quarter of the light, and the sensor's noise
+    turned: float = 0.0  # of all samples: turned by 90 or 270 degrees
+    posters: float = 0.0  # of all rooms: one or two photographs of people on the wall or a screen
 
     @classmethod
     def from_dict(cls, values: dict[str, float]) -> MixConfig:
@@ -88,25 +99,29 @@ class MixConfig:
         return asdict(self)
 
     def weights(self, *, wide: bool) -> np.ndarray:
-        """Return the five shares, normalised, in the order portrait, street, mixed, composite, empty."""
+        """Return the shares of the kinds, normalised, in the order of `KINDS`."""
         values = np.array([getattr(self, name) for name in self.kinds(wide=wide)])
         return np.asarray(values / values.sum())
 
     @staticmethod
     def kinds(*, wide: bool) -> list[str]:
         """Return the names of the kinds' shares, in that order."""
-        return [("wide_" if wide else "") + name for name in ("portrait", "street", "mixed", "composite", "empty")]
+        return [("wide_" if wide else "") + name for name in KINDS]
 
 
 class SampleMaker:
     """Draws samples from a training set; stateless but for the data, so that every worker process can have one."""
 
     def __init__(self, data: TrainingSet, mix: MixConfig):
+        if (mix.pack or mix.wide_pack) and not data.packs:
+            raise DataError("--mix pack needs people of that kind: say --with people_pd people_open, or pack=0.")
         self.data = data
         self.mix = mix
+        self.photographs = {"portrait": data.portraits, "street": data.street, "mixed": data.mixed, "pack": data.packs}
+        self.rooms = [rooms for rooms in (data.rooms, data.hard_rooms, data.plain_rooms) if rooms]
         # Drawing 150,000 normal numbers costs more than the network's share of a sample: one tile, shifted at random.
         # A head that the photograph cuts off must not float in a room; faces pressed to the frame are learnt elsewhere.
-        self.seated = [p for p in data.portraits if is_uncut(p)] or data.portraits
+        self.seated = [p for p in (*data.portraits, *data.packs) if is_uncut(p)] or data.portraits
         self.noise = np.random.default_rng(0).normal(0, 1, (512, 512, 3)).astype(np.float32)
 
     def batch(self, seed: int, index: int, size: tuple[int, int], count: int) -> tuple[Image, Image]:
@@ -120,20 +135,30 @@ class SampleMaker:
 
     def sample(self, rng: Generator, size: tuple[int, int]) -> tuple[Image, Image]:
         """Return one sample: BGR `(h, w, 3)` and alpha `(h, w)`."""
+        if self.mix.turned and rng.random() < self.mix.turned:
+            frame, alpha = self.upright(rng, size[::-1])
+            quarters = (1, 3)[rng.integers(2)]
+            return np.rot90(frame, quarters), np.rot90(alpha, quarters)
+        return self.upright(rng, size)
+
+    def upright(self, rng: Generator, size: tuple[int, int]) -> tuple[Image, Image]:
+        """Return one sample that is not turned: BGR `(h, w, 3)` and alpha `(h, w)`."""
         height, width = size
-        kind = rng.choice(5, p=self.mix.weights(wide=width > 1.2 * height))
-        if kind <= 2:
-            people = (self.data.portraits, self.data.street, self.data.mixed)[kind]
+        kind = KINDS[rng.choice(len(KINDS), p=self.mix.weights(wide=width > 1.2 * height))]
+        if kind in self.photographs:
+            people = self.photographs[kind]
             person = people[rng.integers(len(people))]
-            if self.mix.swap and kind == 0 and rng.random() < self.mix.swap:
+            if self.mix.swap and kind in ("portrait", "pack") and rng.random() < self.mix.swap:
                 frame, alpha = self.swapped(rng, person, size)
             else:
                 frame, alpha = photographed(rng, person, size)
+            frame = self.redressed(rng, frame, alpha)
         else:
             frame = self.room(rng, size)
             alpha = np.zeros(size, np.uint8)
-            if kind == 3:
+            if kind == "composite":
                 frame, alpha = self.add_person(rng, frame, alpha)
+                frame = self.redressed(rng, frame, alpha)
                 if rng.random() < self.mix.headphones:
                     frame, alpha = add_headphones(rng, frame, alpha)
                 if self.mix.lookalike and rng.random() < self.mix.lookalike:
@@ -142,7 +167,7 @@ class SampleMaker:
                     frame = add_chair(rng, frame, alpha)
                 if rng.random() < 0.15:
                     frame, alpha = self.add_person(rng, frame, alpha)
-        if kind in (0, 3) and rng.random() < self.mix.microphone:
+        if kind in ("portrait", "composite", "pack") and rng.random() < self.mix.microphone:
             frame, alpha = add_microphone(rng, frame, alpha)
         if rng.random() < 0.5:
             frame, alpha = frame[:, ::-1], alpha[:, ::-1]
@@ -150,6 +175,25 @@ class SampleMaker:
         if self.mix.bars and rng.random() < self.mix.bars:
             add_bars(rng, frame, alpha)
         return frame, alpha
+
+    def redressed(self, rng: Generator, frame: Image, alpha: Image) -> Image:
+        """Return the picture with the person, in some of the cases, in other colours."""
+        if self.mix.recolour and rng.random() < self.mix.recolour:
+            return recolour(rng, frame, alpha)
+        return frame
+
+    def any_room(self, rng: Generator) -> Image:
+        """Return a whole picture of a room; each kind of rooms is drawn equally often, however many it has."""
+        rooms = self.rooms[rng.integers(len(self.rooms)) if len(self.rooms) > 1 else 0]
+        return rooms[rng.integers(len(rooms))]
+
+    def with_posters(self, rng: Generator, frame: Image) -> Image:
+        """Return the room, in some of the cases with photographs of people in it."""
+        if self.mix.posters and rng.random() < self.mix.posters:
+            people = self.data.packs if self.data.packs and rng.random() < 0.5 else self.data.portraits
+            for _ in range(int(rng.integers(1, 3))):
+                frame = add_poster(rng, frame, people[rng.integers(len(people))])
+        return frame
 
     def swapped(self, rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:
         """Return a portrait framed as photographed, but before a room: BGR `(h, w, 3)` and alpha `(h, w)`."""
@@ -166,7 +210,7 @@ class SampleMaker:
         height, width = size
         if rng.random() < self.mix.plain:
             return self.plain_wall(rng, size)
-        room = self.data.rooms[rng.integers(len(self.data.rooms))]
+        room = self.any_room(rng)
         cover = max(height / room.shape[0], width / room.shape[1])
         scale = cover * rng.uniform(1.0, 1.8)
         slack_x, slack_y = room.shape[1] * scale - width, room.shape[0] * scale - height
@@ -176,9 +220,10 @@ class SampleMaker:
         )
         frame = warp(room, matrix, size, border=cv2.BORDER_REFLECT_101)
         for _ in range(int(rng.integers(1, 4)) if rng.random() < self.mix.clutter else 0):
-            frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
+            frame = add_clutter(rng, frame, self.any_room(rng))
         if self.mix.furniture and rng.random() < self.mix.furniture:
-            frame = add_furniture(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
+            frame = add_furniture(rng, frame, self.any_room(rng))
+        frame = self.with_posters(rng, frame)
         if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
             sigma = rng.uniform(0.5, 3.0)
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), np.uint8)
@@ -192,8 +237,8 @@ class SampleMaker:
         colours = cv2.resize(corners.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
         frame: Image = np.clip(colours, 0, 255).astype(np.uint8)
         for _ in range(int(rng.integers(0, 6))):
-            frame = add_clutter(rng, frame, self.data.rooms[rng.integers(len(self.data.rooms))])
-        return frame
+            frame = add_clutter(rng, frame, self.any_room(rng))
+        return self.with_posters(rng, frame)
 
     def add_person(self, rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
         """Composite one person: mostly seated, on the lower edge; sometimes far, off-centre, cropped."""
@@ -253,10 +298,24 @@ class SampleMaker:
             y, x = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
             tile = self.noise[y : y + height, x : x + width]
             frame = np.clip(frame + tile * rng.uniform(1, 12), 0, 255).astype(np.uint8)
+        if self.mix.very_dark and rng.random() < self.mix.very_dark and not dark:
+            frame = self.underexposed(rng, frame)
         if rng.random() < 0.20:
             _, coded = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 85))])
             frame = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
         return frame
+
+    def underexposed(self, rng: Generator, frame: Image) -> Image:
+        """Return what a camera makes of a quarter to a twentieth of the light: dark or turned up, noisy, tinted."""
+        height, width = frame.shape[:2]
+        light = np.exp(rng.uniform(np.log(0.05), np.log(0.25)) + rng.normal(0, 0.1, 3))
+        y, x = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
+        seen = frame * light.astype(np.float32)
+        # The sensor's own noise and the photons', which grows with the root of their number.
+        noise = rng.uniform(0.3, 1.5) + rng.uniform(0, 0.4) * np.sqrt(seen)
+        gain = rng.uniform(1.5, 4) if rng.random() < 0.6 else 1.0
+        seen = np.round(seen + self.noise[y : y + height, x : x + width] * noise) * gain
+        return np.asarray(np.clip(seen, 0, 255), np.uint8)
 
 
 def hard_to_soft(cover: Image) -> Image:

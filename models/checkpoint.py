@@ -85,16 +85,50 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
 
 
 def start_from(net: Eoam, path: Path) -> None:
-    """Give `net` a checkpoint's weights; rounds and the outline, if it lacks them, stay as made: without effect."""
-    weights = load_weights(path).state_dict()
-    lacking = [n for n in net.state_dict() if n not in weights and ".rounds." not in n and "outline." not in n]
-    strange = [n for n, w in weights.items() if n not in net.state_dict() or net.state_dict()[n].shape != w.shape]
+    """Give `net` a checkpoint's weights, so that its masks are the checkpoint's until it is trained.
+
+    Rounds and the outline, if the checkpoint lacks them, stay as made: without effect. So do the further channels of
+    an outline that is wider than the checkpoint's (`widened`). Raises DataError if anything else differs.
+    """
+    weights, own = load_weights(path).state_dict(), net.state_dict()
+    for name, old in weights.items():
+        new = own.get(name)
+        if name.startswith("outline.") and new is not None and is_wider(new, old):
+            weights[name] = widened(new, old)
+    lacking = [n for n in own if n not in weights and ".rounds." not in n and "outline." not in n]
+    strange = [n for n, w in weights.items() if n not in own or own[n].shape != w.shape]
     if lacking or strange:
         raise DataError(
             f"{path} is of another network (it differs in {(lacking + strange)[0]}): start without --init, or name the "
             "--variant it was made with."
         )
     net.load_state_dict(weights, strict=False)
+
+
+def is_wider(new: Tensor, old: Tensor) -> bool:
+    """Return whether a weight has more channels than another and is otherwise of its shape."""
+    pairs = list(zip(new.shape, old.shape, strict=False))
+    return (
+        new.ndim == old.ndim
+        and new.shape != old.shape
+        and all(a >= b for a, b in pairs[:2])
+        and new.shape[2:] == old.shape[2:]
+    )
+
+
+def widened(new: Tensor, old: Tensor) -> Tensor:
+    """Return `new`, the weight of a wider layer as made, with `old` in its first channels.
+
+    What the first channels see of the further ones is zero, so that they and what is computed of them alone are what
+    they were; the further channels keep the weights they were made with, or nothing in them could be learnt.
+    """
+    result = new.clone()
+    if old.ndim > 1:
+        result[: len(old)] = 0
+        result[: len(old), : old.shape[1]] = old
+    else:
+        result[: len(old)] = old
+    return result
 
 
 def sha256_of(path: Path) -> str:

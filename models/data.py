@@ -7,7 +7,8 @@ A data folder holds the subfolders below; docs/training.md says how to lay one o
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,12 @@ PICTURE_SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
 # Of every ten rooms, in name order, two are only for testing and one for validation: a network that has seen a room
 # knows that it is empty.
 ROOM_SPLITS = {"test": (0, 5), "val": (1,), "train": (2, 3, 4, 6, 7, 8, 9)}
+# Folders that a run uses only if it is told to (`--with`): a run without them, and its data's hash, is what it was.
+PLACES = "rooms_places"
+PACKS = ("people_pd", "people_open")
+EXTRAS = (PLACES, *PACKS)
+PLACES_KINDS = ("hard", "plain")  # "hard" are the rooms in which an earlier network saw somebody
+PLACES_KEPT_OUT = 10  # every tenth of each kind, in name order, is for validation
 
 
 class DataError(Exception):
@@ -52,14 +59,17 @@ def is_uncut(person: Person) -> bool:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything train.py needs, by kind."""
+    """Everything train.py needs, by kind; `hard_rooms`, `plain_rooms` and `packs` are empty unless asked for."""
 
     portraits: list[Person]  # eg1800_train less its validation ids
     street: list[Person]  # ccp_upper
     mixed: list[Person]  # mixed_people
     cutouts: list[Person]  # people without a background
-    rooms: list[Image]  # places without people
+    rooms: list[Image]  # places without people: the project's own `backgrounds`
     sha256: str
+    hard_rooms: list[Image] = field(default_factory=list)  # rooms_places/hard less what is kept out
+    plain_rooms: list[Image] = field(default_factory=list)  # rooms_places/plain likewise
+    packs: list[Person] = field(default_factory=list)  # people_pd, people_open: portraits with soft masks
 
 
 def read_picture(path: Path, flags: int = cv2.IMREAD_COLOR) -> Image:
@@ -125,25 +135,50 @@ def read_rooms(data: Path, split: str) -> list[Image]:
     return [read_picture(p) for p in room_paths(data, split)]
 
 
-def read_training_set(data: Path) -> TrainingSet:
-    """Read every training folder of `data`. Raises DataError."""
+def places_paths(data: Path, kind: str, *, kept_out: bool) -> list[Path]:
+    """Return the pictures of `rooms_places`/`kind` that are for training, or those that are kept out."""
+    found = list_pictures(data / PLACES / kind)
+    return [p for i, p in enumerate(found) if (i % PLACES_KEPT_OUT == 0) == kept_out]
+
+
+def read_kept_out_places(data: Path) -> list[Image]:
+    """Read the rooms of `rooms_places` that no run trains on; none if the folder is not there."""
+    if not (data / PLACES).is_dir():
+        return []
+    return [read_picture(p) for kind in PLACES_KINDS for p in places_paths(data, kind, kept_out=True)]
+
+
+def read_training_set(data: Path, extras: Collection[str] = ()) -> TrainingSet:
+    """Read every training folder of `data`, and those of `EXTRAS` that are named. Raises DataError."""
+    if unknown := set(extras) - set(EXTRAS):
+        raise DataError(f"{min(unknown)} is not a folder to train with; there are {', '.join(EXTRAS)}.")
     validation = validation_ids(data)
+    hard, plain = (
+        [read_picture(p) for p in places_paths(data, kind, kept_out=False)] if PLACES in extras else []
+        for kind in PLACES_KINDS
+    )
     return TrainingSet(
         portraits=read_pairs(data / "eg1800_train", drop=validation),
         street=read_pairs(data / "ccp_upper"),
         mixed=read_pairs(data / "mixed_people"),
         cutouts=read_cutouts(data / "cutouts"),
         rooms=read_rooms(data, "train"),
-        sha256=hash_data(data),
+        sha256=hash_data(data, extras),
+        hard_rooms=hard,
+        plain_rooms=plain,
+        packs=[person for name in PACKS if name in extras for person in read_pairs(data / name)],
     )
 
 
-def hash_data(data: Path) -> str:
+def hash_data(data: Path, extras: Collection[str] = ()) -> str:
     """Return one SHA-256 over the names and contents of all training files, independent of where they lie."""
     digest = hashlib.sha256()
     files = [data / "eg1800_val.txt", *room_paths(data, "train"), *list_pictures(data / "cutouts")]
-    for name in ("eg1800_train", "ccp_upper", "mixed_people"):
+    names = ["eg1800_train", "ccp_upper", "mixed_people", *(name for name in PACKS if name in extras)]
+    for name in names:
         files += [*list_pictures(data / name / "images"), *list_pictures(data / name / "masks")]
+    if PLACES in extras:
+        files += [p for kind in PLACES_KINDS for p in places_paths(data, kind, kept_out=False)]
     for path in files:
         digest.update(path.relative_to(data).as_posix().encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())

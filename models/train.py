@@ -39,7 +39,7 @@ from .checkpoint import (
     sha256_of,
     start_from,
 )
-from .data import DataError, TrainingSet, read_training_set
+from .data import EXTRAS, DataError, TrainingSet, read_training_set
 from .losses import total_loss
 from .net import FUSIONS, Eoam, NetConfig, count_parameters
 from .ranks import Ranks, join, leave
@@ -49,20 +49,23 @@ from .validation import Validation, record, sixteen_to_nine, to_input
 
 RUNS = Path(__file__).parent / "runs"
 # Sizes of the family; "plus" is for people with CPU to spare.
+_PLUS = NetConfig(
+    stem=16,
+    quarter=48,
+    eighth=64,
+    sixteenth=96,
+    quarter_blocks=3,
+    eighth_blocks=2,
+    sixteenth_blocks=3,
+    eighth_rounds=2,
+    sixteenth_rounds=2,
+    half=16,
+)
 VARIANTS = {
     "eoam": NetConfig(eighth_rounds=2, sixteenth_rounds=3),
-    "plus": NetConfig(
-        stem=16,
-        quarter=48,
-        eighth=64,
-        sixteenth=96,
-        quarter_blocks=3,
-        eighth_blocks=2,
-        sixteenth_blocks=3,
-        eighth_rounds=2,
-        sixteenth_rounds=2,
-        half=16,
-    ),
+    "plus": _PLUS,
+    # 24 channels take as long as 32: onnxruntime computes them in blocks of 16 (of 8 without AVX-512).
+    "plus_wide": replace(_PLUS, half=32),
 }
 ALONE = Ranks()
 MOST_DRIFT = 1e-3  # between processes that train together: all start from the same weights and take the same steps
@@ -91,6 +94,7 @@ class TrainConfig:
     distil: float = 0.0  # weight of a larger network's mask, made anew for every sample, beside the target
     lovasz: float = 0.0  # the Lovasz hinge's part in the loss of the mask's overlap; the rest is the soft IoU's
     seed: int = 1
+    extras: tuple[str, ...] = ()  # folders of data.EXTRAS that it learns from besides the usual ones
 
     @property
     def steps(self) -> int:
@@ -128,7 +132,7 @@ class TrainConfig:
 def config_of(header: dict[str, object]) -> TrainConfig:
     """Return the configuration in a checkpoint's header; what was invented later is off in it."""
     values = dict(header["train"])  # type: ignore[call-overload]
-    return TrainConfig(**{**values, "details": tuple(values.get("details", ()))})
+    return TrainConfig(**{**values, **{name: tuple(values.get(name, ())) for name in ("details", "extras")}})
 
 
 class Batches(Dataset[tuple[Tensor, Tensor]]):
@@ -212,6 +216,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         wide=args.wide,
         wide_share=args.wide_share,
         details=tuple(args.details),
+        extras=tuple(name for name in EXTRAS if name in args.extras),
     )
     if not 0 <= config.teacher <= 1:
         raise DataError(f"--teacher is {config.teacher}, need 0 (none) to 1 (the teacher alone).")
@@ -250,7 +255,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
     # Before the first picture: a loader process forked from one whose OpenCV has threads waits for them for ever.
     cv2.setNumThreads(0)
     torch.manual_seed(config.seed)
-    data = read_training_set(args.data)
+    data = read_training_set(args.data, config.extras)
     teacher_sha256 = None
     if config.teacher:
         teacher = open_teacher(args.peers)
@@ -403,6 +408,14 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME=SHARE",
         help="other shares of the kinds of sample than MixConfig's in models/augment.py, such as empty=0.2",
+    )
+    parser.add_argument(
+        "--with",
+        dest="extras",
+        nargs="+",
+        choices=EXTRAS,
+        default=[],
+        help="learn from these folders as well; a checkpoint names them, and --resume uses them again",
     )
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
     parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")

@@ -23,7 +23,17 @@ from eoam_core.geometry import STRIDE
 
 from .augment import MixConfig, SampleMaker
 from .checkpoint import load_weights
-from .data import DataError, Image, Person, TrainingSet, read_pairs, read_rooms, validation_ids
+from .data import (
+    PLACES,
+    DataError,
+    Image,
+    Person,
+    TrainingSet,
+    read_kept_out_places,
+    read_pairs,
+    read_rooms,
+    validation_ids,
+)
 from .metrics import foreground_iou
 from .net import Eoam
 from .sheet import tile
@@ -34,8 +44,13 @@ def to_input(bgr: Tensor, device: torch.device) -> Tensor:
     return bgr.to(device).permute(0, 3, 1, 2).flip(1).float().div_(255).contiguous(memory_format=torch.channels_last)
 
 
+PLACES_SIZE = (224, 224)  # (height, width) of the input for the kept-out places, whatever the run's is
+
+
 class Validation:
     """Portraits that training never sees, as they are and in rooms that it never sees, and those rooms empty.
+
+    So are the kept-out pictures of `rooms_places`, if the data folder has it.
 
     `wide` is the (height, width) of the input for 16:9. Figures of networks with different ones are not of the same
     pictures: the rooms are composed at that size. `count` is how many times somebody is put into a room. `portrait` is
@@ -61,12 +76,18 @@ class Validation:
             empty = np.zeros(wide, np.uint8)
             self.composites.append(Person(*maker.add_person(rng, maker.room(rng, wide), empty)))
         self.rooms = [cv2.resize(r, wide[::-1], interpolation=cv2.INTER_AREA) for r in rooms]
+        kept_out = read_kept_out_places(data)
+        self.places = [cv2.resize(r, PLACES_SIZE[::-1], interpolation=cv2.INTER_AREA) for r in kept_out]
 
     def __call__(self, net: Eoam, device: torch.device) -> dict[str, float]:
-        """Return fg (portraits at `portrait`), fg in rooms (at `wide`) and the mean share of a room called person."""
+        """Return fg (portraits at `portrait`), fg in rooms (at `wide`) and the mean share of a room called person.
+
+        `val_places` is that share for the kept-out places, if there are any.
+        """
         net.eval()
         portrait, room, empty = self.of_portraits(net, device), self.in_rooms(net, device), self.of_empty(net, device)
-        return {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
+        figures = {"val_fg": mean100(portrait), "val_room_fg": mean100(room), "val_empty": mean100(empty)}
+        return figures | ({"val_places": mean100(self.of_places(net, device))} if self.places else {})
 
     def of_portraits(self, net: Eoam, device: torch.device) -> list[float]:
         """Return the fg, 0 to 1, of each portrait."""
@@ -77,6 +98,11 @@ class Validation:
         """Return the share, 0 to 1, of each empty room that is called person."""
         net.eval()
         return [float((predict(net, r, device) > 0).mean()) for r in self.rooms]
+
+    def of_places(self, net: Eoam, device: torch.device) -> list[float]:
+        """Return the share, 0 to 1, of each kept-out place that is called person; nobody is in any of them."""
+        net.eval()
+        return [float((predict(net, r, device) > 0).mean()) for r in self.places]
 
     def in_rooms(self, net: Eoam, device: torch.device) -> list[float]:
         """Return the fg, 0 to 1, of each picture of somebody in a room.
@@ -105,14 +131,17 @@ def record(folder: Path, row: dict[str, float]) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "curves.csv"
-    is_new = not path.is_file()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row))
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
-    with path.open(newline="") as file:
-        rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
+    rows: list[dict[str, float]] = []
+    if path.is_file():
+        with path.open(newline="") as file:
+            rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
+    rows.append(row)
+    # A run that is resumed may be judged by more than it was before: every row has every column.
+    columns = list(dict.fromkeys(name for r in rows for name in r))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="nan")
+        writer.writeheader()
+        writer.writerows(rows)
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots(1, 2)
     steps = [r["step"] for r in rows]
@@ -183,19 +212,21 @@ def main(argv: list[str] | None = None) -> int:
         nets = [load_weights(path) for path in args.checkpoints]
         first: tuple[list[float], ...] = ()
         differences: list[str] = []
-        print("| checkpoint | wide input | portraits | rooms | rooms, median | empty |\n| --- |" + " ---: |" * 5)
+        places = (args.data / PLACES).is_dir()
+        head = "| checkpoint | wide input | portraits | rooms | rooms, median | empty |" + places * " places |"
+        print(f"{head}\n| --- |" + " ---: |" * (5 + places))
         for columns in args.wide:
             height, width = sixteen_to_nine(columns)
             judge = Validation(args.data, wide=(height, width), count=args.count, portrait=(sides[1], sides[0]))
             for index, (path, net) in enumerate(zip(args.checkpoints, nets, strict=True)):
                 device = torch.device("cpu")
                 found = judge.of_portraits(net, device), judge.in_rooms(net, device), judge.of_empty(net, device)
-                portraits, rooms, empty = map(mean100, found)
+                found += (judge.of_places(net, device),) if places else ()
+                portraits, rooms, *nobody = map(mean100, found)
                 median = 100 * float(np.median(found[1]))
                 size = f"{width}x{height}"
-                print(
-                    f"| {path.stem} | {size} | {portraits:.2f} | {rooms:.2f} | {median:.2f} | {empty:.2f} |", flush=True
-                )
+                cells = " | ".join(f"{value:.2f}" for value in (portraits, rooms, median, *nobody))
+                print(f"| {path.stem} | {size} | {cells} |", flush=True)
                 if not index:
                     first = found
                 else:
@@ -203,7 +234,8 @@ def main(argv: list[str] | None = None) -> int:
                     differences.append(f"| {path.stem} | {size} | {' | '.join(gains)} |")
         if differences:
             print(f"\nAgainst {args.checkpoints[0].stem}, picture by picture: mean difference and its standard error\n")
-            print("| checkpoint | wide input | portraits | rooms | empty |\n| --- |" + " ---: |" * 4)
+            head = "| checkpoint | wide input | portraits | rooms | empty |" + places * " places |"
+            print(f"{head}\n| --- |" + " ---: |" * (4 + places))
             print("\n".join(differences))
     except DataError as error:
         print(f"models.validation: {error}", file=sys.stderr)
