@@ -21,26 +21,23 @@ SKIN_SPREAD = 9  # by how much Cr and Cb differ within one person's skin
 GREENS = (100.0, 200.0)
 
 
-def find_skin(frame: Image, alpha: Image) -> tuple[Image, float]:
-    """Return where the person has the colours of the face, `(h, w)` uint8 with soft borders, and the chin's row.
+def find_face(frame: Image, alpha: Image) -> tuple[Image, tuple[float, float, float, float] | None]:
+    """Return where the person has the colours of the face, `(h, w)` uint8 with soft borders, and the face's box.
 
-    `frame` is BGR `(h, w, 3)`, `alpha` `(h, w)`. The face is taken as the largest piece of skin; where there is none,
-    as in a grey picture, nothing is skin and the chin is guessed from the outline.
+    `frame` is BGR `(h, w, 3)`, `alpha` `(h, w)`. The face is taken as the largest piece of skin, down to the chin; its
+    box is (left, top, width, height). Where there is none, as in a grey picture, nothing is skin and the box is None.
     """
-    head = head_box(alpha)
-    assert head is not None, "nobody is in the picture"
-    _, top, width = head
     ycrcb = cv2.cvtColor(frame, cv2.COLOR_BGR2YCrCb)
     found = cv2.bitwise_and(cv2.inRange(ycrcb, *SKIN), cv2.inRange(alpha, 128, 255))  # type: ignore[call-overload]
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(found, connectivity=4)
     largest = 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()) if count > 1 else 0
     if not largest or boxes[largest, cv2.CC_STAT_AREA] < 30:
-        return np.zeros_like(alpha), top + FACE_HEIGHT * width
-    _, y, w, h, _ = boxes[largest]
+        return np.zeros_like(alpha), None
+    x, y, w, h, _ = (float(v) for v in boxes[largest])
     _, red, blue = np.median(ycrcb[labels == largest], 0)
     near = np.array([0, red - SKIN_SPREAD, blue - SKIN_SPREAD]), np.array([255, red + SKIN_SPREAD, blue + SKIN_SPREAD])
     found = cv2.morphologyEx(cv2.inRange(ycrcb, *near), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    return np.asarray(cv2.GaussianBlur(found, (3, 3), 0), np.uint8), float(y + min(h, FACE_HEIGHT * min(w, width)))
+    return np.asarray(cv2.GaussianBlur(found, (3, 3), 0), np.uint8), (x, y, w, min(h, FACE_HEIGHT * w))
 
 
 def recolour(rng: Generator, frame: Image, alpha: Image) -> Image:
@@ -53,19 +50,19 @@ def recolour(rng: Generator, frame: Image, alpha: Image) -> Image:
     head = head_box(alpha)
     if head is None:
         return frame
-    x, top, width = head
-    skin, chin = find_skin(frame, alpha)
+    _, top, width = head
+    skin, face = find_face(frame, alpha)
     weight = alpha.astype(np.float32) * (1 - skin.astype(np.float32) / 255)
-    if (
-        rng.random() < 0.7
-    ):  # not the hair: from the chin on, with a soft beginning, since nothing tells hair from a coat
+    hair = rng.random() < 0.3
+    if face:  # with its highlights, eyes and lips, which do not have the colour of skin
+        x, y, w, h = face
+        whole = np.ones(alpha.shape, np.float32)
+        cv2.ellipse(whole, (round(x + w / 2), round(y + h / 2)), (round(w / 2), round(h / 2)), 0, 0, 360, 0, -1)
+        weight *= cv2.blur(whole, (5, 5))
+    if not (hair and face):  # from the chin on, with a soft beginning, since nothing tells hair from a coat
+        chin = min(y + h, top + 2 * FACE_HEIGHT * width) if face else top + FACE_HEIGHT * width
         rows = np.arange(len(alpha), dtype=np.float32)
         weight *= np.clip((rows - chin) / max(0.3 * width, 1.0) + 0.5, 0, 1)[:, None]
-    else:
-        face = np.ones(alpha.shape, np.float32)
-        middle = (round(x), round(max(top, chin - 0.6 * width)))
-        cv2.ellipse(face, middle, (max(1, round(0.36 * width)), max(1, round(0.5 * width))), 0, 0, 360, 0, -1)
-        weight *= cv2.blur(face, (5, 5))
     frame = tint(rng, frame, weight.astype(np.uint8), strength=80)
     if rng.random() < 0.25:
         frame = tint(rng, frame, 255 - alpha, strength=40)
@@ -79,7 +76,8 @@ def tint(rng: Generator, frame: Image, weight: Image, *, strength: float) -> Ima
         return frame
     lab = cv2.cvtColor(frame, cv2.COLOR_BGR2LAB).astype(np.float32)
     dyed = lab.copy()
-    if rng.random() < 0.35:  # the pattern's own colours, turned and stronger or weaker
+    strong = float(np.hypot(lab[..., 1] - 128, lab[..., 2] - 128)[inside].mean()) > 12  # grey has no hue to turn
+    if strong and rng.random() < 0.5:  # the pattern's own colours, turned and stronger or weaker
         angle, gain = rng.uniform(0, 2 * np.pi), rng.uniform(0.6, 1.8)
         cos, sin = gain * np.cos(angle), gain * np.sin(angle)
         a, b = lab[..., 1] - 128, lab[..., 2] - 128
@@ -90,7 +88,7 @@ def tint(rng: Generator, frame: Image, weight: Image, *, strength: float) -> Ima
         wanted = level + (rng.uniform(40, 215) - level) * rng.uniform(0, 1)
         # Black cloth has no colour to turn: it is made lighter, its folds kept, before it can be lime.
         dyed[..., 0] = wanted + (lab[..., 0] - level) * rng.uniform(0.7, 1.0)
-        chroma = rng.uniform(0.3, 1.0) * strength * np.clip(dyed[..., 0] / 140, 0.25, 1.0)
+        chroma = rng.uniform(0.4, 1.0) * strength * np.clip(dyed[..., 0] / 140, 0.25, 1.0)
         keep = rng.uniform(0, 0.5)
         dyed[..., 1] = 128 + (lab[..., 1] - 128) * keep + chroma * np.cos(angle)
         dyed[..., 2] = 128 + (lab[..., 2] - 128) * keep + chroma * np.sin(angle)

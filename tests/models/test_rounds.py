@@ -148,3 +148,31 @@ def test_the_confidence_map_is_one_minus_the_greatest_softmax_even_of_huge_logit
     for find in (confidence_map, quick_confidence_map):
         assert torch.allclose(find(f_e), 1 - f_e.softmax(1).amax(1, keepdim=True), atol=1e-6)
         assert torch.equal(find(huge), torch.zeros(1, 1, 1, 1))
+
+
+def test_a_wider_outline_gives_the_same_masks_at_first_and_its_new_channels_learn(tmp_path: Path) -> None:
+    before = randomised(NetConfig(half=8))
+    net = Eoam(NetConfig(half=16))
+    train_module.start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
+    frame = torch.rand(2, 3, 48, 80)
+    with torch.no_grad():
+        assert torch.allclose(net.eval()(frame), before(frame), atol=1e-5)
+    net.train()(frame)[0].square().sum().backward()
+    gradient = net.outline.out.weight.grad
+    assert gradient is not None
+    assert gradient[:, 8:].abs().max() > 0
+    with torch.no_grad():
+        net.outline.out.weight[:, 8:].fill_(0.1)
+        assert not torch.allclose(net.eval()(frame), before(frame), atol=1e-3)
+
+
+def test_a_narrower_outline_or_another_width_elsewhere_is_refused(tmp_path: Path) -> None:
+    wide = checkpoint_of(randomised(NetConfig(half=16)), tmp_path / "wide.safetensors")
+    with pytest.raises(DataError, match="differs in outline"):
+        train_module.start_from(Eoam(NetConfig(half=8)), wide)
+    with pytest.raises(DataError, match="of another network"):
+        train_module.start_from(Eoam(NetConfig(half=16, quarter=48)), wide)
+
+
+def test_the_larger_variants_have_at_most_100_000_parameters() -> None:
+    assert all(count_parameters(Eoam(train_module.VARIANTS[name])) <= 100_000 for name in ("plus", "plus_wide"))
