@@ -131,17 +131,18 @@ def record(folder: Path, row: dict[str, float]) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "curves.csv"
-    rows: list[dict[str, float]] = []
+    written: list[dict[str, str]] = []
     if path.is_file():
         with path.open(newline="") as file:
-            rows = [{k: float(v) for k, v in r.items()} for r in csv.DictReader(file)]
-    rows.append(row)
+            written = list(csv.DictReader(file))
+    written.append({name: str(value) for name, value in row.items()})
     # A run that is resumed may be judged by more than it was before: every row has every column.
-    columns = list(dict.fromkeys(name for r in rows for name in r))
+    columns = list(dict.fromkeys(name for r in written for name in r))
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="nan")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(written)
+    rows = [{name: float(value) for name, value in r.items()} for r in written]
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots(1, 2)
     steps = [r["step"] for r in rows]

@@ -161,9 +161,9 @@ def test_kept_checkpoints_are_compared_on_the_places_too(
 
 
 def test_a_run_that_is_judged_by_more_than_before_keeps_its_curves(tmp_path: Path) -> None:
-    row = {"step": 1.0, "loss": 0.5, "val_fg": 90.0, "val_room_fg": 80.0}
+    row = {"step": 1, "loss": 0.5, "val_fg": 90.0, "val_room_fg": 80.0}
     record(tmp_path, row)
-    record(tmp_path, {**row, "step": 2.0, "val_places": 3.0})
+    record(tmp_path, {**row, "step": 2, "val_places": 3.0})
     lines = (tmp_path / "curves.csv").read_text().split()
-    assert lines == ["step,loss,val_fg,val_room_fg,val_places", "1.0,0.5,90.0,80.0,nan", "2.0,0.5,90.0,80.0,3.0"]
+    assert lines == ["step,loss,val_fg,val_room_fg,val_places", "1,0.5,90.0,80.0,nan", "2,0.5,90.0,80.0,3.0"]
     assert cv2.imread(str(tmp_path / "curves.png")) is not None
