@@ -97,7 +97,7 @@ def look(net: Eoam, picture: Image) -> tuple[NDArray[np.float32], NDArray[np.flo
         x = net.stem(to_input(torch.from_numpy(picture)[None], torch.device("cpu")) * 4 - 2)
         _, f_e, cells = net.decode(x)
         mask = torch.sigmoid(F.pixel_shuffle(cells, 4))
-    return mask[0, 0].numpy(), confidence_map(f_e)[0, 0].numpy()
+    return mask[0, 0].numpy(), confidence_map(net.gate_logits(f_e))[0, 0].numpy()
 
 
 def draw(nets: dict[str, Eoam], pictures: list[Image], path: Path) -> None:

@@ -88,14 +88,16 @@ def start_from(net: Eoam, path: Path) -> None:
     """Give `net` a checkpoint's weights, so that its masks are the checkpoint's until it is trained.
 
     Rounds and the outline, if the checkpoint lacks them, stay as made: without effect. So do the further channels of
-    an outline that is wider than the checkpoint's (`widened`). Raises DataError if anything else differs.
+    an outline or of a gated f_a that is wider than the checkpoint's (`widened`). Raises DataError if anything else
+    differs.
     """
     weights, own = load_weights(path).state_dict(), net.state_dict()
     for name, old in weights.items():
         new = own.get(name)
-        if name.startswith("outline.") and new is not None and is_wider(new, old):
+        if name.startswith(("outline.", "project_a.")) and new is not None and is_wider(new, old):
             weights[name] = widened(new, old)
-    lacking = [n for n in own if n not in weights and ".rounds." not in n and "outline." not in n]
+    added = (".rounds.", "outline.", "mix_a.")
+    lacking = [n for n in own if n not in weights and not any(part in n for part in added)]
     strange = [n for n, w in weights.items() if n not in own or own[n].shape != w.shape]
     if lacking or strange:
         raise DataError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import hashlib
 import os
 import sys
@@ -167,10 +168,8 @@ class Deployed(nn.Module):
 
 def quick_confidence_map(f_e: Tensor) -> Tensor:
     """Return `net.confidence_map`, one class after the other: onnxruntime is slow where it reduces over channels."""
-    first, second, third = f_e.split(1, dim=1)
-    highest = torch.maximum(torch.maximum(first, second), third)
-    first, second, third = torch.exp(f_e - highest).split(1, dim=1)
-    return 1 - 1 / (first + second + third)
+    highest = functools.reduce(torch.maximum, f_e.split(1, dim=1))
+    return 1 - 1 / functools.reduce(torch.add, torch.exp(f_e - highest).split(1, dim=1))
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -12,6 +12,9 @@ from .net import BACKGROUND, EDGE, PORTRAIT
 EDGE_CLASS_WEIGHT = 2.0
 EDGE_PIXEL_WEIGHT = 3.0  # as in SINet's recipe: the band around the outline decides what a viewer sees
 AUXILIARY_WEIGHT = 0.4
+# What the edge class learns: "hard", to be right on the edge area; "soft", to be half of it, the rest as much portrait
+# and background as the cell has; "none", no cell is an edge, so portrait and background are equal on the outline.
+EDGE_TARGETS = ("hard", "soft", "none")
 EMPTY_LIMIT = 0.002  # a picture with less of a person counts as empty
 EMPTY_SHARE = 0.05  # of an empty picture called person: half the loss
 
@@ -30,6 +33,25 @@ def class_targets(alpha: Tensor, stride: int, kernel: int) -> Tensor:
     inside = (small > 0.5).float()
     target = torch.where(inside > 0, PORTRAIT, BACKGROUND)
     return torch.where(edge_band(inside, kernel) > 0.5, EDGE, target).squeeze(1)
+
+
+def class_shares(alpha: Tensor, stride: int, kernel: int, edge: str) -> Tensor:
+    """Return `class_targets` as shares, `(n, 3, h/stride, w/stride)`; `edge` is one of `EDGE_TARGETS`."""
+    small = F.avg_pool2d(alpha, stride)
+    inside = (small > 0.5).float()
+    band = edge_band(inside, kernel)
+    if edge == "soft":
+        inside, band = torch.where(band > 0, small, inside), 0.5 * band
+    elif edge == "none":
+        band = torch.zeros_like(band)
+    shares = {PORTRAIT: inside * (1 - band), EDGE: band, BACKGROUND: (1 - inside) * (1 - band)}
+    return torch.cat([shares[index] for index in range(len(shares))], 1)
+
+
+def class_loss(f_e: Tensor, shares: Tensor, weights: Tensor) -> Tensor:
+    """Return the cross entropy of class logits and shares, both `(n, 3, h, w)`, a weighted mean over the cells."""
+    weighted = shares * weights[:, None, None]
+    return -(weighted * F.log_softmax(f_e, 1)).sum() / weighted.sum()
 
 
 def soft_iou(logits: Tensor, alpha: Tensor) -> Tensor:
@@ -69,11 +91,12 @@ def lovasz_hinge(logits: Tensor, alpha: Tensor) -> Tensor:
 
 
 def total_loss(
-    logits: Tensor, f_e8: Tensor, f_e4: Tensor, alpha: Tensor, *, lovasz: float = 0.0
+    logits: Tensor, f_e8: Tensor, f_e4: Tensor, alpha: Tensor, *, lovasz: float = 0.0, edge: str = "hard"
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the loss and its parts. `alpha` is `(n, 1, h, w)` in [0, 1]; the first three are as Eoam returns them.
 
-    `lovasz`, 0 to 1, is the Lovasz hinge's part in what the overlap of the masks counts, besides the soft IoU.
+    `lovasz`, 0 to 1, is the Lovasz hinge's part in what the overlap of the masks counts, besides the soft IoU. `edge`
+    is one of `EDGE_TARGETS`.
     """
     band = edge_band(F.avg_pool2d(alpha, 4), 5)  # at 1/4: the band at full size costs as much as the network
     weight = 1 + (EDGE_PIXEL_WEIGHT - 1) * F.interpolate(band, scale_factor=4.0, mode="nearest")
@@ -84,8 +107,13 @@ def total_loss(
     classes = torch.ones(3)
     classes[EDGE] = EDGE_CLASS_WEIGHT
     classes = classes.to(logits)
-    auxiliary = F.cross_entropy(f_e8, class_targets(alpha, 8, 3), classes) + F.cross_entropy(
-        f_e4, class_targets(alpha, 4, 5), classes
-    )
+    if edge == "hard":
+        auxiliary = F.cross_entropy(f_e8, class_targets(alpha, 8, 3), classes) + F.cross_entropy(
+            f_e4, class_targets(alpha, 4, 5), classes
+        )
+    else:
+        auxiliary = class_loss(f_e8, class_shares(alpha, 8, 3, edge), classes) + class_loss(
+            f_e4, class_shares(alpha, 4, 5, edge), classes
+        )
     loss = mask + iou + AUXILIARY_WEIGHT * auxiliary
     return loss, {"mask": mask.item(), "iou": iou.item(), "auxiliary": auxiliary.item()}

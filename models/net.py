@@ -20,6 +20,7 @@ from torch import Tensor, nn
 PORTRAIT, EDGE, BACKGROUND = 0, 1, 2
 CLASSES = 3
 FUSIONS = ("eoam", "add", "none")
+GATES = ("three", "two")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +42,23 @@ class NetConfig:
     half: int = 0
     # How f_a meets f_e: "eoam" (gated by CM), "add" (ungated) or "none" (no skip); the last two are for comparison.
     fusion: str = "eoam"
+    # The classes that CM is made of: "three", as in the paper, or "two", portrait and background alone. On the outline
+    # itself the edge class is sure, which closes the gate of "three" there; "two" is open where these are equal.
+    gate: str = "three"
+    temperature: float = 1.0  # f_e is divided by it before CM: above 1 the gate opens earlier
+    gated: int = CLASSES  # channels of f_a that CM gates; of more than three a 1x1 convolution makes three afterwards
 
     def __post_init__(self) -> None:
         if self.fusion not in FUSIONS:
             raise ValueError(f"fusion is {self.fusion!r}, need one of {', '.join(FUSIONS)}")
+        if self.gate not in GATES:
+            raise ValueError(f"gate is {self.gate!r}, need one of {', '.join(GATES)}")
+        if not self.temperature > 0:
+            raise ValueError(f"temperature is {self.temperature}, need more than 0")
+        if self.gated < CLASSES:
+            raise ValueError(f"gated is {self.gated}, need at least {CLASSES} channels")
 
-    def to_dict(self) -> dict[str, int | str]:
+    def to_dict(self) -> dict[str, int | float | str]:
         """Return the fields as a plain dictionary, for a checkpoint's metadata."""
         return asdict(self)
 
@@ -192,7 +204,12 @@ class Eoam(nn.Module):
         self.classify = nn.Conv2d(c.eighth, CLASSES, 1, bias=False)  # BN follows
         self.bn_e = nn.BatchNorm2d(CLASSES)
         if c.fusion != "none":
-            self.project_a = ConvBN(c.quarter, CLASSES, 1)
+            self.project_a = ConvBN(c.quarter, c.gated, 1)
+            if c.gated > CLASSES:
+                self.mix_a = nn.Conv2d(c.gated, CLASSES, 1, bias=False)
+                # The first three channels as they are: weights of a network without the others go on from their masks.
+                nn.init.zeros_(self.mix_a.weight)
+                nn.init.ones_(self.mix_a.weight.data.view(CLASSES, c.gated).diagonal())
         self.bn_f = nn.BatchNorm2d(CLASSES)
         self.head = nn.Conv2d(CLASSES, 1, 3)
         if c.half:
@@ -228,10 +245,17 @@ class Eoam(nn.Module):
         # and a 3x3 convolution. The second upsampling follows the first at once, so the two are one exact chain here.
         f = f_e
         if self.config.fusion != "none":
-            detail = self.project_a(f_a)  # (n, 3, h/4, w/4)
-            f = (detail * confidence(f_e) if self.config.fusion == "eoam" else detail) + f_e
+            detail = self.project_a(f_a)  # (n, gated, h/4, w/4)
+            if self.config.fusion == "eoam":
+                detail = detail * confidence(self.gate_logits(f_e))
+            f = (self.mix_a(detail) if self.config.gated > CLASSES else detail) + f_e
         cells = self.enlarge(self.bn_f(f))
         return f_e8, f_e, cells + self.outline(x, f_a, x8) if self.config.half else cells
+
+    def gate_logits(self, f_e: Tensor) -> Tensor:
+        """Return the logits that CM is made of, `(n, 3 or 2, h, w)`."""
+        chosen = f_e if self.config.gate == "three" else f_e[:, PORTRAIT :: BACKGROUND - PORTRAIT]
+        return chosen if self.config.temperature == 1 else chosen / self.config.temperature
 
     def enlarge(self, f: Tensor) -> Tensor:
         """Return `head(up2(up2(f)))`, borders repeated, as 16 channels at f's size: one per pixel of a 4x4 cell.

@@ -40,8 +40,8 @@ from .checkpoint import (
     start_from,
 )
 from .data import EXTRAS, DataError, TrainingSet, read_training_set
-from .losses import total_loss
-from .net import FUSIONS, Eoam, NetConfig, count_parameters
+from .losses import EDGE_TARGETS, total_loss
+from .net import CLASSES, FUSIONS, GATES, Eoam, NetConfig, count_parameters
 from .ranks import Ranks, join, leave
 from .sheet import save_sheet
 from .teacher import open_teacher, teach
@@ -94,6 +94,7 @@ class TrainConfig:
     distil: float = 0.0  # weight of a larger network's mask, made anew for every sample, beside the target
     lovasz: float = 0.0  # the Lovasz hinge's part in the loss of the mask's overlap; the rest is the soft IoU's
     seed: int = 1
+    edge: str = "hard"  # what the edge class of f_e learns, one of losses.EDGE_TARGETS
     extras: tuple[str, ...] = ()  # folders of data.EXTRAS that it learns from besides the usual ones
 
     @property
@@ -213,6 +214,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         teacher=args.teacher,
         distil=args.distil,
         lovasz=args.lovasz,
+        edge=args.edge,
         wide=args.wide,
         wide_share=args.wide_share,
         details=tuple(args.details),
@@ -228,7 +230,12 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         raise DataError(f"--wide is {config.wide}, need a positive multiple of {STRIDE}.")
     if not 0 <= config.wide_share <= 1 - UPRIGHT_SHARE:
         raise DataError(f"--wide-share is {config.wide_share}, need 0 to {1 - UPRIGHT_SHARE} of the batches.")
-    net_config, mix, start = replace(VARIANTS[args.variant], fusion=args.fusion), MixConfig().with_shares(args.mix), 0
+    if not args.temperature > 0:
+        raise DataError(f"--temperature is {args.temperature}, need more than 0 (1 is none).")
+    if args.gated < CLASSES:
+        raise DataError(f"--gated is {args.gated}, need at least {CLASSES} channels.")
+    gate = {"fusion": args.fusion, "gate": args.gate, "temperature": args.temperature, "gated": args.gated}
+    net_config, mix, start = replace(VARIANTS[args.variant], **gate), MixConfig().with_shares(args.mix), 0
     resume = last if last.is_file() else args.keep
     if args.resume:
         if resume is None or not resume.is_file():
@@ -330,7 +337,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         if larger is not None:
             alpha = blend(alpha, larger, pictures, config.distil)
         logits, f_e8, f_e4 = net(pictures)
-        loss, _parts = total_loss(logits, f_e8, f_e4, alpha, lovasz=config.lovasz)
+        loss, _parts = total_loss(logits, f_e8, f_e4, alpha, lovasz=config.lovasz, edge=config.edge)
         if not torch.isfinite(loss):
             raise DataError(f"The loss is {loss.item()} at step {step}: lower --rate (now {config.rate}).")
         optimiser.zero_grad(set_to_none=True)
@@ -419,6 +426,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
     parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")
+    parser.add_argument("--gate", choices=GATES, default=NetConfig.gate, help="the classes that CM is made of")
+    parser.add_argument("--temperature", type=float, default=NetConfig.temperature, help="of the gate; 1 is none")
+    parser.add_argument("--gated", type=int, default=NetConfig.gated, help="channels of f_a that the gate sees")
+    parser.add_argument("--edge", choices=EDGE_TARGETS, default=TrainConfig.edge, help="what the edge class learns")
     parser.add_argument("--init", type=Path, help="start a new run from this checkpoint's averaged weights")
     parser.add_argument(
         "--samples",
