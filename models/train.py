@@ -325,7 +325,8 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         num_workers=args.workers,
         prefetch_factor=6 if args.workers else None,
     )
-    figures: dict[str, float] = {}
+    # What the last validation said, also in the checkpoints that are saved between two of them.
+    figures = {name: value for name, value in header.items() if name.startswith("val_")} if args.resume else {}
     running, seen, began = 0.0, 0, time.monotonic()
     bar = tqdm(total=config.steps, initial=start, unit="step", disable=not sys.stderr.isatty() or not ranks.is_first)
     for step, (frames, alphas) in enumerate(loader, start):
@@ -357,7 +358,8 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         bar.update()
         done = step + 1
         is_due = done % args.every == 0 or done == config.steps
-        if is_due and (drift := ranks.drift(net.state_dict().values())) > MOST_DRIFT:
+        is_kept = is_due or (args.save and done % args.save == 0)
+        if is_kept and (drift := ranks.drift(net.state_dict().values())) > MOST_DRIFT:
             raise DataError(f"The processes' networks differ by {drift:g} at step {done}: go on with --resume.")
         if is_due and ranks.is_first:
             figures = validation(average, device)
@@ -368,6 +370,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
             record(last.parent, {"step": done, "loss": running / seen, "rate": rate_at(step, config), **figures})
             save_sheet(validation.tiles(average, device), last.parent / f"masks-{done:06}.png")
             running, seen, began = 0.0, 0, time.monotonic()
+        if is_kept and ranks.is_first:
             save_checkpoint(last, net, average, optimiser, done, {**base, **figures})
             if args.keep:
                 keep_checkpoint(last, args.keep)
@@ -461,6 +464,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=1, help="torch's threads on a CPU")
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples")
     parser.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
+    parser.add_argument("--save", type=int, default=0, help="steps between checkpoints without a validation; 0 is none")
     return parser
 
 

@@ -182,6 +182,25 @@ def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_dat
         assert torch.allclose(value.float(), resumed[name].float(), atol=1e-5), name
 
 
+def test_a_run_can_be_saved_more_often_than_it_is_judged(
+    tiny_data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[tuple[int, object]] = []
+    save = train_module.save_checkpoint
+
+    def save_and_note(path: Path, *rest: object) -> None:
+        save(path, *rest)  # type: ignore[arg-type]
+        header = read_header(path)
+        saved.append((header["step"], header.get("val_fg")))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(train_module, "save_checkpoint", save_and_note)
+    assert start(tiny_data, "--workers", "0", "--save", "1") == 0  # judged at steps 2 and 4
+    assert [step for step, _ in saved] == [1, 2, 3, 4]
+    assert saved[0][1] is None
+    assert saved[2][1] == saved[1][1] is not None
+    assert len((runs / "t" / "curves.csv").read_text().splitlines()) == 3
+
+
 def test_a_resumed_run_can_be_given_another_length(
     tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
