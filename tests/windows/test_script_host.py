@@ -52,12 +52,12 @@ def test_values_are_found_by_their_kind(report: Any) -> None:
 
 def test_a_step_that_failed_is_a_problem_told_with_obs_errors(report: Any) -> None:
     problem = report("step\tscript\nerror\tNameError: x\nfailed\tThe script does not load.\n", 1).problem
-    assert problem == "The script does not load. OBS's log says: NameError: x"
+    assert problem == "It failed in the step script: The script does not load. OBS's log says: NameError: x"
 
 
 def test_a_crash_is_a_problem_told_with_its_place(report: Any) -> None:
     problem = report("step\treload\ncrash\texception 0xc0000005 in thread 9\ncrash\tobs.dll+0x10\n", 77).problem
-    assert problem == "it crashed in the step reload: exception 0xc0000005 in thread 9, obs.dll+0x10"
+    assert problem == "It crashed in the step reload: exception 0xc0000005 in thread 9, obs.dll+0x10."
 
 
 def test_another_exit_code_is_a_problem_told_with_the_last_lines(report: Any) -> None:
@@ -67,4 +67,5 @@ def test_another_exit_code_is_a_problem_told_with_the_last_lines(report: Any) ->
 
 
 def test_a_host_that_hangs_is_a_problem(report: Any) -> None:
-    assert "did not end within 300 s" in report("step\treload\n", None).problem
+    problem = report("step\treload\n", None).problem
+    assert problem == "It failed in the step reload: host.exe did not end within 300 s."

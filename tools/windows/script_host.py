@@ -25,7 +25,7 @@ _SOURCES: Final = Path(__file__).with_name("scripting")
 _C: Final = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D__USE_MINGW_ANSI_STDIO=1")
 _END_SCRIPTING: Final = "end_scripting"  # a module of OBS, not a part of the host
 _RUNTIME: Final = ("ucrtbase.dll", "msvcp140*.dll", "vcruntime140*.dll")
-_LIMIT_S: Final = 300.0
+_LIMIT_S: Final = 400.0
 
 Step = tuple[str, ...]
 
@@ -47,17 +47,17 @@ class Report:
 
     @property
     def problem(self) -> str:
-        """What went wrong, as a part of a sentence, or ""."""
+        """What went wrong and in which step, as a sentence, or ""."""
+        step = self.last("step")
         if self.all("crash"):
-            return f"it crashed in the step {self.last('step')}: {', '.join(self.all('crash'))}"
+            return f"It crashed in the step {step}: {', '.join(self.all('crash'))}."
         if self.all("failed"):
-            errors = self.all("error")[-8:]
-            return self.last("failed") + (f" OBS's log says: {' | '.join(errors)}" if errors else "")
+            errors = " | ".join(self.all("error")[-8:])
+            said = f" OBS's log says: {errors}" if errors else ""
+            return f"It failed in the step {step}: {self.last('failed')}{said}"
         if self.exit_code:
-            last = " | ".join(" ".join(line) for line in self.lines[-5:])
-            return (
-                f"it ended in the step {self.last('step')} with exit code {self.exit_code}, at last it printed: {last}"
-            )
+            printed = " | ".join(" ".join(line) for line in self.lines[-5:])
+            return f"It ended in the step {step} with exit code {self.exit_code}, and printed at last: {printed}"
         return ""
 
 

@@ -86,6 +86,7 @@ def short_life(files: Files, renderer: str) -> list[Step]:
     return [
         *_start(files, renderer),
         _script(files.script),
+        ("type", _FILTER),
         *_sources(files),
         *_filters(),
         *_running(),

@@ -2,7 +2,7 @@
 #pragma once
 #include "libobs.h"
 
-#define LIMIT_S 60.0 /* for everything that is waited for */
+#define LIMIT_S 120.0 /* for everything that is waited for */
 
 /* host.c */
 void report(const char *what, const char *format, ...);

@@ -49,6 +49,7 @@ FROM_DLL int obs_open_module(obs_module_t **module, const char *path, const char
 FROM_DLL bool obs_init_module(obs_module_t *module);
 FROM_DLL void obs_post_load_modules(void);
 FROM_DLL void obs_set_ui_task_handler(void (*handler)(obs_task_t, void *, bool));
+FROM_DLL uint32_t obs_get_total_frames(void);
 FROM_DLL bool obs_wait_for_destroy_queue(void);
 FROM_DLL long bnum_allocs(void);
 
@@ -98,7 +99,6 @@ FROM_DLL bool obs_scripting_load(void);
 FROM_DLL void obs_scripting_unload(void);
 FROM_DLL bool obs_scripting_load_python(const char *folder);
 FROM_DLL void obs_scripting_python_version(char *version, size_t size);
-FROM_DLL void obs_scripting_set_log_callback(void (*callback)(void *, obs_script_t *, int, const char *), void *param);
 FROM_DLL obs_script_t *obs_script_create(const char *path, obs_data_t *settings);
 FROM_DLL void obs_script_destroy(obs_script_t *script);
 FROM_DLL bool obs_script_loaded(const obs_script_t *script);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include "host.h"
 
-enum { WIDTH = 1280, HEIGHT = 720, FPS = 30 };
+enum { WIDTH = 640, HEIGHT = 360, FPS = 30 };
 
 /* start GRAPHICS FOLDER: the renderer's name, and a folder for what modules store */
 void start_obs(char **words)
@@ -52,19 +52,11 @@ void load_module(char **words)
 		fail("The module %s does not load.", words[1]);
 }
 
-static void log_of_script(void *param, obs_script_t *script, int level, const char *message)
-{
-	(void)param;
-	(void)script;
-	report(level <= LOG_ERROR ? "error" : "log", "%s", message);
-}
-
 /* scripting FOLDER: of the Python that OBS is set to use */
 void load_scripting(char **words)
 {
 	char version[64] = "";
 	obs_post_load_modules();
-	obs_scripting_set_log_callback(log_of_script, NULL);
 	if (!obs_scripting_load())
 		fail("obs_scripting_load failed.");
 	if (!obs_scripting_load_python(words[1]))

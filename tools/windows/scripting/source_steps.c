@@ -93,7 +93,9 @@ static bool has_status(void *param)
 void await_status(char **words)
 {
 	struct status status = {.filter = find_source(words[1])->filter, .beginning = words[2]};
+	uint32_t before = obs_get_total_frames();
 	if (!wait_until(has_status, &status))
-		fail("The filter of %s says after %.0f s: %s", words[1], LIMIT_S, status.text);
+		fail("OBS has drawn %u frames in %.0f s, and the filter of %s still says: %s",
+		     obs_get_total_frames() - before, LIMIT_S, words[1], status.text);
 	report("status", "%s: %s", words[1], status.text);
 }

@@ -3,7 +3,7 @@
 #include <windows.h>
 #include "host.h"
 
-enum { LOOK_AGAIN_MS = 50 };
+enum { LOOK_AGAIN_MS = 100 };
 
 struct task {
 	obs_task_t run;
