@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from eoam_install.processes import running_programs
+
 # Return a value of Windows's registry, or None: (hive "HKLM" or "HKCU", key, name; "" is the key's default value).
 RegistryValue = Callable[[str, str, str], Optional[str]]
 
@@ -20,7 +22,8 @@ class Machine:
     """One computer and one user.
 
     `system` is linux, macos or windows; `root` stands before every absolute path of the system itself, "" on the real
-    one; `run` executes a command and returns what it printed, or None if it could not or failed.
+    one; `run` executes a command and returns what it printed, or None if it could not or failed; `programs` returns the
+    file names of the programs that run (Windows).
     """
 
     system: str
@@ -31,6 +34,7 @@ class Machine:
     registry_value: RegistryValue = lambda hive, key, name: None
     registry_keys: Callable[[str, str], list[str]] = lambda hive, key: []
     run: Callable[[Sequence[str]], str | None] = lambda command: None
+    programs: Callable[[], list[str]] = list
     is_root: bool = False
 
     def path(self, text: str) -> Path:
@@ -57,6 +61,7 @@ def this_machine() -> Machine:
         registry_value=_registry_value,
         registry_keys=_registry_keys,
         run=_run,
+        programs=running_programs,
         is_root=hasattr(os, "geteuid") and os.geteuid() == 0,
     )
 
@@ -64,6 +69,8 @@ def this_machine() -> Machine:
 def _run(command: Sequence[str]) -> str | None:
     # What a virtual environment or OBS has put there is not meant for the programs that are asked here.
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    # A Python that prints a path in the encoding of the user's language could not print every path.
+    environment["PYTHONIOENCODING"] = "utf-8"
     hidden = {"creationflags": 0x08000000} if sys.platform == "win32" else {}  # CREATE_NO_WINDOW
     try:
         done = subprocess.run(

@@ -12,8 +12,7 @@ from eoam_install.machine import Machine
 def is_running(obs: Obs, machine: Machine) -> bool:
     """Whether a process of this user uses this OBS's settings; on Windows and macOS: whether any OBS runs."""
     if machine.system == "windows":
-        listed = machine.run(["tasklist", "/FI", "IMAGENAME eq obs64.exe", "/FO", "CSV", "/NH"]) or ""
-        return "obs64.exe" in listed.lower()
+        return any(name.lower() == "obs64.exe" for name in machine.programs())
     if machine.system == "macos":
         listed = machine.run(["ps", "-axo", "comm="]) or ""
         return any(line.strip().endswith("/Contents/MacOS/OBS") for line in listed.splitlines())

@@ -29,6 +29,7 @@ class Computer:
         self.environ: dict[str, str] = {}
         self.registry: dict[tuple[str, str], dict[str, str]] = {}
         self.answers: dict[str, str] = {}  # of programs, by a part of the command
+        self.programs: list[str] = []  # that run
         self.architecture = architecture
         self.home = self.path(home)
         self.home.mkdir(parents=True)
@@ -53,6 +54,7 @@ class Computer:
             registry_value=lambda hive, key, name: self.registry.get((hive, key.lower()), {}).get(name),
             registry_keys=self._keys,
             run=self._run,
+            programs=lambda: self.programs,
         )
 
     def _keys(self, hive: str, key: str) -> list[str]:

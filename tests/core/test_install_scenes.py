@@ -189,9 +189,9 @@ def test_linux_sees_an_obs_with_these_settings_only(tmp_path: Path) -> None:
 def test_windows_and_macos_ask_the_system(tmp_path: Path) -> None:
     computer = recorded.windows(tmp_path / "windows")
     (obs,) = find_obs(computer.machine)
-    computer.answers["tasklist"] = "INFO: No tasks are running which match the specified criteria.\n"
+    computer.programs = ["System", "obs-browser-page.exe", "python.exe"]
     assert not running.is_running(obs, computer.machine)
-    computer.answers["tasklist"] = '"obs64.exe","4711","Console","1","300,000 K"\n'
+    computer.programs.append("OBS64.exe")
     assert running.is_running(obs, computer.machine)
     computer = recorded.macos(tmp_path / "macos")
     (obs,) = find_obs(computer.machine)
