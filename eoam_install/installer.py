@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from eoam_install.errors import InstallError, explain
 from eoam_install.layouts import Obs
 from eoam_install.machine import Machine
 from eoam_install.payload import MODEL, payload
+from eoam_install.place import check_space, check_target, foreign_files
 from eoam_install.pythons import Python, choose_python, find_pip, running_python
 from eoam_install.running import is_running
-from eoam_install.transaction import Staging, staging
+from eoam_install.transaction import Staging, remove_file, staging
 
 _DOWNLOADS = "downloads"
 
@@ -70,11 +71,17 @@ def make_plan(
         libc=("", "") if obs.kind == "flatpak" else glibc,
         macos=platform.mac_ver()[0] if machine.system == "macos" and not machine.root else "",
     )
-    _check_target(target)
+    check_target(target, machine)
     current = obs_settings.read_value(settings, "Basic", "SceneCollectionFile") if settings else ""
     found = scenes.find_collections(obs_settings.scenes_folder(obs.config))
     chosen = scenes.choose(found, wanted_scenes, re.sub(r"\.json$", "", current))
     tell = python.folder is not None and machine.path(configured or "/nowhere") != python.folder
+    if machine.system == "windows":
+        script = (target / scenes.SCRIPT).as_posix()
+        changed = [collection.path for collection in chosen if script not in collection.scripts]
+        changed += [settings] if settings is not None and tell else []
+        for path in filter(receipt.is_read_only, changed):
+            raise receipt.protected(path)
     return Plan(
         obs=obs,
         python=python,
@@ -114,8 +121,11 @@ def install(
         require_closed(plan.obs, machine)
     previous = receipt.read_receipt(plan.target)
     with staging(plan.target) as new:
-        _check_space(plan, new.folder, offline is not None)
-        for name, path in plan.files.items():
+        kept = foreign_files(plan.target, previous)
+        files = {**kept, **plan.files}
+        needed = sum(wheel.unpacked + (wheel.size if offline is None else 0) for wheel in plan.libraries)
+        check_space(plan.target, new.folder, needed + sum(path.stat().st_size for path in files.values()))
+        for name, path in files.items():
             _copy(path, new.folder.joinpath(*name.split("/")))
         add_libraries(
             plan.libraries,
@@ -130,7 +140,7 @@ def install(
         paths = [new.folder, new.folder / plan.environment.folder]
         try_out(plan.python.program, paths, new.folder, model=new.folder / MODEL)
         changes = _changes(plan, previous)
-        _write_receipt(plan, new, previous, changes, version)
+        _write_receipt(plan, new, previous, changes, version, kept.keys() - plan.files.keys())
         new.commit()
         _apply(changes)
     on_progress(1.0, "Installed")
@@ -277,34 +287,12 @@ def _remove_files(target: Path, found: receipt.Receipt) -> list[Path]:
         for name in names:
             path = folder / name
             if path in ours or folder.name == "__pycache__":
-                path.unlink()
+                remove_file(path)
             else:
                 left.append(path)
         with contextlib.suppress(OSError):
             folder.rmdir()
     return left
-
-
-def _check_target(target: Path) -> None:
-    if target.is_symlink():
-        raise InstallError(
-            f"{target} is a symbolic link to {os.readlink(target)}. Name the folder itself with --target."
-        )
-    if target.exists() and not target.is_dir():
-        raise InstallError(f"{target} is a file. Name a folder with --target.")
-    if target.is_dir() and any(target.iterdir()) and receipt.read_receipt(target) is None:
-        raise InstallError(f"{target} holds other files. Name an empty or a new folder with --target.")
-
-
-def _check_space(plan: Plan, folder: Path, offline: bool) -> None:
-    needed = sum(wheel.unpacked + (0 if offline else wheel.size) for wheel in plan.libraries)
-    needed += sum(path.stat().st_size for path in plan.files.values())
-    free = shutil.disk_usage(folder).free
-    if free < needed * 1.05:
-        raise InstallError(
-            f"The disk of {plan.target.parent} is too full: {needed / 1e6:.0f} MB are needed, "
-            f"{free / 1e6:.0f} MB are free."
-        )
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -338,6 +326,7 @@ def _write_receipt(
     previous: receipt.Receipt | None,
     changes: Sequence[tuple[Path, bytes, bytes, str]],
     version: str,
+    foreign: Set[str],
 ) -> None:
     folder = new.folder
     written = receipt.Receipt(version=version, obs=str(plan.obs), environment=str(plan.environment))
@@ -355,11 +344,12 @@ def _write_receipt(
         backups.mkdir(exist_ok=True)
         (backups / name).write_bytes(before)
         written.changes.append(receipt.Change(str(path), receipt.sha256(after), name, script))
-    written.files = sorted(
+    ours = [
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.is_file() and path.parent != backups and "__pycache__" not in path.parts
-    )
+    ]
+    written.files = sorted({*ours} - foreign)
     written.write(folder)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -115,18 +116,37 @@ def undo_changes(receipt: Receipt, folder: Path) -> list[str]:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file's content all at once, with the rights that the file has."""
+    """Write a file's content all at once, with the rights that the file has; InstallError if it is protected."""
     # A new name each time: what lies at a known one could be a link to somewhere else.
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".eoam-part", dir=path.parent)
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".eoam-part", dir=path.parent)
+    except PermissionError:
+        raise protected(path) from None
     part = Path(name)
     try:
         with open(number, "wb") as file:
             file.write(content)
         part.chmod(path.stat().st_mode)
         part.replace(path)
+    except PermissionError:  # Windows puts nothing in the place of a read-only file
+        raise protected(path) from None
     finally:
         if part.exists():
+            part.chmod(stat.S_IREAD | stat.S_IWRITE)  # nor does it delete one
             part.unlink()
+
+
+def is_read_only(path: Path) -> bool:
+    """Whether a file has Windows' mark "read-only"."""
+    return not path.stat().st_mode & stat.S_IWRITE
+
+
+def protected(path: Path) -> InstallError:
+    """Say that one of OBS's files may not be changed."""
+    return InstallError(
+        f"{path} is write-protected, so OBS cannot be told of the script. Make it writable (on Windows: Properties, "
+        "Read-only) and run this again."
+    )
 
 
 def sha256(content: bytes) -> str:

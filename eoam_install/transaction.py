@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -52,14 +53,14 @@ class Staging:
             self._is_committed = False
             if self._old.exists():
                 _rename(self._old, self.target)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_tree(self.folder)
         for parent in self.made_parents:
             with contextlib.suppress(OSError):
                 parent.rmdir()
 
     def finish(self) -> None:
         """Remove what was replaced."""
-        shutil.rmtree(self._old, ignore_errors=True)
+        remove_tree(self._old)
 
 
 @contextlib.contextmanager
@@ -77,6 +78,27 @@ def staging(target: Path) -> Iterator[Staging]:
             raise explain(error) from None
         raise
     new.finish()
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it; what cannot be removed stays."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                remove_file(Path(parent, name))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file, even one that is marked read-only, which Windows refuses at first."""
+    try:
+        path.unlink()
+    except PermissionError:
+        if path.is_symlink():
+            raise
+        path.chmod(stat.S_IREAD | stat.S_IWRITE)
+        path.unlink()
 
 
 def _rename(folder: Path, target: Path) -> None:
@@ -116,4 +138,4 @@ def _remove_stale(target: Path) -> None:
         for folder in target.parent.glob(f"{_prefix(target, kind)}*"):
             with contextlib.suppress(OSError):
                 if time.time() - os.stat(folder).st_mtime > _STALE_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    remove_tree(folder)

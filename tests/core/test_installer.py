@@ -107,6 +107,20 @@ def test_uninstall_leaves_what_is_not_ours(desk: Desk, capsys: pytest.CaptureFix
     assert "beach.jpg" in capsys.readouterr().out
 
 
+def test_an_update_keeps_what_is_not_ours(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    assert desk.install() == 0
+    (desk.target / "pictures").mkdir()
+    (desk.target / "pictures" / "beach.jpg").write_bytes(b"mine")
+    (desk.target / "models" / "own.onnx").write_bytes(b"mine, too")
+    assert desk.install() == 0
+    assert desk.install() == 0
+    assert (desk.target / "pictures" / "beach.jpg").read_bytes() == b"mine"
+    assert (desk.target / "models" / "own.onnx").read_bytes() == b"mine, too"
+    assert desk.run("--uninstall") == 0
+    left = sorted(path.name for path in desk.target.rglob("*") if path.is_file())
+    assert left == ["beach.jpg", "own.onnx"]
+
+
 def test_a_dry_run_changes_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     before = desk.everything()
     assert desk.install("--dry-run") == 0
