@@ -21,11 +21,14 @@ from eoam_install import command, installer, payload, receipt, wheels
 from eoam_install.errors import InstallError
 from eoam_install.layouts import find_obs
 
-from . import recorded
+from . import recorded, system
 from .test_install_wheels import make_wheel
 
 REPOSITORY = Path(__file__).parents[2]
 USUAL = ".local/share/eoam-obs"
+# What OBS's Python does when the libraries are tried out with it.
+LOADS = ""
+LOADS_NOT = "print('Traceback ...'); print('ImportError: undefined symbol: PyX'); raise SystemExit(1)"
 
 
 class Desk:
@@ -33,8 +36,8 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.computer = recorded.linux(folder / "computer")
-        self.program = self.computer.add("/usr/bin/python3.13", b"#!/bin/sh\nexit 0\n")
-        self.program.chmod(0o755)
+        self.program = self.computer.path("/usr/bin/python3.13")
+        system.add_program(self.program, LOADS)
         self.config = self.computer.home / ".config" / "obs-studio"
         self.scenes = [recorded.add_collection(self.config, name) for name in ("Küche & Co", "Talk")]
         recorded.add_settings(self.config, Basic={"SceneCollectionFile": "Talk"})
@@ -82,7 +85,7 @@ def test_everything_lands_in_one_folder_and_in_all_scenes(desk: Desk, capsys: py
     assert (target / "models" / "eoam.onnx").read_bytes() == (REPOSITORY / "models" / "eoam.onnx").read_bytes()
     for name in ("obs_eoam.py", "install.py", "eoam_core/settings.py", "eoam_obs/effects/eoam.effect"):
         assert (target / name).read_bytes() == (REPOSITORY / name).read_bytes()
-    assert [_listed(path) for path in desk.scenes] == [[str(target / "obs_eoam.py")]] * 2
+    assert [_listed(path) for path in desk.scenes] == [[(target / "obs_eoam.py").as_posix()]] * 2
     assert sorted(path.name for path in target.parent.iterdir()) == ["eoam-obs"]
     printed = capsys.readouterr().out
     assert "OBS 30.2.3 (native" in printed
@@ -168,7 +171,7 @@ def test_an_entry_left_over_from_an_installation_that_is_gone_goes_with_the_next
     else:
         shutil.rmtree(desk.target)
     assert desk.install() == 0
-    assert [_listed(path) for path in desk.scenes] == [[str(desk.target / "obs_eoam.py")]] * 2
+    assert [_listed(path) for path in desk.scenes] == [[(desk.target / "obs_eoam.py").as_posix()]] * 2
     assert desk.run("--uninstall") == 0
     assert [_listed(path) for path in desk.scenes] == [[], []]
 
@@ -183,7 +186,7 @@ def test_uninstall_takes_an_entry_that_was_left_over_out_of_collections_that_wer
     desk.computer.add(living)
     before = desk.everything()
     assert desk.install() == 0
-    lost = str(desk.target / "obs_eoam.py")
+    lost = (desk.target / "obs_eoam.py").as_posix()
     elsewhere = recorded.add_collection(flatpak, "Flatpak", ["/gone/other.py", lost, living])
     if fate == "deleted":
         shutil.rmtree(desk.target)
@@ -198,7 +201,7 @@ def test_uninstall_takes_an_entry_that_was_left_over_out_of_collections_that_wer
     assert _listed(elsewhere) == ["/gone/other.py", living]  # somebody else's, and a copy that is there
     assert f"Removed the script from {other}." in capsys.readouterr().out
     files = {path for path, content in desk.everything().items() if content is not None}
-    kept = {path for path in files if "/elsewhere" not in path and "/.var" not in path}
+    kept = {path for path in files if not {"elsewhere", ".var"} & set(Path(path).parts)}
     assert kept == {path for path, content in before.items() if content is not None}
 
 
@@ -207,7 +210,7 @@ def test_what_was_left_over_is_not_touched_while_its_obs_runs(
 ) -> None:
     assert desk.install("--scenes", "current") == 0
     flatpak = desk.computer.home / ".var" / "app" / "com.obsproject.Studio" / "config" / "obs-studio"
-    elsewhere = recorded.add_collection(flatpak, "Flatpak", [str(desk.target / "obs_eoam.py")])
+    elsewhere = recorded.add_collection(flatpak, "Flatpak", [(desk.target / "obs_eoam.py").as_posix()])
     other = dataclasses.replace(find_obs(desk.computer.machine)[0], kind="flatpak", config=flatpak)
     monkeypatch.setattr(installer.layouts, "find_obs", lambda machine, places=(): [other])
     monkeypatch.setattr(installer, "is_running", lambda obs, machine: obs.config == flatpak)
@@ -221,7 +224,7 @@ def test_what_was_left_over_is_not_touched_while_its_obs_runs(
 def test_another_folder(desk: Desk, tmp_path: Path) -> None:
     target = tmp_path / "an other" / "Ordner"
     assert desk.install("--target", str(target)) == 0
-    assert _listed(desk.scenes[0]) == [str(target / "obs_eoam.py")]
+    assert _listed(desk.scenes[0]) == [(target / "obs_eoam.py").as_posix()]
     assert desk.run("--uninstall", "--target", str(target)) == 0
     assert not target.parent.exists()
 
@@ -256,8 +259,7 @@ def test_windows_is_told_of_its_python(desk: Desk, tmp_path: Path) -> None:
     desk.lock["files"][name] = {"sha256": wheel.sha256, "size": wheel.size, "unpacked": 1000}
     desk.lock["environments"]["cp312-win_amd64"] = [name]
     program = computer.path("C:\\Users\\Zoë Müller\\AppData\\Local\\Programs\\Python\\Python312\\python.exe")
-    program.write_bytes(b"#!/bin/sh\nexit 0\n")
-    program.chmod(0o755)
+    system.add_program(program, LOADS)
     assert command.main(["--yes", "--offline", str(desk.wheels)], computer.machine) == 0
     assert f"[Python]\nPath64bit={program.parent.as_posix()}\n" in settings.read_text(encoding="utf-8")
     target = computer.home / "AppData" / "Local" / "eoam-obs"
@@ -310,8 +312,8 @@ def test_wheels_for_another_version(desk: Desk, capsys: pytest.CaptureFixture[st
 
 
 def test_libraries_that_do_not_load_in_obss_python(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    desk.program.write_bytes(b"#!/bin/sh\necho 'Traceback ...'; echo 'ImportError: undefined symbol: PyX'; exit 1\n")
-    with _nothing_changes(desk, capsys, "The libraries do not work in") as _:
+    system.add_program(desk.program, LOADS_NOT)
+    with _nothing_changes(desk, capsys, f"do not work in {desk.program}: ImportError: undefined symbol: PyX."):
         assert desk.install() == 1
 
 
@@ -334,15 +336,21 @@ def test_a_model_cut_in_half(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys
         assert desk.install() == 1
 
 
-def test_the_target_is_a_link_a_file_or_somebody_elses(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+@system.needs_links
+def test_the_target_is_a_link(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.target.parent.mkdir(parents=True)
+    other = desk.computer.home / "photos"
+    other.mkdir()
+    desk.target.symlink_to(other, target_is_directory=True)
+    with _nothing_changes(desk, capsys, "is a symbolic link to"):
+        assert desk.install() == 1
+
+
+def test_the_target_is_a_file_or_somebody_elses(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     desk.target.parent.mkdir(parents=True)
     other = desk.computer.home / "photos"
     other.mkdir()
     (other / "cat.jpg").touch()
-    desk.target.symlink_to(other)
-    with _nothing_changes(desk, capsys, "is a symbolic link to"):
-        assert desk.install() == 1
-    desk.target.unlink()
     desk.target.touch()
     with _nothing_changes(desk, capsys, "is a file. Name a folder"):
         assert desk.install() == 1
@@ -389,7 +397,7 @@ def test_a_failed_update_leaves_the_old_installation(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert desk.install() == 0
-    desk.program.write_bytes(b"#!/bin/sh\nexit 1\n")
+    system.add_program(desk.program, LOADS_NOT)
     with _nothing_changes(desk, capsys, "The libraries do not work in"):
         assert desk.install() == 1
 
