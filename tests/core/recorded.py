@@ -15,6 +15,8 @@ from typing import Any
 
 from eoam_install.machine import Machine
 
+from . import system
+
 PE = {"x86_64": 0x8664, "arm64": 0xAA64}
 MACH = {"x86_64": 0x01000007, "arm64": 0x0100000C}
 ELF = {"x86_64": 62, "aarch64": 183}
@@ -63,7 +65,7 @@ class Computer:
         return list(dict.fromkeys(name.partition("\\")[0] for name in rest))
 
     def _run(self, command: Sequence[str]) -> str | None:
-        line = " ".join(command)
+        line = " ".join(command).replace("\\", "/")  # whatever system this runs on
         return next((answer for part, answer in self.answers.items() if part in line), None)
 
 
@@ -149,8 +151,8 @@ def flatpak(folder: Path, *, installation: str = "/var/lib/flatpak", python: str
     )
     computer.add(f"{files}/share/metainfo/com.obsproject.Studio.metainfo.xml", metainfo.encode())
     app = computer.path(f"{installation}/app/com.obsproject.Studio")
-    (app / "current").symlink_to("x86_64/stable")
-    (app / "x86_64" / "stable" / "active").symlink_to("0123abc")
+    system.link_folder(app / "x86_64" / "stable" / "active", "0123abc")
+    system.link_folder(app / "current", "x86_64/stable")
     return computer
 
 

@@ -12,7 +12,7 @@ from eoam_install.errors import InstallError
 from eoam_install.layouts import Obs, find_obs
 from eoam_install.pythons import choose_python, find_pip, newest_for
 
-from . import recorded
+from . import recorded, system
 
 
 def _only(computer: recorded.Computer) -> Obs:
@@ -196,7 +196,7 @@ def test_the_obs_whose_settings_changed_last_comes_first(tmp_path: Path) -> None
         assert layouts.config_folders(computer.machine)[0] == configs[newer]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look everywhere")
+@system.needs_locks
 def test_folders_that_may_not_be_looked_into_are_passed_over(tmp_path: Path) -> None:
     computer = recorded.linux(tmp_path)
     locked = computer.add("/locked/bin/obs").parents[1]
@@ -217,8 +217,9 @@ def test_pip_is_found_beside_the_python_or_inside_ensurepip(tmp_path: Path) -> N
     computer.answers["-c import sys, pip"] = ""
     assert find_pip(computer.machine) == [str(computer.path("/usr/bin/python3.13")), "-m", "pip"]
     del computer.answers["-c import sys, pip"]
-    computer.answers["import ensurepip"] = "/usr/share/python-wheels/pip-25.0.whl\n"
-    assert find_pip(computer.machine)[1:] == ["/usr/share/python-wheels/pip-25.0.whl/pip"]
+    wheel = tmp_path / "python-wheels" / "pip-25.0.whl"
+    computer.answers["import ensurepip"] = f"{wheel}\n"
+    assert find_pip(computer.machine)[1:] == [str(wheel / "pip")]
 
 
 def test_no_pip_anywhere_is_a_sentence(tmp_path: Path) -> None:
