@@ -26,7 +26,6 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that pip takes for the index, with small libraries, and a lock that names them."""
     folder = tmp_path / "index"
     lock: dict[str, Any] = {"environments": {}, "files": {}}
-    platform = "linux_x86_64" if sys.platform == "linux" else "any"
     for module in ("numpy", "cv2", "onnxruntime"):
         name = f"{module}-1.0-py3-none-any.whl"
         info = f"{module}-1.0.dist-info"
@@ -38,8 +37,8 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         }
         wheel = make_wheel(folder, name, files)
         lock["files"][name] = {"sha256": wheel.sha256, "size": wheel.size, "unpacked": 1000}
-    names = list(lock["files"])
-    lock["environments"] = {f"{PYTHON}-{name}": names for name in (platform, "linux_x86_64", "linux_aarch64")}
+    platforms = {entry.partition("-")[2] for entry in wheels.read_lock()["environments"]}
+    lock["environments"] = {f"{PYTHON}-{platform}": list(lock["files"]) for platform in platforms}
     monkeypatch.setattr(wheels, "read_lock", lambda: lock)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
