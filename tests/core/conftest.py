@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from eoam_core import bench
+
 from .doubles import save_network
 
 
@@ -13,6 +15,13 @@ def network(tmp_path: Path) -> Path:
     folder = tmp_path / "network"
     folder.mkdir()
     return save_network(folder / "red.onnx", metadata={"name": "red", "version": "3", "licence": "none"})
+
+
+@pytest.fixture
+def brief_warm_up(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Two rounds that the benchmark does not count, in place of many: no test looks at how fast anything is."""
+    monkeypatch.setattr(bench, "_WARM_UP", 2)
+    return 2
 
 
 @pytest.fixture

@@ -253,6 +253,7 @@ def test_a_missing_library_names_the_command(
     assert "onnxruntime >=" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("brief_warm_up")
 def test_bench_prints_a_table_or_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--frames", "2"]) == 0
     assert "| 256x144 | 2 |" in capsys.readouterr().out
