@@ -16,6 +16,7 @@ from eoam_core.errors import InstallationError, ModelError
 from eoam_core.segmenter import NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
 
 from .doubles import HEIGHT, WIDTH, frame_with_person, save_network
+from .system import home_variables
 
 
 def test_bytes_go_in_and_a_mask_comes_out(network: Path) -> None:
@@ -164,7 +165,7 @@ def test_nothing_is_written_into_the_users_home(network: Path, tmp_path: Path) -
     code = "import sys; from eoam_core import OnnxSegmenter; OnnxSegmenter(sys.argv[1], height=16, width=32)"
     subprocess.run(
         [sys.executable, "-c", code, str(network)],
-        env={**environment, "HOME": str(home), "XDG_CACHE_HOME": str(home)},
+        env={**environment, **home_variables(home)},
         cwd=Path(__file__).parents[2],
         check=True,
     )
