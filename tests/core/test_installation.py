@@ -70,12 +70,13 @@ def test_the_environment_chooses_the_model(monkeypatch: pytest.MonkeyPatch, tmp_
 
 def test_the_command_uses_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
+    program = Path("/some where/bin/python3")
     monkeypatch.setattr(sys, "prefix", "/some where")
-    monkeypatch.setattr(sys, "executable", "/some where/bin/python3")
+    monkeypatch.setattr(sys, "executable", str(program))
     command = install_command()
-    assert command.startswith('"/some where/bin/python3" -m pip install "numpy>=')
+    assert command.startswith(f'"{program}" -m pip install "numpy>=')
     assert "opencv-python-headless" in command
-    assert install_command(["x>=1"]) == '"/some where/bin/python3" -m pip install "x>=1"'
+    assert install_command(["x>=1"]) == f'"{program}" -m pip install "x>=1"'
 
 
 def test_the_command_does_not_use_another_python_that_path_names_first(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +90,8 @@ def test_the_command_does_not_use_another_python_that_path_names_first(monkeypat
 def test_the_command_never_starts_obs(monkeypatch: pytest.MonkeyPatch, executable: str) -> None:
     monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
     monkeypatch.setattr(sys, "executable", executable)
-    assert "obs" not in install_command(["x"]).partition(" -m pip")[0]
+    program = install_command(["x"]).partition(" -m pip")[0].strip('"')
+    assert Path(program).name.startswith("python")
 
 
 def test_where_the_system_forbids_pip_another_way_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
