@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tools.display import DisplayError, virtual_display
 from tools.windows.errors import WindowsToolError
 from tools.windows.fetch import cache
 from tools.windows.python import windows_python
 from tools.windows.stage import Outcome, Workplace
-from tools.windows.wine import Wine, virtual_display
+from tools.windows.wine import Wine
 
 # In this order; each is the module stage_NAME with a function `run`.
 STAGES: Final = {
@@ -45,7 +46,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         failed = _run(arguments.stages or list(STAGES), arguments.libobs, arguments.keep)
-    except WindowsToolError as error:
+    except (WindowsToolError, DisplayError) as error:
         print(error, file=sys.stderr)
         return 3
     megabytes = sum(file.stat().st_size for file in (cache() / "downloads").iterdir()) / 1e6

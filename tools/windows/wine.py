@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -135,23 +134,3 @@ def program() -> str:
 def windows_path(path: Path) -> str:
     """Return a path of this machine as Wine's programs see it, below Z:."""
     return "Z:" + str(path.resolve()).replace("/", "\\")
-
-
-@contextlib.contextmanager
-def virtual_display() -> Iterator[str]:
-    """Run Xvfb on a free display and give its name."""
-    if shutil.which("Xvfb") is None:
-        raise WindowsToolError("Xvfb is not installed: apt-get install xvfb.")
-    reading, writing = os.pipe()
-    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=[writing], stderr=subprocess.DEVNULL, start_new_session=True)
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as pipe:
-            number = pipe.readline().strip()
-        if not number:
-            raise WindowsToolError(f"Xvfb did not start (exit code {server.wait()}).")
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait()
