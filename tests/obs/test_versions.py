@@ -6,6 +6,7 @@ The struct's layout is that of the headers of OBS 29.0.2, 30.2.3 and 32.2.2, as 
 from __future__ import annotations
 
 import ctypes
+import warnings
 from pathlib import Path
 
 import pytest
@@ -69,14 +70,21 @@ def test_the_struct_is_no_larger_than_that_of_any_obs() -> None:
     assert ctypes.sizeof(libobs.SourceInfo) <= 400
 
 
-def test_the_running_obs_is_one_that_was_tested(
+@pytest.mark.filterwarnings("default:OBS .* is newer than the newest that is known:UserWarning")
+def test_the_running_obs_is_one_that_is_known_or_a_warning_says_so(
     start_obs: Starter, sources: list[Json], brightness_model: Path
 ) -> None:
     obs = start_obs({"Test": sources}, environment={"EOAM_MODEL": str(brightness_model)})
     version = str(obs.request("GetVersion")["obsVersion"])
-    assert int(version.split(".")[0]) <= libobs.NEWEST_MAJOR
     obs.wait(lambda: "filter_registered" in obs.log, "the filter")
-    assert "obs_is_newer" not in obs.log
+    is_newer = int(version.split(".")[0]) > libobs.NEWEST_MAJOR
+    assert ("obs_is_newer" in obs.log) == is_newer
+    if is_newer:  # the day that an archive has it is no failure of ours; the tests of this folder say whether it works
+        warnings.warn(
+            f"OBS {version} is newer than the newest that is known, {libobs.NEWEST_MAJOR}: where all else passes, "
+            "raise libobs.NEWEST_MAJOR, and name it in docs/tested.md",
+            stacklevel=1,
+        )
 
 
 def test_in_a_newer_obs_the_filter_works_and_the_log_says_that_it_is_newer(
