@@ -166,6 +166,8 @@ class SourceInfo(ctypes.Structure):
         *((name, c_void_p) for name in _UNUSED_MEDIA_CALLBACKS),
         ("version", c_uint32),
         ("unversioned_id", c_void_p),
+        # Left empty: OBS 32.2 asks filters with their source's lock held. A callback would wait for Python's lock
+        # there, which another script's tick may have that waits for the source: OBS would hang (see source_type.py).
         ("missing_files", c_void_p),
         ("video_get_color_space", GetColorSpace),
     )

@@ -41,6 +41,21 @@ def test_windows_from_steam(tmp_path: Path) -> None:
     assert _only(computer).version == (31, 0, 1)
 
 
+def test_an_obs_33_with_its_own_modules_in_core_is_found_on_every_system(tmp_path: Path) -> None:
+    # OBS 33 moved what it brings along from obs-plugins to core; the program, its settings and its Python stayed.
+    windows = recorded.windows(tmp_path / "windows", obs=(33, 0, 3))
+    windows.add("C:\\Program Files\\obs-studio\\core\\frontend-tools\\frontend-tools.dll", recorded.exe())
+    macos = recorded.macos(tmp_path / "macos", version="33.0.3")
+    macos.add("/Applications/OBS.app/Contents/PlugIns/core/frontend-tools.plugin/Contents/MacOS/frontend-tools")
+    recorded.add_framework(macos, "/Library/Frameworks", "3.12")
+    linux = recorded.linux(tmp_path / "linux", version="33.0.3")
+    linux.add("/usr/lib/x86_64-linux-gnu/core/frontend-tools.so", recorded.elf())
+    for computer in (windows, macos, linux):
+        obs = _only(computer)
+        assert obs.version == (33, 0, 3)
+        assert choose_python(obs, computer.machine).version == (3, 13 if computer is linux else 12)
+
+
 def test_windows_portable_keeps_everything_beside_itself(tmp_path: Path) -> None:
     computer = recorded.windows(tmp_path)
     root = computer.add("E:\\obs\\portable_mode.txt").parent
