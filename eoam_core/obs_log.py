@@ -34,14 +34,21 @@ class KnownFailure:
 
 _NO_MODEL: Final = "The network's file was missing or damaged."
 _NO_LIBRARY: Final = "A library is missing."
+_NO_SCRIPT: Final = "OBS loaded a scene with the filter but without the script, and showed the raw camera."
+_SAFE_MODE: Final = "OBS ran in Safe Mode, without any script: cameras without the privacy guard were shown raw."
 _CAUSES: Final = {_NO_MODEL: "model", _NO_LIBRARY: "libraries"}
 # (pattern, meaning, cure); the first that fits a line counts.
 _KNOWN: Final = tuple(
     (re.compile(pattern), meaning, cure)
     for pattern, meaning, cure in (
         (
+            r"Safe Mode enabled\.",
+            _SAFE_MODE,
+            "Restart OBS in normal mode, in its menu Help.",
+        ),
+        (
             r"Source ID 'eoam_background_removal' not found",
-            "OBS loaded a scene with the filter but without the script, and showed the raw camera.",
+            _NO_SCRIPT,
             "Look at Tools > Scripts: obs_eoam.py must be listed and a Python set. Then restart OBS.",
         ),
         (
@@ -167,6 +174,8 @@ def known_failures(text: str) -> list[KnownFailure]:
                 )
                 found.setdefault(meaning, failure)
                 break
+    if _SAFE_MODE in found:
+        found.pop(_NO_SCRIPT, None)  # that is why
     return list(found.values())
 
 

@@ -214,6 +214,7 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
     ("line", "cure"),
     [
         ("Source ID 'eoam_background_removal' not found", "obs_eoam.py must be listed and a Python set"),
+        ("Safe Mode enabled.", "Restart OBS in normal mode"),
         ("[Python] Could not load library: C:/Python313/", "Tools > Scripts > Python Settings"),
         ("[EOAM] register_refused id=x reason=another_copy_of_this_script_is_loaded", "Remove one of them"),
         (
@@ -238,6 +239,11 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
 def test_known_failures_in_the_log_come_with_their_cure(line: str, cure: str) -> None:
     (failure,) = obs_log.known_failures(f"10:00:00.000: nothing\n10:00:01.000: {line}\n10:00:02.000: {line}\n")
     assert (failure.line, cure in failure.cure) == (line, True)
+
+
+def test_a_missing_script_is_what_safe_mode_means_and_no_second_problem() -> None:
+    text = "Safe Mode enabled.\nSource ID 'eoam_background_removal' not found\n"
+    assert [failure.line for failure in obs_log.known_failures(text)] == ["Safe Mode enabled."]
 
 
 def test_what_others_log_is_no_failure_of_ours() -> None:
