@@ -19,7 +19,7 @@ from eoam_install.payload import MODEL, payload
 from eoam_install.place import check_space, check_target, foreign_files
 from eoam_install.pythons import Python, choose_python, find_pip, running_python
 from eoam_install.running import is_running
-from eoam_install.transaction import Staging, remove_file, staging
+from eoam_install.transaction import Staging, remove_file, remove_tree, staging
 
 _DOWNLOADS = "downloads"
 
@@ -193,7 +193,7 @@ def add_libraries(
         on_progress(0.8, "Unpacking")
         wheels.unpack(libraries, found, folder)
     finally:
-        shutil.rmtree(downloads, ignore_errors=True)
+        remove_tree(downloads)
 
 
 def try_out(program: Path | None, paths: Sequence[Path], scratch: Path, *, model: Path | None = None) -> None:

@@ -14,6 +14,9 @@ from pathlib import Path
 from eoam_install.errors import InstallError, explain
 
 _STALE_S = 3600.0
+# On Windows a program that ended a moment ago, or a virus scanner that looks at new files, still holds them.
+_ATTEMPTS = 20 if os.name == "nt" else 1
+_PAUSE_S = 0.25
 
 
 class Staging:
@@ -82,12 +85,16 @@ def staging(target: Path) -> Iterator[Staging]:
 
 def remove_tree(folder: Path) -> None:
     """Remove a folder with all that is in it; what cannot be removed stays."""
-    shutil.rmtree(folder, ignore_errors=True)
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                remove_file(Path(parent, name))
-    shutil.rmtree(folder, ignore_errors=True)
+    for left in reversed(range(_ATTEMPTS)):
+        shutil.rmtree(folder, ignore_errors=True)
+        for parent, _, names in os.walk(folder):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    remove_file(Path(parent, name))
+        shutil.rmtree(folder, ignore_errors=True)
+        if not left or not os.path.lexists(folder):
+            return
+        time.sleep(_PAUSE_S)
 
 
 def remove_file(path: Path) -> None:
@@ -102,16 +109,14 @@ def remove_file(path: Path) -> None:
 
 
 def _rename(folder: Path, target: Path) -> None:
-    """Rename a folder; on Windows a virus scanner that looks at new files is in the way for a moment."""
-    attempts = 20 if os.name == "nt" else 1
-    for left in reversed(range(attempts)):
+    for left in reversed(range(_ATTEMPTS)):
         try:
             folder.rename(target)
             return
         except PermissionError:
             if not left:
                 raise
-            time.sleep(0.25)
+            time.sleep(_PAUSE_S)
 
 
 def _prefix(target: Path, kind: str) -> str:

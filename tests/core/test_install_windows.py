@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +98,21 @@ def test_a_read_only_file_of_an_installation_is_removed(tmp_path: Path) -> None:
     path.chmod(0o444)
     transaction.remove_tree(tmp_path / "eoam-obs")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_is_held_for_a_moment_is_removed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    rmtree, pauses = shutil.rmtree, []
+    # As while a program that was killed is not gone yet, which has the folder for its own.
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **options: rmtree(path, **options) if pauses else None)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(transaction, "_ATTEMPTS", 3)
+    transaction.remove_tree(folder)
+    assert not folder.exists()
+    assert len(pauses) == 1
 
 
 def test_a_folder_whose_path_is_too_long_for_windows_is_refused(computer: recorded.Computer) -> None:
