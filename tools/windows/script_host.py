@@ -24,6 +24,7 @@ from tools.windows.wine import Wine, windows_path
 _SOURCES: Final = Path(__file__).with_name("scripting")
 _C: Final = ("-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-D__USE_MINGW_ANSI_STDIO=1")
 _END_SCRIPTING: Final = "end_scripting"  # a module of OBS, not a part of the host
+_GROUPS: Final = ("noobs", "d3dcompiler", "python")
 _RUNTIME: Final = ("ucrtbase.dll", "msvcp140*.dll", "vcruntime140*.dll")
 _LIMIT_S: Final = 400.0
 
@@ -68,7 +69,7 @@ def script_host() -> Path:
         WindowsToolError: a download, the compiler, SWIG or Python's headers are missing.
     """
     makers = (Path(module.__file__ or "") for module in (sys.modules[__name__], obs_tree, python))
-    return made("scripting", _build, of=(*makers, *sorted(_SOURCES.iterdir())))
+    return made("scripting", _build, of=(*makers, *sorted(_SOURCES.iterdir())), groups=_GROUPS)
 
 
 def run_steps(wine: Wine, steps: Sequence[Step], output: Path) -> Report:

@@ -42,6 +42,8 @@ static const struct {
 	{"watched", 2, show_watched},
 };
 
+static ULONGLONG began;
+
 static void write_line(const char *what, const char *format, va_list arguments)
 {
 	char text[LONGEST_LINE];
@@ -88,7 +90,8 @@ static void run_step(char *line)
 			continue;
 		if (steps[index].words != count)
 			fail("The step %s has %d words, need %d.", words[0], count, steps[index].words);
-		report("step", "%s", words[0]);
+		report("seconds", "%.1f", (double)(GetTickCount64() - began) / 1000);
+		report("step", "%s%s%s", words[0], count > 1 ? " " : "", count > 1 ? words[1] : "");
 		steps[index].run(words);
 		return;
 	}
@@ -97,6 +100,7 @@ static void run_step(char *line)
 
 int wmain(int count, wchar_t **arguments)
 {
+	began = GetTickCount64();
 	char line[LONGEST_LINE];
 	FILE *file = count == 2 ? _wfopen(arguments[1], L"rb") : NULL;
 	if (!file)

@@ -50,6 +50,7 @@ FROM_DLL bool obs_init_module(obs_module_t *module);
 FROM_DLL void obs_post_load_modules(void);
 FROM_DLL void obs_set_ui_task_handler(void (*handler)(obs_task_t, void *, bool));
 FROM_DLL uint32_t obs_get_total_frames(void);
+FROM_DLL uint32_t obs_get_lagged_frames(void);
 FROM_DLL bool obs_wait_for_destroy_queue(void);
 FROM_DLL long bnum_allocs(void);
 

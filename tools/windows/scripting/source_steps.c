@@ -89,13 +89,18 @@ static bool has_status(void *param)
 	return strncmp(status->text, status->beginning, strlen(status->beginning)) == 0;
 }
 
+static uint32_t frames_drawn(void)
+{
+	return obs_get_total_frames() - obs_get_lagged_frames();
+}
+
 /* await_status SOURCE BEGINNING: until the panel of its filter says what begins with this */
 void await_status(char **words)
 {
 	struct status status = {.filter = find_source(words[1])->filter, .beginning = words[2]};
-	uint32_t before = obs_get_total_frames();
+	uint32_t before = frames_drawn();
 	if (!wait_until(has_status, &status))
 		fail("OBS has drawn %u frames in %.0f s, and the filter of %s still says: %s",
-		     obs_get_total_frames() - before, LIMIT_S, words[1], status.text);
+		     frames_drawn() - before, LIMIT_S, words[1], status.text);
 	report("status", "%s: %s", words[1], status.text);
 }

@@ -3,7 +3,8 @@
 #include <windows.h>
 #include "host.h"
 
-enum { LOOK_AGAIN_MS = 100 };
+/* As often as OBS renews a panel: while Python builds one, the graphics thread has to wait for Python's lock. */
+enum { LOOK_AGAIN_MS = 500 };
 
 struct task {
 	obs_task_t run;
@@ -70,13 +71,21 @@ void become_ui_thread(void)
 /* Run tasks until a state holds; false if it does not within the limit. */
 bool wait_until(bool (*holds)(void *), void *param)
 {
-	ULONGLONG ends = GetTickCount64() + (ULONGLONG)(LIMIT_S * 1000);
+	ULONGLONG now = GetTickCount64();
+	ULONGLONG ends = now + (ULONGLONG)(LIMIT_S * 1000);
+	ULONGLONG looks = now;
 	for (;;) {
 		run_tasks();
+		now = GetTickCount64();
+		if (now < looks) {
+			WaitForSingleObject(arrived, (DWORD)(looks - now));
+			continue;
+		}
 		if (holds(param))
 			return true;
-		if (GetTickCount64() >= ends)
+		now = GetTickCount64();
+		if (now >= ends)
 			return false;
-		WaitForSingleObject(arrived, LOOK_AGAIN_MS);
+		looks = now + LOOK_AGAIN_MS;
 	}
 }
