@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from eoam_core.presets import acting
 from eoam_core.settings import Settings
-from eoam_obs import panel, stored
+from eoam_obs import panel, shaders, stored
 from eoam_obs.filter import Filter
 from eoam_obs.libobs import LibObs
 from eoam_obs.locale import Texts
 from eoam_obs.state import State
 from eoam_obs.stored import Stored
+
+# The drawing imports them where it needs them, since they need libraries that may be missing.
+_NEEDED_BY_FRAMES: Final = ("eoam_core.geometry", "eoam_core.refine", "eoam_core.scenery", "eoam_obs.matting")
+_LOG: Final = logging.getLogger("eoam")
 
 
 class FilterImplementation:
@@ -21,6 +27,15 @@ class FilterImplementation:
     def __init__(self, defaults: Settings, texts: Texts | None = None) -> None:
         self.defaults = defaults
         self.texts = texts if texts is not None else Texts()
+
+    def prepare(self, obs: LibObs) -> None:
+        """Compile the shaders, and import what runs the network; what fails is tried again, and said, by the filter."""
+        shaders.compile_all(obs)
+        for name in _NEEDED_BY_FRAMES:
+            try:
+                importlib.import_module(name)
+            except Exception as error:  # a library that is missing, or one that does not load
+                _LOG.info("import_failed module=%s error=%r", name, error)
 
     def create(self, obs: LibObs, source: int, values: Mapping[str, object]) -> Filter:
         """Make the filter for `source`."""

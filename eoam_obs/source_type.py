@@ -31,7 +31,7 @@ from typing import Any, Final, Protocol
 
 from eoam_core.errors import InstallationError
 from eoam_core.settings import Preset, Settings
-from eoam_obs import guard, hotkeys, libobs, log, shaders
+from eoam_obs import guard, hotkeys, libobs, log
 from eoam_obs.instances import INSTANCES, Instance, VideoFilter, settings_of
 from eoam_obs.locale import Texts
 from eoam_obs.state import State
@@ -56,6 +56,9 @@ class Implementation(Protocol):
     """What the registered type does at present."""
 
     texts: Texts
+
+    def prepare(self, obs: libobs.LibObs) -> None:
+        """Do before there is a filter what its first frame would have to wait for; without the graphics context."""
 
     def create(self, obs: libobs.LibObs, source: int, values: Mapping[str, object]) -> VideoFilter:
         """Make the filter for `source` with the settings that act."""
@@ -106,7 +109,7 @@ def attach(implementation: Implementation) -> libobs.LibObs:
     if _obs is None:
         _register(obs)
         _obs = obs
-    shaders.compile_all(obs)
+    implementation.prepare(obs)
     _implementation = implementation
     hotkeys.attach(obs, implementation.texts)
     obs.obs_enable_source_type(FILTER_ID, True)

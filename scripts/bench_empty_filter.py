@@ -135,6 +135,9 @@ class EmptyImplementation:
 
     texts = Texts()
 
+    def prepare(self, _obs: LibObs) -> None:
+        """Do nothing: an empty filter needs nothing."""
+
     def create(self, obs: LibObs, source: int, _values: Mapping[str, object]) -> EmptyFilter:
         """Make the filter for `source`."""
         return EmptyFilter(obs, source)

@@ -178,7 +178,7 @@ def _shaders():
 
 def _ticks():
     """How many ticks there were since this was asked last, and the longest time between two, in milliseconds."""
-    import tick_clock
+    from tools.libobs_host import tick_clock
 
     if not _clocks:
         _clocks.append(tick_clock.TickClock(ctypes.CDLL(None)).__enter__())
@@ -190,12 +190,13 @@ def _stop_ticks():
 
 
 def _hold_graphics(seconds):
-    """Make OBS's graphics thread wait."""
-    obs.obs_enter_graphics()
+    """Make OBS's graphics thread wait; by ctypes, since it may hold the graphics and wait for Python's lock."""
+    libobs = ctypes.CDLL(None)
+    libobs.obs_enter_graphics()
     try:
         time.sleep(seconds)
     finally:
-        obs.obs_leave_graphics()
+        libobs.obs_leave_graphics()
 
 
 def _items(properties):

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from obs_helpers import PLAIN, Probe, Starter, crash_report, disc, is_drawn, save_picture
-from obs_session import CAMERA, FILTER, ObsSession, filter_entry, image_entry
+from obs_session import CAMERA, FILTER, REPOSITORY, ObsSession, filter_entry, image_entry
 from test_parts import NoteTaking
 
 import eoam_obs
+from eoam_core.settings import Settings
 from eoam_obs import shaders, source_type
+from eoam_obs.implementation import _NEEDED_BY_FRAMES, FilterImplementation
 
 FILES = sorted(file.name for file in (Path(eoam_obs.__file__).parent / "effects").glob("*.effect"))
+
+NOT_DRAWING = ("background_file",)  # which has a thread of its own
 
 
 class Contextual(NoteTaking):
@@ -75,14 +83,34 @@ def test_a_shader_that_does_not_compile_is_named_and_the_other_is_compiled(
 
 def test_the_script_compiles_them_when_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     obs = Contextual()
-    texts = SimpleNamespace()
     for name, value in (("_obs", obs), ("_implementation", None), ("_watch", object())):
         monkeypatch.setattr(source_type, name, value)
     monkeypatch.setattr(source_type.log, "install", lambda _: None)
     monkeypatch.setattr(source_type.hotkeys, "attach", lambda *_: None)
-    source_type.attach(SimpleNamespace(texts=texts))  # type: ignore[arg-type]
+    source_type.attach(FilterImplementation(Settings()))
     assert sorted(obs.compiled) == FILES
     assert not obs.alive
+
+
+def test_what_the_first_frame_imports_is_imported_before_it() -> None:
+    imports = [
+        node.module
+        for file in Path(eoam_obs.__file__).parent.glob("*.py")
+        for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(function, ast.FunctionDef) and file.stem not in NOT_DRAWING
+        for node in ast.walk(function)
+        if isinstance(node, ast.ImportFrom)
+    ]
+    assert imports
+    assert set(imports) == set(_NEEDED_BY_FRAMES)
+
+
+def test_a_library_that_is_missing_keeps_nothing_else_from_being_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    obs = Contextual()
+    monkeypatch.setitem(sys.modules, "eoam_obs.matting", None)
+    monkeypatch.setitem(sys.modules, "eoam_core.scenery", None)
+    FilterImplementation(Settings()).prepare(obs)  # type: ignore[arg-type]
+    assert sorted(obs.compiled) == FILES
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +159,17 @@ def test_what_holds_the_graphics_thread_up_is_the_longest_tick(obs: ObsSession, 
     probe("stop_ticks")
     assert ticks > 0
     assert longest_ms >= 2000 - 2 * 1000 / obs.fps  # a tick may have begun just before
+
+
+@pytest.mark.parametrize("more", [[], ["--late"]])
+def test_first_use_measures_what_is_done_for_the_first_time(display: str, tmp_path: Path, more: list[str]) -> None:
+    command = [sys.executable, "-m", "tools.libobs_host.first_use", str(tmp_path), "--renderer", "libobs-opengl", *more]
+    environment = {**os.environ, "DISPLAY": display, "LIBGL_ALWAYS_SOFTWARE": "1"}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["late"] is bool(more)
+    assert all(found[what] > 0 for what in ("idle", "script", "filter", "background", "view"))
 
 
 def test_obs_ends_cleanly(obs: ObsSession) -> None:
