@@ -26,6 +26,7 @@ from tools.windows.stage import Outcome
 from tools.windows.wine import program, windows_path
 
 _MOST_APART: Final = 2.0  # grey levels in the mean: the two onnxruntimes may be of different releases
+_EXAMINED: Final = {"Python", "numpy", "onnxruntime", "opencv", "model", "installation"}
 _LIMIT_S: Final = 900.0  # for one run of the installer, on a busy machine
 _NO_INDEX: Final = "there is no connection to the package index"
 # Python writes its caches beside its files, as it does for users.
@@ -146,7 +147,11 @@ class Visit:
     def diagnose(self) -> None:
         """Ask the doctor."""
         code, said = self._install("--doctor")
-        self._check(code == 0 and "Everything is as it should be." in said, "the doctor finds nothing wrong", said)
+        # How fast the self-test is says something of this machine only.
+        bad = [line for line in said.splitlines() if line.startswith("BAD") and "slower than a frame" not in line]
+        found = {word for word in _EXAMINED if f"ok  {word} " in said}
+        self._check(not bad and code in (0, 1), "the doctor finds nothing wrong", said)
+        self._check(found == _EXAMINED, f"the doctor finds all parts well, but only {sorted(found)}", said)
         self._check("2 of 2 scene collections list the script" in said, "the doctor finds the script", said)
 
     def remove(self) -> None:

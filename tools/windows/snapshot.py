@@ -16,7 +16,7 @@ from tools.windows.wine import Wine
 _WINDOWS: Final = "windows"
 _NAMED: Final = 6
 # What Wine itself writes when a program opens a window or a connection of TLS.
-_WINES_OWN: Final = re.compile(r"system\.reg \[System\\|[a-z.]+ \[Software\\\\Microsoft\\\\SystemCertificates\\")
+_WINES_OWN: Final = re.compile(r"system\.reg \[System\\|[a-z.]+ \[Software\\\\Microsoft\\\\SystemCertificates")
 
 
 @dataclass(frozen=True)
