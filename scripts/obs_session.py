@@ -310,7 +310,7 @@ class ObsSession:
         code = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGBA
         return np.asarray(cv2.cvtColor(picture, code), np.uint8)
 
-    def wait(self, probe: Callable[[], _T], what: str, *, timeout_s: float = 20.0, every_s: float = 0.1) -> _T:
+    def wait(self, probe: Callable[[], _T], what: str, *, timeout_s: float = 60.0, every_s: float = 0.1) -> _T:
         """Ask `probe` until its answer is true, and return that; a request that OBS refuses counts as false.
 
         Raises:
@@ -329,7 +329,7 @@ class ObsSession:
             time.sleep(every_s)
 
     def wait_for_picture(
-        self, accept: Callable[[Picture], bool], what: str, *, source: str = CAMERA, timeout_s: float = 20.0
+        self, accept: Callable[[Picture], bool], what: str, *, source: str = CAMERA, timeout_s: float = 60.0
     ) -> Picture:
         """Take screenshots until `accept` likes one, and return it."""
 
@@ -363,7 +363,7 @@ class ObsSession:
         assert self._process is not None
         self._process.wait()
 
-    def end(self, *, timeout_s: float = 40.0) -> Ended:
+    def end(self, *, timeout_s: float = 90.0) -> Ended:
         """Ask OBS to quit (SIGINT), wait, and say how it went. The second call repeats the first one's answer."""
         if self._ended is not None:
             return self._ended
