@@ -11,7 +11,6 @@ from typing import Any, Final
 _BOOL: Final = c_int
 _CF_UNICODETEXT: Final = 13
 _GMEM_MOVEABLE: Final = 2
-_HWND_MESSAGE: Final = -3  # the parent of windows that only get messages: never seen, and in no list of windows
 _PATIENCE_S: Final = 0.3  # another program has the clipboard for some milliseconds; OBS's window stands still meanwhile
 _RETRY_S: Final = 0.01
 
@@ -48,8 +47,9 @@ def copy(
     lines = text.replace("\r\n", "\n").replace("\n", "\r\n")
     content = f"{lines}\0".encode("utf-16-le", "surrogatepass")
     # The clipboard needs an owner: with none, EmptyClipboard leaves it without, and Windows may then refuse the data.
-    # OBS's own window would do, but would get the clipboard's messages from then on.
-    owner = user.CreateWindowExW(0, "STATIC", None, 0, 0, 0, 0, 0, _HWND_MESSAGE, None, None, None)
+    # OBS's own window would do, but would get the clipboard's messages from then on. One that is never made visible is
+    # as good as a message-only one, which Wine cannot make.
+    owner = user.CreateWindowExW(0, "STATIC", None, 0, 0, 0, 0, 0, None, None, None, None)
     if not owner:
         return False
     try:

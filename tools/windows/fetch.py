@@ -158,7 +158,8 @@ def _fetch_wheels(wanted: Iterable[Download], folder: Path) -> None:
 
 def _fetch_from_npm(download: Download, folder: Path) -> None:
     # npm's own scripts are not run: only the package's file is wanted.
-    command = [*_npm(), "pack", "--ignore-scripts", "--silent", f"{download.package}@{download.version}"]
+    patience = ("--fetch-retries=1", "--fetch-timeout=30000")
+    command = [*_npm(), "pack", "--ignore-scripts", "--silent", *patience, f"{download.package}@{download.version}"]
     _run(command, folder, download.name)
 
 

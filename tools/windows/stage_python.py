@@ -14,6 +14,8 @@ from tools.windows.stage import REPOSITORY, Outcome, Workplace
 from tools.windows.wine import windows_path
 
 TESTS: Final = REPOSITORY / "tests" / "core"
+# Windows' own clipboard is there, too, and these tests need no OBS.
+MORE: Final = (REPOSITORY / "tests" / "obs" / "test_windows_clipboard.py",)
 _PROCESSES: Final = 2
 _LIMIT_S: Final = 540.0
 _HANGING_S: Final = 240  # a test that takes longer says where it is
@@ -24,7 +26,7 @@ _LONGEST: Final = 300  # characters of a sentence
 
 def run(place: Workplace) -> Outcome:
     """Run the tests and report each that failed or was skipped."""
-    parts = split(sorted(TESTS.glob("test_*.py")), _PROCESSES)
+    parts = split([*sorted(TESTS.glob("test_*.py")), *MORE], _PROCESSES)
     with ThreadPoolExecutor(len(parts)) as pool:
         outcomes = list(pool.map(lambda part: _run_part(place, *part), enumerate(parts, 1)))
     return Outcome(
