@@ -47,7 +47,7 @@ _LOG: Final = logging.getLogger("eoam")
 # and shows the raw source. And it is an event that nobody looks at: all zeros, with more room than any system's has.
 _DEAD_EVENT: Final = (ctypes.c_uint64 * 64)()
 _DEAD_HANDLE: Final = ctypes.addressof(_DEAD_EVENT)
-_LET_GO_TIMEOUT_S: Final = 2.0
+_LET_GO_TIMEOUT_S: Final = 20.0  # a filter that is destroyed later waits for a Python that has ended, and OBS for it
 _DRAWS_IN_A_ROW: Final = 20
 _STOPPED: Final = State(kind="stopped")
 
