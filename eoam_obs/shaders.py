@@ -1,7 +1,7 @@
 """The project's shaders, effects/*.effect, compiled before the first frame needs them.
 
-Direct3D takes 90 to 250 ms to compile a file the first time after an installation, and OBS's graphics thread draws
-nothing meanwhile. So it is done while the script is loaded: OBS loads its scripts before its scenes.
+Direct3D takes up to a few frames to compile a file the first time after an installation, and OBS's graphics thread
+draws nothing meanwhile. So it is done while the script is loaded: OBS loads its scripts before its scenes.
 
 libobs keeps what it has compiled from a file until its graphics end, and gives it to everyone who asks for that file
 again (libobs/graphics/graphics.c: gs_effect_create_from_file). So all filters share it, to ask again is cheap, and
