@@ -8,6 +8,8 @@ from pathlib import Path
 
 from shader_check import Draw, undrawn, uniforms, unset
 
+_FIRST_PARAMETER = 1_000_000  # above all other handles
+
 
 class EffectRecorder:
     """The base of a stand-in for libobs, which says what is opened, begun and ended."""
@@ -64,7 +66,7 @@ class EffectRecorder:
         if name not in uniforms(file, self._texts[file]):
             self.unknown.append(f"{file} has no uniform {name}, which is asked for. Declare it, or do not ask.")
             return 0
-        handle = 2 + len(self._parameters)
+        handle = _FIRST_PARAMETER + len(self._parameters)
         self._parameters[handle] = effect, name
         return handle
 

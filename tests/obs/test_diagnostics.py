@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from libobs_double import strict
 
 from eoam_core.settings import Settings
 from eoam_obs import desktop, diagnostics, sources
@@ -95,6 +96,7 @@ def test_without_a_program_it_says_that_nothing_was_copied(monkeypatch: pytest.M
     assert not desktop.show_folder(tmp_path / "none")
 
 
+@strict
 class SavedSources:
     """A libobs with a scene collection: numbers are handles of sources and, from 100 on, of what is saved of them."""
 
@@ -146,6 +148,7 @@ def test_sources_with_a_picture_are_offered_cameras_first() -> None:
     assert sorted(obs.released) == [1, 2, 3, 4, 99, 100, 101, 102, 103, 104]
 
 
+@strict
 class Library:
     """A libobs with one source that has a filter."""
 

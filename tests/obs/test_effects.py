@@ -79,17 +79,20 @@ def matte(*, has_coefficients: bool, has_confidence: bool) -> Any:
     mask = np.zeros((36, 64), np.uint8)
     coefficients = np.zeros((9, 16, 4), np.uint16) if has_coefficients else None
     confidence = np.zeros((36, 64), np.uint16) if has_confidence else None
-    return SimpleNamespace(mask=mask, coefficients=coefficients, confidence=confidence, addresses=(1, 2, 3))
+    addresses = (1, 2 * has_coefficients, 3 * has_confidence)
+    return SimpleNamespace(mask=mask, coefficients=coefficients, confidence=confidence, addresses=addresses)
 
 
 def draw_everything(obs: NoteTaking, monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw every look by the product's own code, and the cover."""
     libobs: Any = obs
+    obs.obs_enter_graphics()
+    read = obs.handle("texture")
     picture, drawing, cover = Canvas(libobs), Drawing(libobs), Cover(libobs)
     picture.begin(640, 360)
     picture.end()
     for number, (settings, has_coefficients, has_confidence, texture) in enumerate(
-        itertools.product(looks(), (False, True), (False, True), (0, 77))
+        itertools.product(looks(), (False, True), (False, True), (0, read))
     ):
         if texture and settings.background is not BackgroundKind.PICTURE:
             continue
@@ -101,7 +104,9 @@ def draw_everything(obs: NoteTaking, monkeypatch: pytest.MonkeyPatch) -> None:
     cover.draw()
     for part in (picture, drawing, cover):
         part.destroy()
+    obs.obs_leave_graphics()
     drawing.close()
+    assert not obs.faults
 
 
 @pytest.fixture

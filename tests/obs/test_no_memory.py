@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any, Final
 
 import pytest
-from test_parts import ByHand, Stage
+from test_parts import ByHand, NoteTaking, Stage
 
 import eoam_obs.matting
 from eoam_obs.filter import Filter
@@ -20,23 +20,9 @@ _SECONDS: Final = 3 * 1_000_000_000  # longer than the filter waits after a fail
 _FRAMES: Final = 3
 
 
-class Balanced(SimpleNamespace):
-    """Counts, in a libobs that takes notes, what was begun and not ended."""
-
-    def __init__(self, obs: Any) -> None:
-        super().__init__(blend=0, contexts=0)
-        self.obs = obs
-        for name, field, step in (
-            ("gs_blend_state_push", "blend", 1),
-            ("gs_blend_state_pop", "blend", -1),
-            ("obs_enter_graphics", "contexts", 1),
-            ("obs_leave_graphics", "contexts", -1),
-        ):
-            setattr(obs, name, lambda *_, field=field, step=step: setattr(self, field, getattr(self, field) + step))
-
-    def is_even(self) -> bool:
-        # _image: an effect between its passes
-        return (self.blend, self.contexts, self.obs.inside, self.obs._image) == (0, 0, 0, 0)
+def is_even(obs: NoteTaking) -> bool:
+    """Whether what was begun was ended; `_image`: an effect between its passes."""
+    return (obs.blend_depth, obs.inside, obs._image) == (0, 0, 0) and not obs.gs_get_context()
 
 
 class Scarce:
@@ -99,18 +85,18 @@ def test_nothing_stays_open_wherever_memory_ends(
     for first in range(1, 2000):
         stage = Stage(**settings)
         filters.append(stage)
-        balanced = Balanced(stage.obs)
         scarce = Scarce(first, in_a_row)
         scarcities.append(scarce)
         for _ in range(_FRAMES):
-            sys.setprofile(scarce)
-            try:
-                stage.filter.render()
-            except MemoryError:
-                pass  # the callback that libobs has been given logs it
-            finally:
-                sys.setprofile(None)
-            assert balanced.is_even(), (first, vars(balanced))
+            with stage.obs.graphics():
+                sys.setprofile(scarce)
+                try:
+                    stage.filter.render()
+                except MemoryError:
+                    pass  # the callback that libobs has been given logs it
+                finally:
+                    sys.setprofile(None)
+            assert is_even(stage.obs), first
             stage.obs.now += 33_000_000
             if ByHand.made:
                 stage.worker.read()
@@ -136,6 +122,6 @@ def test_an_effect_is_not_left_in_the_middle(filters: list[Stage], monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(stage.obs, "gs_draw_sprite", fails)
         assert stage.tick() == 0
-    assert Balanced(stage.obs).is_even()
+    assert is_even(stage.obs)
     stage.obs.now += _SECONDS
     assert stage.tick(6, finish=True) > 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
+from libobs_double import checked, strict
 
 from eoam_core.settings import VERSION, Preset, Settings, describe_settings
 from eoam_obs import panel, stored, watch
@@ -47,6 +48,7 @@ class Item:
         self.modified: Any = None
 
 
+@strict
 class Api:
     """Stands in for both libobs and obspython; a number is an obs_properties."""
 
@@ -103,12 +105,14 @@ class Api:
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("obs_properties_add_"):
-            return lambda properties, *rest: self._add(name[19:], properties, *rest)
-        if name.startswith("obs_data_set_default_"):
-            return lambda data, key, value: data.defaults.update({key: value})
-        if name.startswith("obs_data_set_"):
-            return lambda data, key, value: data.update({key: value})
-        raise AttributeError(name)
+            answer: Any = lambda properties, *rest: self._add(name[19:], properties, *rest)  # noqa: E731
+        elif name.startswith("obs_data_set_default_"):
+            answer = lambda data, key, value: data.defaults.update({key: value})  # noqa: E731
+        elif name.startswith("obs_data_set_"):
+            answer = lambda data, key, value: data.update({key: value})  # noqa: E731
+        else:
+            raise AttributeError(name)
+        return checked(name, answer, objects=True)
 
     def _add(self, kind: str, properties: int, name: str, *rest: Any) -> Item:
         self.properties[properties][name] = Item(kind, name, *rest)
@@ -372,6 +376,7 @@ def test_the_rate_is_that_of_the_last_second_or_two() -> None:
     assert rate.per_second(5) == 0  # counted anew
 
 
+@strict
 class Watched:
     """A libobs that notes whose panel is renewed."""
 

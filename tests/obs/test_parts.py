@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from effect_recorder import EffectRecorder
+from libobs_double import LibobsDouble
 
 import eoam_obs.matting
 from eoam_core.errors import ModelError
@@ -274,7 +274,7 @@ def test_a_filter_that_cannot_be_made_still_has_a_handle(monkeypatch: pytest.Mon
     source_type._video_render(handle, None)
 
 
-class NoteTaking(EffectRecorder):
+class NoteTaking(LibobsDouble):
     """A libobs that draws nothing and remembers what it was told to draw."""
 
     def __init__(self) -> None:
@@ -282,14 +282,10 @@ class NoteTaking(EffectRecorder):
         self.now = 1_000_000_000_000
         self.size = (640, 360)
         self.has_target = True
-        self.refuse: set[str] = set()
         self.shown: list[int] = []  # textures that were drawn to the output
         self.techniques: list[str] = []  # and with what
         self.passes: list[str] = []  # what was drawn anywhere
         self.technique = ""
-        self.inside = 0  # texture renders that have been begun
-        self.alive: dict[int, str] = {}
-        self._numbers = itertools.count(100)
         self._memory = ctypes.create_string_buffer(1 << 20)
         self._image = 0
 
@@ -299,20 +295,17 @@ class NoteTaking(EffectRecorder):
     def obs_filter_get_target(self, source: int) -> int:
         return 1 if self.has_target else 0
 
+    def obs_filter_get_parent(self, source: int) -> int:
+        return 1
+
+    def obs_source_get_output_flags(self, source: int) -> int:
+        return libobs.OBS_SOURCE_VIDEO
+
     def obs_source_get_base_width(self, source: int) -> int:
         return self.size[0]
 
     def obs_source_get_base_height(self, source: int) -> int:
         return self.size[1]
-
-    def gs_texrender_begin_with_color_space(self, texrender: int, width: int, height: int, space: int) -> bool:
-        if "gs_texrender_begin_with_color_space" in self.refuse:
-            return False
-        self.inside += 1
-        return True
-
-    def gs_texrender_end(self, texrender: int) -> None:
-        self.inside -= 1
 
     def gs_effect_loop(self, effect: int, technique: bytes) -> bool:
         self._image ^= 1
@@ -323,41 +316,16 @@ class NoteTaking(EffectRecorder):
             self.end_technique(effect)
         return bool(self._image)
 
-    def gs_effect_create_from_file(self, path: str, problem: Any) -> int:
-        effect = self._create("gs_effect_create_from_file")
-        if effect:
-            self.open_effect(effect, path)
-        return effect
-
     def gs_draw_sprite(self, texture: int, flip: int, width: int, height: int) -> None:
         self.passes.append(self.technique)
         if not self.inside:
             self.shown.append(texture)
             self.techniques.append(self.technique)
 
-    def gs_texrender_get_texture(self, texrender: int) -> int:
-        return texrender
-
     def gs_stagesurface_map(self, surface: int, address: Any, linesize: Any) -> bool:
         address._obj.value = ctypes.addressof(self._memory)
         linesize._obj.value = 256 * 4
         return True
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("gs_effect_set_"):
-            return self.setter(name)
-        if name.endswith("_create"):
-            return lambda *arguments: self._create(name)
-        if name.endswith("_destroy"):
-            return lambda handle: self.alive.pop(handle)
-        return lambda *arguments: 1
-
-    def _create(self, name: str) -> int:
-        if name in self.refuse:
-            return 0
-        handle = next(self._numbers)
-        self.alive[handle] = name
-        return handle
 
 
 class ByHand:
@@ -367,6 +335,7 @@ class ByHand:
 
     def __init__(self, height: int, width: int, settings: Settings, source: Any) -> None:
         self.height, self.width, self.name, self.frames, self.error = height, width, "by hand", 0, ""
+        self.settings = settings
         self.source = source
         self.submitted: list[int] = []
         self.in_flight: int | None = None
@@ -417,7 +386,7 @@ class ByHand:
         self.matte = None
 
     def update_settings(self, settings: Settings) -> None:
-        pass
+        self.settings = settings
 
     def close(self) -> None:
         self.is_closed, self.matte = True, None
@@ -436,12 +405,17 @@ class Stage:
     def worker(self) -> ByHand:
         return ByHand.made[-1]
 
+    def render(self) -> None:
+        """Draw once, as libobs does: with the graphics context, whose state must be as it was afterwards."""
+        with self.obs.graphics():
+            self.filter.render()
+
     def tick(self, count: int = 1, *, finish: bool = False, nanoseconds: int = TICK) -> int:
         """Let time pass and draw; return how often something was shown."""
         before = len(self.obs.shown)
         for _ in range(count):
             self.obs.now += nanoseconds
-            self.filter.render()
+            self.render()
             if ByHand.made:
                 self.worker.read()
                 if finish:
@@ -458,6 +432,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     stage.filter.destroy()
     assert not stage.obs.alive, "GPU objects that were not freed"
     assert not stage.obs.omissions()
+    assert not stage.obs.faults
     assert all(worker.is_closed for worker in ByHand.made)
 
 
@@ -465,6 +440,27 @@ def test_nothing_is_drawn_before_the_first_mask(stage: Stage) -> None:
     assert stage.tick(20) == 0
     stage.worker.finish()
     assert stage.tick() == 1
+
+
+def test_what_is_set_reaches_the_worker(stage: Stage) -> None:
+    stage.filter.update({"threshold": 0.7})
+    stage.tick()
+    assert stage.worker.settings.threshold == 0.7
+    stage.filter.update({"threshold": 0.3, "smoothing": 0.1})
+    assert (stage.worker.settings.threshold, stage.worker.settings.smoothing) == (0.3, 0.1)
+
+
+def test_what_is_set_while_the_worker_is_made_reaches_it_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(ByHand):
+        """Is being made while the panel's slider moves on."""
+
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            stage.filter.update({"threshold": 0.9})
+
+    monkeypatch.setattr(eoam_obs.matting, "Matting", Slow)
+    stage.tick()
+    assert stage.worker.settings.threshold == 0.9
 
 
 def test_aligned_is_one_tick_late(stage: Stage) -> None:
@@ -556,7 +552,13 @@ def test_low_latency_shows_the_newest_picture(stage: Stage) -> None:
 def test_an_equal_mask_is_not_uploaded_again(stage: Stage) -> None:
     uploads = []
     mask = stage.filter._drawing._mask
-    mask.upload = lambda *arguments, **_: uploads.append(arguments)  # type: ignore[method-assign]
+    upload = mask.upload
+
+    def noted(*arguments: Any, **named: Any) -> None:
+        uploads.append(arguments)
+        upload(*arguments, **named)
+
+    mask.upload = noted  # type: ignore[method-assign]
     stage.tick(3, finish=True)
     before = len(uploads)
     assert before == 2
@@ -630,7 +632,7 @@ def test_drawing_again_within_a_tick_draws_the_same_and_does_no_more(stage: Stag
     stage.tick(5, finish=True)
     submitted, shown = len(stage.worker.submitted), stage.obs.shown[-1]
     for _ in range(3):
-        stage.filter.render()
+        stage.render()
     assert stage.obs.shown[-3:] == [shown] * 3
     assert len(stage.worker.submitted) == submitted
 
@@ -782,7 +784,7 @@ def test_the_cover_is_made_of_this_ticks_picture(stage: Stage) -> None:
     stage.tick(2)
     assert stage.filter._newest is stage.filter._pictures.find(stage.obs.now)
     before = stage.obs.passes.count("Draw")
-    stage.filter.render()  # once more in this tick
+    stage.render()  # once more in this tick
     assert stage.obs.passes.count("Draw") == before + 1
 
 
@@ -882,13 +884,13 @@ def test_each_look_takes_its_passes_once_per_tick(
     stage.tick(5, finish=True)
     stage.obs.passes.clear()
     assert stage.tick() == 1
-    stage.filter.render()  # the preview, in the same tick
+    stage.render()  # the preview, in the same tick
     ours = [name for name in stage.obs.passes if name != "Draw"]  # that is the shrinking for the network
     assert ours == [*passes, last, last]
     stage.worker.finish()
     stage.filter.update({"view": "result", "background": "transparent", "decontamination": 0.0})
     assert stage.filter._drawing._settings.to_mapping() != Settings().to_mapping() or not settings
-    stage.filter.render()
+    stage.render()
     assert stage.obs.techniques[-1] == last  # what was prepared: settings act from the next tick on
     stage.tick(2, finish=True)
     assert stage.obs.techniques[-1] == "Plain"

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from libobs_double import strict
 from test_panel_parts import Api, Data, Item
 
 from eoam_core.settings import Preset
@@ -17,6 +18,7 @@ from eoam_obs.script_panel import DEFAULTS, ScriptPanel
 from eoam_obs.state import State
 
 
+@strict
 class Obspython(Api):
     """Adds what only a script's panel uses: it stands in for libobs as well, see `panel_of`."""
 

@@ -32,18 +32,16 @@ class Contextual(NoteTaking):
     def __init__(self, *, has_video: bool = True) -> None:
         super().__init__()
         self.has_video = has_video
-        self.held = 0
         self.compiled: list[str] = []
         self.broken = ""
 
     def obs_enter_graphics(self) -> None:
-        self.held += self.has_video
+        if self.has_video:
+            super().obs_enter_graphics()
 
-    def obs_leave_graphics(self) -> None:
-        self.held -= self.has_video
-
-    def gs_get_context(self) -> int:
-        return 77 if self.held else 0
+    @property
+    def held(self) -> int:
+        return len(self._holders)
 
     def gs_effect_create_from_file(self, path: str, problem: Any) -> int:
         assert self.held == 1
