@@ -311,6 +311,8 @@ class Filter:
         self._network = network
         if self._suspended:  # on the UI thread, while this thread was busy here
             self._retire()
+        elif self._settings is not settings:  # as well; `update` found no worker to tell
+            self._matting.update_settings(self._settings)
 
     def _retire(self) -> None:
         matting = self._matting
