@@ -11,7 +11,6 @@ or have caught up, which on a busy computer changes every few seconds, renews a 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -21,20 +20,26 @@ from eoam_obs import hotkeys
 from eoam_obs.instances import INSTANCES, Instance
 from eoam_obs.libobs import LibObs
 from eoam_obs.state import BEHIND
+from eoam_obs.thunks import report
 
 QUIET_S: Final = 0.7
 _PERIOD_S: Final = 0.5
 _CALM_S: Final = 30.0
 _JOIN_TIMEOUT_S: Final = 2.0
-_LOG: Final = logging.getLogger("eoam")
 
 
 class Watch:
-    """The thread; it ends with `close`."""
+    """The thread; it ends with `close`, and with nothing else: what goes wrong with one filter is logged.
 
-    def __init__(self, obs: LibObs, update_soon: Callable[[LibObs, Instance], None]) -> None:
+    `update_soon` is called for every filter, every `period_s` seconds.
+    """
+
+    def __init__(
+        self, obs: LibObs, update_soon: Callable[[LibObs, Instance], None], *, period_s: float = _PERIOD_S
+    ) -> None:
         self._obs = obs
         self._update_soon = update_soon
+        self._period_s = period_s
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="eoam-watch", daemon=True)
         self._thread.start()
@@ -46,14 +51,22 @@ class Watch:
             self._thread.join(_JOIN_TIMEOUT_S)
 
     def _run(self) -> None:
-        while not self._closing.wait(_PERIOD_S):
-            for instance in list(INSTANCES.values()):
-                try:
-                    look_at(self._obs, instance, time.monotonic())
-                    self._update_soon(self._obs, instance)
-                except Exception as error:  # one filter's trouble is not the others'
-                    _LOG.error("watch_failed error=%r", error, exc_info=error)
-                    self._closing.set()
+        while not self._closing.wait(self._period_s):
+            try:
+                instances = list(INSTANCES.values())
+            except Exception as error:  # another thread made a filter meanwhile, or there is no memory
+                report("watch", error)
+                continue
+            for instance in instances:
+                # Apart: whatever is wrong with the state, the settings are read.
+                for look in (self._look_at, self._update_soon):
+                    try:
+                        look(self._obs, instance)
+                    except Exception as error:  # one filter's trouble is not the others', nor that of the next time
+                        report("watch", error)
+
+    def _look_at(self, obs: LibObs, instance: Instance) -> None:
+        look_at(obs, instance, time.monotonic())
 
 
 def look_at(obs: LibObs, instance: Instance, now: float) -> None:

@@ -1,0 +1,118 @@
+"""The thread that looks at the filters: nothing that goes wrong with one of them ends it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from test_panel_parts import Watched
+
+from eoam_obs import thunks
+from eoam_obs.instances import INSTANCES, Instance
+from eoam_obs.state import State
+from eoam_obs.watch import Watch
+
+SOON_S = 0.001
+LONG_S = 60.0  # the limit of a wait, which is not reached
+
+
+class Troubled:
+    """A filter whose state cannot be told for as long as `error` is set; counts how often it was asked."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self.asked = 0
+        self.often = threading.Event()
+
+    def state(self) -> State:
+        self.asked += 1
+        if self.asked >= 5:
+            self.often.set()
+        if self.error is not None:
+            raise self.error
+        return State(kind="waiting")
+
+
+@pytest.fixture
+def instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, Instance]]:
+    monkeypatch.setattr(thunks, "_reported", set())
+    assert not INSTANCES
+    yield INSTANCES
+    INSTANCES.clear()
+
+
+def _add(instances: dict[int, Instance], handle: int, video_filter: Any) -> Instance:
+    instances[handle] = Instance(handle, handle, weak=handle, video_filter=video_filter)
+    return instances[handle]
+
+
+def _watch(update_soon: Any = lambda obs, instance: None) -> Watch:
+    obs: Any = Watched()
+    return Watch(obs, update_soon, period_s=SOON_S)
+
+
+def test_every_filter_is_looked_at_again_and_again(instances: dict[int, Instance]) -> None:
+    filters = [Troubled(), Troubled()]
+    updated: dict[int, threading.Event] = {1: threading.Event(), 2: threading.Event()}
+    for handle, video_filter in enumerate(filters, 1):
+        _add(instances, handle, video_filter)
+    watch = _watch(lambda obs, instance: updated[instance.handle].set())
+    try:
+        assert all(video_filter.often.wait(LONG_S) for video_filter in filters)
+        assert all(event.wait(LONG_S) for event in updated.values())
+        assert all(instance.seen == "waiting" for instance in instances.values())
+    finally:
+        watch.close()
+
+
+@pytest.mark.parametrize("error", [MemoryError("no memory"), RuntimeError("odd"), OSError("gone")])
+def test_one_filters_trouble_is_said_once_and_is_not_the_others(
+    instances: dict[int, Instance], error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = Troubled(error), Troubled()
+    read = threading.Event()
+    _add(instances, 1, bad)
+    _add(instances, 2, good)
+    with caplog.at_level(logging.ERROR, "eoam"):
+        watch = _watch(lambda obs, instance: read.set() if instance.handle == 1 else None)
+        try:
+            assert bad.often.wait(LONG_S), "it is asked again, and may have recovered"
+            assert good.often.wait(LONG_S)
+            assert read.wait(LONG_S), "the settings of the troubled filter are read all the same"
+            bad.error = None
+            bad.asked = 0
+            bad.often.clear()
+            assert bad.often.wait(LONG_S)
+        finally:
+            watch.close()
+    assert len(caplog.records) == 1
+    assert instances[1].seen == "waiting"
+
+
+def test_settings_that_cannot_be_read_do_not_end_it_either(instances: dict[int, Instance]) -> None:
+    good = Troubled()
+    _add(instances, 1, good)
+
+    def fails(obs: Any, instance: Instance) -> None:
+        raise MemoryError("no memory")
+
+    watch = _watch(fails)
+    try:
+        assert good.often.wait(LONG_S)
+    finally:
+        watch.close()
+
+
+def test_closed_it_looks_at_nothing_any_more(instances: dict[int, Instance]) -> None:
+    video_filter = Troubled()
+    _add(instances, 1, video_filter)
+    watch = _watch()
+    assert video_filter.often.wait(LONG_S)
+    watch.close()
+    watch.close()
+    asked = video_filter.asked
+    assert not watch._thread.is_alive()
+    assert video_filter.asked == asked
