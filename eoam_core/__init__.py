@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from eoam_core.cutter import Cutter
     from eoam_core.errors import EoamError, InputError, InstallationError, ModelError
     from eoam_core.geometry import network_size
-    from eoam_core.installation import Component, check_installation, default_model_path, install_command
+    from eoam_core.installation import Component, check_installation, install_command
+    from eoam_core.model_path import default_model_path
     from eoam_core.picture import fit_network, read_picture, write_png
     from eoam_core.pipeline import Matte, Pipeline, Timings
     from eoam_core.segmenter import ModelInfo, NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
@@ -94,7 +95,8 @@ _HOMES = {
     "cutter": ("Cutter",),
     "errors": ("EoamError", "InputError", "InstallationError", "ModelError"),
     "geometry": ("network_size",),
-    "installation": ("Component", "check_installation", "default_model_path", "install_command"),
+    "installation": ("Component", "check_installation", "install_command"),
+    "model_path": ("default_model_path",),
     "picture": ("fit_network", "read_picture", "write_png"),
     "pipeline": ("Matte", "Pipeline", "Timings"),
     "segmenter": ("ModelInfo", "NullSegmenter", "OnnxSegmenter", "Segmenter", "read_model_info"),

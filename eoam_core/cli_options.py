@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from eoam_core.errors import InputError, InstallationError
-from eoam_core.installation import check_installation, default_model_path, expanded, install_command
+from eoam_core.installation import check_installation, install_command
+from eoam_core.model_path import default_model_path, expanded
 from eoam_core.setting_info import hex_colour
 from eoam_core.settings import BackgroundKind, SettingInfo, Settings, describe_settings
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-MODEL_ENVIRONMENT_VARIABLE: Final = "EOAM_MODEL"
+from eoam_core.model_path import default_model_path
+
 MINIMUM_PYTHON: Final = (3, 10)
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -69,32 +70,6 @@ def check_model(model: Path | None = None) -> Component:
         size = f"{os.stat(path).st_size} bytes" if os.path.isfile(path) else ""
         return Component(name="model", ok=False, version=size, required=required, remedy=str(error))
     return Component(name="model", ok=True, version=f"{len(content)} bytes", required=required, remedy="")
-
-
-def default_model_path() -> Path:
-    """Return the model file to use: $EOAM_MODEL if set, otherwise models/eoam.onnx beside the packages.
-
-    The wheel has it inside this package, since `models` is no name to take in everybody's site-packages.
-    """
-    chosen = os.environ.get(MODEL_ENVIRONMENT_VARIABLE, "").strip()
-    if chosen:
-        return expanded(chosen)
-    beside, inside = (folder / "eoam.onnx" for folder in model_folders())
-    return inside if inside.is_file() and not beside.is_file() else beside
-
-
-def model_folders() -> tuple[Path, Path]:
-    """Return where the networks that come with EOAM may lie: beside the packages, and inside this one."""
-    return _ROOT / "models", Path(__file__).resolve().parent / "models"
-
-
-def expanded(name: str) -> Path:
-    """Return the path that a user's text names: `~` is the home folder, and `~nobody` a file of that name."""
-    path = Path(name)
-    try:
-        return path.expanduser()
-    except RuntimeError:  # there is no such user, or nobody knows where the home is
-        return path
 
 
 def install_command(packages: Iterable[str] | None = None) -> str:

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Final
 
 from eoam_core.errors import ModelError
-from eoam_core.installation import model_folders
-from eoam_install.payload import SUMS, is_whole, known_sha256, read_sums
-from eoam_install.protobuf import BYTES, NUMBER, Field, NoMessage, fields, numbers
+from eoam_core.model_path import model_folders
+from eoam_core.model_sums import SUMS, is_whole, known_sha256, read_sums
+from eoam_core.protobuf import BYTES, NUMBER, Field, NoMessage, fields, numbers
 
 MAX_BYTES: Final = 256 << 20  # the largest networks for cutting out people have some 200 MB
 _MAX_NODES: Final = 5_000

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.errors import InputError
-from eoam_core.installation import expanded
+from eoam_core.model_path import expanded
 from eoam_core.picture_size import KINDS, claimed_size
 from eoam_core.pipe import Readable
 from eoam_core.target import replacing, writing

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import ModelError
 from eoam_core.geometry import STRIDE
-from eoam_core.installation import default_model_path
 from eoam_core.model_file import ModelFile, read_model
+from eoam_core.model_path import default_model_path
 from eoam_core.printable import printable
 from eoam_core.session import described_session, first_line, shared_session
 

@@ -18,9 +18,11 @@ from eoam_core.installation import check_installation
 from eoam_core.model_file import ModelFile
 from eoam_core.printable import printable
 
+_Key = tuple[str, int, tuple[int, int]]  # SHA-256, threads, (height, width)
 # Sessions that somebody uses.
-_sessions: Final[weakref.WeakValueDictionary[tuple[str, int, tuple[int, int]], Any]] = weakref.WeakValueDictionary()
-_sessions_lock: Final = threading.Lock()
+_sessions: Final[weakref.WeakValueDictionary[_Key, Any]] = weakref.WeakValueDictionary()
+_opening: Final[dict[_Key, threading.Lock]] = {}  # held by who opens it; few, as many as there were networks and sizes
+_sessions_lock: Final = threading.Lock()  # of these two, held for a look only
 _slow: Final[set[tuple[str, tuple[int, int]]]] = set()  # what took too long, so that no retry takes as long again
 _pool_lock: Final = threading.Lock()
 _pool_made = False  # onnxruntime takes one per process
@@ -46,14 +48,19 @@ def shared_session(file: ModelFile, *, threads: int, size: tuple[int, int]) -> A
     key = (file.sha256, threads, size)
     with _sessions_lock:
         session = _sessions.get(key)
-    if session is None and not file.is_ours:
-        _try_out(file, threads, size)  # not with the lock, which EOAM's own networks need as well
-    with _sessions_lock:
-        session = _sessions.get(key)
+        opening = _opening.setdefault(key, threading.Lock())
+    if session is not None:
+        return session
+    with opening:  # of this network alone: a stranger's may take seconds, and EOAM's own must not wait for it
+        with _sessions_lock:
+            session = _sessions.get(key)
         if session is None:
+            if not file.is_ours:
+                _try_out(file, threads, size)
             session = _open(file, threads=threads, size=size)
             _check_contract(session, file, size=size)
-            _sessions[key] = session
+            with _sessions_lock:
+                _sessions[key] = session
     return session
 
 

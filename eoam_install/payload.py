@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from eoam_core.model_sums import SUMS, is_whole, known_sha256
 from eoam_install.errors import InstallError
-from eoam_install.protobuf import fields
 
 _FILES = ("obs_eoam.py", "install.py", "README.txt", "LICENSE")
 _FOLDERS = ("eoam_core", "eoam_obs", "eoam_install", "locale")
 _NEEDED = ("obs_eoam.py", "eoam_core/__init__.py", "eoam_obs/__init__.py", "eoam_install/wheels.lock.json")
 MODEL = "models/eoam.onnx"
-SUMS = "SHA256SUMS"  # beside the model
-_LONGEST_SUMS = 1 << 20
 
 
 def payload(source: Path) -> dict[str, Path]:
@@ -62,29 +60,3 @@ def check_model(path: Path) -> None:
         raise InstallError(
             f"The network {path} is not the one that belongs to this version (SHA-256). Download it again."
         )
-
-
-def known_sha256(path: Path) -> str:
-    """Return the SHA-256 that the list beside a file has for it, or ""."""
-    return read_sums(path.parent).get(path.name, "")
-
-
-def read_sums(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file that the list in a folder names; empty if there is none that can be read."""
-    try:
-        with (folder / SUMS).open(encoding="ascii") as file:
-            lines = file.read(_LONGEST_SUMS).splitlines()
-    except (OSError, ValueError):
-        return {}
-    pairs = [line.split() for line in lines]
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
-
-
-def is_whole(content: bytes) -> bool:
-    """Whether this is an ONNX model from its first byte to its last: protobuf's fields must end where the file does."""
-    if not content.startswith(b"\x08"):  # ir_version, the first field
-        return False
-    try:
-        return max(field.number for field in fields(content)) >= 7  # graph
-    except ValueError:
-        return False

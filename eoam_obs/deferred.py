@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.errors import ModelError
-from eoam_core.installation import expanded
-from eoam_core.segmenter import OnnxSegmenter, Segmenter, default_model_path
+from eoam_core.model_path import default_model_path, expanded
+from eoam_core.model_sums import SUMS
+from eoam_core.segmenter import OnnxSegmenter, Segmenter
 
 RETRY_S: Final = 5.0
+_LONGEST_RETRY_S: Final = 320.0
 DEFAULT_MODEL: Final = "eoam"
 
 
@@ -39,12 +41,27 @@ def opener(name: str, threads: int = 1) -> Callable[[int, int], Segmenter]:
     return open_segmenter
 
 
+def file_state(name: str) -> tuple[object, ...]:
+    """Return what changes when somebody repairs or replaces the network `name`: times and sizes, nothing is read."""
+    file = model_file(name)
+    return (file, *(_stat(path) for path in (file, file.with_name(SUMS))))
+
+
+def _stat(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 class DeferredSegmenter:
     """Stand in for a segmenter until it is needed.
 
     Opening a session takes some 50 ms, which neither OBS's graphics thread nor its UI thread has to give. After a
-    failure the same error answers every frame, and only every `RETRY_S` seconds is it tried again: a repaired model
-    file is picked up without a restart, and a broken one costs nothing.
+    failure the same error answers every frame. Every `RETRY_S` seconds `state` is asked whether the file has changed:
+    one that was repaired is picked up without a restart. One that is as it was may take a second to read and judge; it
+    is tried after twice the time of before, up to five minutes, since the reason may have been another, such as memory.
     """
 
     def __init__(
@@ -53,15 +70,20 @@ class DeferredSegmenter:
         width: int,
         *,
         open_segmenter: Callable[[int, int], Segmenter] | None = None,
+        state: Callable[[], object] = object,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.height = height
         self.width = width
         self._open = open_segmenter if open_segmenter is not None else opener(DEFAULT_MODEL)
+        self._state = state
         self._clock = clock
         self._segmenter: Segmenter | None = None
         self._failure: Exception | None = None
-        self._retry_at = 0.0
+        self._failed_with: object = None  # the file's state then
+        self._look_at = 0.0  # when to ask for the state again
+        self._retry_at = 0.0  # when to try again whatever the state is
+        self._pause_s = 0.0
 
     @property
     def name(self) -> str:
@@ -93,12 +115,22 @@ class DeferredSegmenter:
         if self._segmenter is not None:
             return self._segmenter
         now = self._clock()
-        if self._failure is not None and now < self._retry_at:
-            raise self._failure.with_traceback(None)  # it would grow by some lines with every frame
+        failure = self._failure
+        if failure is not None and now < self._look_at:
+            raise failure.with_traceback(None)  # it would grow by some lines with every frame
+        state = self._state()
+        if failure is not None and state == self._failed_with:
+            self._look_at = now + RETRY_S
+            if now < self._retry_at:
+                raise failure.with_traceback(None)
+        else:
+            self._pause_s = 0.0
         try:
             self._segmenter = self._open(self.height, self.width)
         except Exception as error:
-            self._failure = error
-            self._retry_at = now + RETRY_S
+            self._failure, self._failed_with = error, state
+            self._pause_s = min(max(RETRY_S, 2 * self._pause_s), _LONGEST_RETRY_S)
+            now = self._clock()  # to fail may have taken long
+            self._look_at, self._retry_at = now + RETRY_S, now + self._pause_s
             raise
         return self._segmenter

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import eoam_core
-from eoam_core.installation import check_installation, default_model_path
+from eoam_core.installation import check_installation
+from eoam_core.model_path import default_model_path
 from eoam_core.settings import Settings
 from eoam_obs import libobs
 from eoam_obs.locale import Texts

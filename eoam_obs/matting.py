@@ -17,7 +17,7 @@ from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import Segmenter
 from eoam_core.settings import Settings
 from eoam_core.worker import Fetched, Worker
-from eoam_obs.deferred import DeferredSegmenter, opener
+from eoam_obs.deferred import DeferredSegmenter, file_state, opener
 
 _STANDING: Final = 30  # equal pictures in a row; twice as many as a mask takes to settle
 _MIDDLE_ROWS: Final = 8
@@ -55,7 +55,8 @@ class Matting:
             self._segmenter = make_segmenter(height, width)
         else:
             opened = opener(settings.model, settings.threads)
-            self._segmenter = DeferredSegmenter(height, width, open_segmenter=opened)
+            state = partial(file_state, settings.model)
+            self._segmenter = DeferredSegmenter(height, width, open_segmenter=opened, state=state)
         self._worker = Worker(Pipeline(self._segmenter, settings))
         # Returns the newest matte without waiting, or None: then nothing may be shown.
         self.latest: Callable[[], Matte | None] = self._worker.latest

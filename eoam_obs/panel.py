@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from eoam_core.installation import default_model_path
+from eoam_core.model_path import default_model_path
 from eoam_core.settings import SettingInfo, describe_settings
 from eoam_obs import libobs
 from eoam_obs.locale import Texts, unit_key

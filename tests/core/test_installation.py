@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from eoam_core import installation
-from eoam_core.installation import Component, check_installation, default_model_path, install_command
+from eoam_core.installation import Component, check_installation, install_command
+from eoam_core.model_path import default_model_path
 
 
 def _named(name: str, model: Path | None = None) -> Component:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib
 import subprocess
 import sys
@@ -15,7 +16,21 @@ import eoam_core
 
 PACKAGE = Path(eoam_core.__file__).parent
 MODULES = sorted(path for path in PACKAGE.rglob("*.py"))
-FORBIDDEN = {"obspython", "torch", "PyQt5", "PyQt6", "PySide2", "PySide6", "eoam_obs", "obs_eoam", "models", "tests"}
+FORBIDDEN = {
+    "obspython",
+    "torch",
+    "PyQt5",
+    "PyQt6",
+    "PySide2",
+    "PySide6",
+    "eoam_obs",
+    "eoam_install",
+    "obs_eoam",
+    "models",
+    "tests",
+}
+# `eoam doctor` looks at the installation and at OBS as the installer does; nothing but the command line imports it.
+ABOVE_THE_INSTALLER = {"doctor"}
 
 
 def _imported(path: Path) -> set[str]:
@@ -33,7 +48,42 @@ def _imported(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
 def test_no_module_imports_obs_torch_qt_or_what_is_built_upon_it(path: Path) -> None:
-    assert not _imported(path) & FORBIDDEN
+    allowed = {"eoam_install"} if path.stem in ABOVE_THE_INSTALLER else set()
+    assert not _imported(path) & (FORBIDDEN - allowed)
+
+
+def test_only_the_command_line_imports_what_needs_the_installer() -> None:
+    importers = {path.stem for path in MODULES if _imported_here(path) & ABOVE_THE_INSTALLER}
+    assert importers == {"cli"}
+
+
+def _imported_here(path: Path) -> set[str]:
+    """Return the modules of the package that one of them imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "eoam_core":
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).removeprefix("eoam_core."))
+    return names & {path.stem for path in MODULES}
+
+
+def test_the_modules_import_each_other_in_no_circle() -> None:
+    sorter = graphlib.TopologicalSorter(
+        {path.stem: _imported_here(path) for path in MODULES if path.stem != "__init__"}
+    )
+    assert len([*sorter.static_order()]) == len(MODULES) - 1
+
+
+def test_without_the_installer_the_network_is_found_and_judged() -> None:
+    code = """
+import sys
+sys.modules["eoam_install"] = None
+from eoam_core.installation import check_model
+component = check_model()
+assert component.ok, component
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, cwd=PACKAGE.parent)
 
 
 def test_the_walk_over_the_imports_sees_nested_and_dynamic_ones(tmp_path: Path) -> None:

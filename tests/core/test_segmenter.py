@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,6 +63,34 @@ def test_filters_with_one_network_share_it_and_leave_nothing_behind(network: Pat
     for segmenter in (*segmenters, other):
         segmenter.close()
     assert not session_module._sessions
+
+
+def test_a_network_that_takes_long_to_open_holds_up_no_other(
+    network: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_file = save_network(tmp_path / "slow.onnx", metadata={"slow": "yes"})
+    opens, may_end, opened = threading.Event(), threading.Event(), session_module._open
+
+    def open_slowly(file: session_module.ModelFile, **named: object) -> object:
+        if file.path == slow_file:
+            opens.set()
+            assert may_end.wait(60)
+        return opened(file, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(session_module, "_open", open_slowly)
+    # As if it were EOAM's own: a stranger's is tried out first, and so was never opened with the lock at that point.
+    monkeypatch.setattr(session_module, "_try_out", lambda *_: None)
+    with ThreadPoolExecutor(3) as pool:
+        slow = [pool.submit(OnnxSegmenter, slow_file, height=HEIGHT, width=WIDTH) for _ in range(2)]
+        try:
+            assert opens.wait(60)
+            quick = pool.submit(OnnxSegmenter, network, height=HEIGHT, width=WIDTH)
+            assert quick.result(60).segment(frame_with_person()).any()
+            assert not any(future.done() for future in slow)
+        finally:
+            may_end.set()
+        first, second = (future.result(60) for future in slow)
+    assert first._session is second._session, "the same network is opened once"
 
 
 def test_a_replaced_file_is_another_network(network: Path, tmp_path: Path) -> None:

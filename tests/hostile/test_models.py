@@ -18,7 +18,7 @@ from fuzz_models import toy
 from onnx import TensorProto, helper
 
 import eoam_core.session as session_module
-from eoam_core import installation, model_file
+from eoam_core import model_file, model_path
 from eoam_core.errors import ModelError
 from eoam_core.model_file import read_model
 from eoam_core.segmenter import OnnxSegmenter, read_model_info
@@ -299,4 +299,4 @@ def test_what_a_network_says_of_itself_is_one_harmless_line(tmp_path: Path) -> N
 
 def test_a_home_of_nobody_is_the_name_of_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EOAM_MODEL", "~nobody-of-this-name/x.onnx")
-    assert installation.default_model_path() == Path("~nobody-of-this-name/x.onnx")
+    assert model_path.default_model_path() == Path("~nobody-of-this-name/x.onnx")

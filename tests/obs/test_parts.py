@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,7 +24,7 @@ from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
 from eoam_core.settings import Settings
 from eoam_obs import libobs, source_type
-from eoam_obs.deferred import RETRY_S, DeferredSegmenter
+from eoam_obs.deferred import RETRY_S, DeferredSegmenter, file_state
 from eoam_obs.filter import Filter
 from eoam_obs.gpu import GraphicsError, PictureRing
 from eoam_obs.matting import Matting
@@ -113,6 +114,45 @@ def test_a_network_that_does_not_open_is_tried_again_now_and_then() -> None:
     broken[0] = False
     now[0] = 3 * RETRY_S
     assert not segmenter.segment(frame).any()
+
+
+def test_a_file_that_stays_as_it_is_is_tried_more_and_more_rarely_and_a_changed_one_soon() -> None:
+    now, attempts, state = [0.0], [0], ["broken"]
+
+    def open_segmenter(height: int, width: int) -> NullSegmenter:
+        attempts[0] += 1
+        if state[0] != "whole":
+            raise ModelError("it is damaged")
+        return NullSegmenter(height, width)
+
+    segmenter = DeferredSegmenter(16, 16, open_segmenter=open_segmenter, state=lambda: state[0], clock=lambda: now[0])
+    frame = np.zeros((16, 16, 4), np.uint8)
+
+    def run(seconds: float) -> int:
+        before = attempts[0]
+        for _ in range(round(seconds)):
+            now[0] += 1.0
+            with pytest.raises(ModelError, match="damaged"):
+                segmenter.segment(frame)
+        return attempts[0] - before
+
+    assert run(60) == 4  # at once, and after 5, 10 and 20 s
+    assert run(3600) <= 3600 / 300 + 3
+    state[0] = "broken in another way"
+    assert run(6) in (1, 2)
+    state[0] = "whole"
+    now[0] += RETRY_S + 1
+    assert not segmenter.segment(frame).any()
+
+
+def test_the_state_of_a_networks_file_changes_with_it_and_with_its_list(tmp_path: Path) -> None:
+    file = tmp_path / "own.onnx"
+    seen = [file_state(str(file))]
+    for path, content in ((file, b"a"), (file, b"ab"), (tmp_path / "SHA256SUMS", b"c")):
+        path.write_bytes(content)
+        seen.append(file_state(str(file)))
+    assert file_state(str(file)) == seen[-1]
+    assert len(set(seen)) == len(seen)
 
 
 def test_the_opening_of_a_network_is_not_in_the_time_of_a_mask() -> None:
