@@ -7,6 +7,7 @@ nothing that libobs or a thread could still use after OBS executed this file aga
 from __future__ import annotations
 
 import importlib
+import importlib.machinery
 import logging
 import sys
 from pathlib import Path
@@ -16,12 +17,33 @@ from typing import Any
 import obspython
 
 _FOLDER = Path(__file__).resolve().parent  # of the file itself: people put a symbolic link where OBS looks
+_TWICE = "EOAM is in Tools > Scripts more than once, and works once. Take all but one out."
+_PACKAGES = ("eoam_core", "eoam_obs", "eoam_install")
+
+
+class _Packages:
+    """Finds the project's packages beside this script, and nothing else there.
+
+    The folder does not go to the front of the path, where OBS itself puts it at the end: all scripts share one Python,
+    and a clone has folders that are called `models`, `tests` and `tools`.
+    """
+
+    folder = _FOLDER
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        """Return where a package lies, or None; see importlib.abc.MetaPathFinder."""
+        if path is not None or name not in _PACKAGES:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, [str(_FOLDER)])
+        return spec if spec is not None and spec.loader is not None else None
 
 
 def _find_packages() -> None:
     """Look beside this script first, in its libraries, in the .venv beside it, then where this Python looks anyway."""
+    sys.meta_path[:] = [_Packages, *(finder for finder in sys.meta_path if getattr(finder, "folder", None) != _FOLDER)]
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    places = [_FOLDER, _FOLDER / "libraries" / version]
+    places = [_FOLDER / "libraries" / version]
     if sys.platform != "win32":
         places.append(_FOLDER / ".venv" / "lib" / version / "site-packages")
     elif _windows_venv_fits():  # and not one that Linux made, in a folder that both systems see
@@ -60,7 +82,9 @@ except Exception as error:  # a Python that is too old fails in any way it likes
 else:
     _BROKEN = ""
 
-_state = SimpleNamespace(panel=None, job=None, implementation=None)
+# Kept when OBS executes this file again. `loads` counts the scripts that are this module: OBS imports by the name of
+# the file, so a second copy in another folder is the first one's module, loaded once more.
+_state = globals().get("_state") or SimpleNamespace(panel=None, job=None, implementation=None, loads=0)
 
 
 def script_description() -> str:
@@ -99,18 +123,22 @@ def script_load(settings: Any) -> None:
     if _BROKEN:
         obspython.script_log(obspython.LOG_ERROR, _BROKEN)
         return
+    _state.loads += 1
+    if _state.loads > 1:
+        obspython.script_log(obspython.LOG_WARNING, _TWICE)
+        return
     importlib.invalidate_caches()  # a library may have been installed since OBS started
     # The libraries are imported here, on the main thread: numpy's first import elsewhere has hung OBS on Windows.
     missing = [component for component in check_installation() if not component.ok]
     panel = _panel()
-    implementation = FilterImplementation(panel.use(settings), texts_for(obspython))
+    implementation = _state.implementation = FilterImplementation(panel.use(settings), texts_for(obspython))
     try:
         panel.obs = source_type.attach(implementation)
     except EoamError as error:
         panel.problem = str(error)
         obspython.script_log(obspython.LOG_ERROR, str(error))
         return
-    panel.problem, _state.implementation = "", implementation
+    panel.problem = ""
     for component in missing:
         _LOG.error(
             "component_missing name=%s required=%s remedy=%s", component.name, component.required, component.remedy
@@ -118,16 +146,19 @@ def script_load(settings: Any) -> None:
 
 
 def script_unload() -> None:
-    """Stop all work; the filters that are still there draw nothing from now on."""
-    panel, job = _state.panel, _state.job
+    """Stop all work, if no other copy goes on; the filters that are still there draw nothing from now on."""
+    _state.loads = max(_state.loads - 1, 0)
+    if _state.loads:
+        return
+    panel, job, implementation = _state.panel, _state.job, _state.implementation
     _state.panel = _state.job = _state.implementation = None
     if panel is not None:
         panel.close()
     if job is not None:
         job.cancel()
         job.wait(2.0)
-    if not _BROKEN:
-        source_type.detach()
+    if implementation is not None:
+        source_type.detach(implementation)
 
 
 def _panel() -> Any:

@@ -19,11 +19,18 @@ from eoam_core.settings import BackgroundKind, SettingInfo, Settings, describe_s
 
 
 def require_libraries() -> None:
-    """Raise InstallationError, with the command that installs them, if libraries are missing."""
+    """Raise InstallationError, with the command that installs them, if libraries are missing; prepare OpenCV.
+
+    OpenCV is kept to one thread: for masks that take it 0.01 ms it would start a pool of them. Here and not where the
+    masks are made, since that holds for the whole process, and this one is ours.
+    """
     bad = [part for part in check_installation() if not part.ok and part.name != "model"]
     if bad:
         names = ", ".join(f"{part.name} {part.required}" for part in bad)
         raise InstallationError(f"Missing or too old: {names}. To install: {install_command()}")
+    import cv2
+
+    cv2.setNumThreads(1)
 
 
 class Parser(argparse.ArgumentParser):

@@ -90,8 +90,6 @@ class Pipeline:
         self._closed = False
         self._repeats = 0  # of the last frame that were processed
         self._last: tuple[Matte, Settings] | None = None  # what an equal frame with equal settings gives again
-        # OpenCV would start a pool of threads for masks that take it 0.01 ms, and leave it in OBS's process.
-        cv2.setNumThreads(1)
 
     @property
     def segmenter(self) -> Segmenter:

@@ -29,6 +29,7 @@ from eoam_obs.drawing import Drawing
 from eoam_obs.gpu import Canvas, PictureRing, Shrinker
 from eoam_obs.libobs import LibObs
 from eoam_obs.pace import Pace, Patience, Speed
+from eoam_obs.python_lock import LOCK
 from eoam_obs.state import State
 
 if TYPE_CHECKING:
@@ -78,9 +79,18 @@ class _Counts:
 class Filter:
     """The filter on `source`, an `obs_source_t` of ours; the filter does not own a reference to it.
 
-    The methods are called by libobs from several threads: `render` and `update` on the graphics thread, `suspend` and
-    `resume` on the UI thread, `destroy` on any. They take no lock, since a lock held while libobs waits for its own
-    would be a deadlock; each field has one writer, or is swapped as a whole.
+    The threads:
+
+    * the graphics thread calls `render`, and nothing else does (screenshots and projectors are drawn with the graphics
+      context held, one at a time);
+    * OBS's UI thread calls `update`, `suspend`, `resume` and `state`; the watch's thread calls `state` as well;
+    * `destroy` comes from any thread, after the last `render`.
+
+    No lock is held around anything that calls libobs, since libobs may wait for a lock of its own there, and hold it
+    while it waits for Python. So what two threads use is swapped as a whole: `_settings`, `_suspended`, `_problem`,
+    `_begun_for` and `_matting` are each one reference, and who swaps one looks at the others afterwards (`update` sets
+    `_settings` before it asks for `_matting`, `_begin` the other way round; `suspend` and `_begin` likewise).
+    `Drawing.clear` is one such reference, too. `Pace` has a lock of its own for what `state` changes.
     """
 
     def __init__(self, obs: LibObs, source: int, values: Mapping[str, object], defaults: Settings) -> None:
@@ -176,9 +186,10 @@ class Filter:
             return State(kind="hidden")
         speed = self._pace.look(matting.frames) if matting is not None else Speed()
         if matting is not None and speed.is_starved:
-            return State(kind="starved", covered=covered)
+            return State(kind="starved", covered=covered, busy_scripts=LOCK.busy_scripts)
         if matting is not None and self._is_late and speed.is_drawn:
-            return State(kind="late", limit_s=self._limit_ns / _SECOND, covered=covered)
+            limit_s = self._limit_ns / _SECOND
+            return State(kind="late", limit_s=limit_s, covered=covered, busy_scripts=LOCK.busy_scripts)
         if matting is None or matte is None or not speed.is_drawn:
             return State(kind="waiting", covered=covered)
         return State(
@@ -195,6 +206,7 @@ class Filter:
             behind=speed.is_behind,
             timing=timing,
             delay=1 if timing is Timing.ALIGNED else 0,
+            busy_scripts=LOCK.busy_scripts if speed.is_behind else (),
         )
 
     def render(self) -> None:

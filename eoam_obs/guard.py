@@ -11,10 +11,9 @@ A chain of filters is linked by targets: the last one's target is the one before
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from eoam_obs import libobs
+from eoam_obs import libobs, stored
 from eoam_obs.instances import settings_of
 from eoam_obs.libobs import LibObs
 
@@ -88,7 +87,10 @@ def _is_closed(obs: LibObs, guard: int) -> bool:
 
 def _opacity(obs: LibObs, guard: int) -> float:
     with settings_of(obs, guard) as data:
-        value = json.loads((obs.obs_data_get_json(data) if data else None) or "{}").get("opacity")
+        try:
+            value = stored.read(obs, data).get("opacity") if data else None
+        except stored.UnreadableError:
+            value = None
     return value if isinstance(value, int | float) else 1.0  # what is not stored is at OBS's default
 
 

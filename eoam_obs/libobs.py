@@ -4,8 +4,10 @@ Two ways of calling, and the choice matters (libobs has locks, Python has one to
 
 * `ctypes.CDLL` drops the GIL during the call. Everything that may lock, block, draw or call back goes this way: while
   the UI thread waits for the graphics lock inside libobs, the graphics thread must be able to take the GIL.
-* `ctypes.PyDLL` keeps the GIL, which saves handing it over and back. Only setters and getters that take no lock, call
-  nobody and are over at once; what makes the graphics driver do something drops the GIL.
+* `ctypes.PyDLL` keeps the GIL. Setters and getters that take no lock, and what gives the graphics driver a command or
+  the bytes of a mask while the graphics context is ours: nobody else is in the driver then, and it calls nobody. To
+  drop the GIL costs more than such a call: where another script computes in Python all the time, each time is a wait
+  for it (see process_settings.py). What compiles, allocates, reads back or has other sources drawn drops it.
 
 Handles are plain integers (0 is NULL). Text goes in as `str`, so that code written for `obspython`, whose functions
 have the same names and arguments, works with this object too.
@@ -285,10 +287,8 @@ _BLOCKING: Final[_Prototypes] = {
     "os_event_signal": (c_int, (c_void_p,)),
     "gs_effect_create_from_file": (c_void_p, (Text, POINTER(c_void_p))),
     "gs_effect_destroy": (None, (c_void_p,)),
-    "gs_draw_sprite": (None, (c_void_p, c_uint32, c_uint32, c_uint32)),
     "gs_texture_create": (c_void_p, (c_uint32, c_uint32, c_int, c_uint32, c_void_p, c_uint32)),
     "gs_texture_destroy": (None, (c_void_p,)),
-    "gs_texture_set_image": (None, (c_void_p, c_void_p, c_uint32, c_bool)),
     "gs_stagesurface_create": (c_void_p, (c_uint32, c_uint32, c_int)),
     "gs_stagesurface_destroy": (None, (c_void_p,)),
     "gs_stagesurface_map": (c_bool, (c_void_p, POINTER(c_void_p), POINTER(c_uint32))),
@@ -296,10 +296,6 @@ _BLOCKING: Final[_Prototypes] = {
     "gs_stage_texture": (None, (c_void_p, c_void_p)),
     "gs_texrender_create": (c_void_p, (c_int, c_int)),
     "gs_texrender_destroy": (None, (c_void_p,)),
-    "gs_effect_loop": (c_bool, (c_void_p, c_char_p)),
-    "gs_texrender_begin_with_color_space": (c_bool, (c_void_p, c_uint32, c_uint32, c_int)),
-    "gs_texrender_end": (None, (c_void_p,)),
-    "gs_clear": (None, (c_uint32, c_void_p, c_float, ctypes.c_uint8)),
 }
 
 _LEAF: Final[_Prototypes] = {
@@ -311,6 +307,12 @@ _LEAF: Final[_Prototypes] = {
     "obs_source_get_output_flags": (c_uint32, (c_void_p,)),
     "gs_get_context": (c_void_p, ()),
     "gs_effect_get_param_by_name": (c_void_p, (c_void_p, Text)),
+    "gs_texture_set_image": (None, (c_void_p, c_void_p, c_uint32, c_bool)),
+    "gs_draw_sprite": (None, (c_void_p, c_uint32, c_uint32, c_uint32)),
+    "gs_effect_loop": (c_bool, (c_void_p, c_char_p)),
+    "gs_texrender_begin_with_color_space": (c_bool, (c_void_p, c_uint32, c_uint32, c_int)),
+    "gs_texrender_end": (None, (c_void_p,)),
+    "gs_clear": (None, (c_uint32, c_void_p, c_float, ctypes.c_uint8)),
     "gs_effect_set_float": (None, (c_void_p, c_float)),
     "gs_effect_set_vec2": (None, (c_void_p, POINTER(Vec2))),
     "gs_effect_set_vec4": (None, (c_void_p, POINTER(Vec4))),

@@ -8,10 +8,13 @@ come.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from eoam_obs.python_lock import LOCK
 
 _LOG: Final = logging.getLogger("eoam")
 _SHORTEST_S: Final = 1.0  # a rate over less time would jump
@@ -60,11 +63,13 @@ class Speed:
 class Pace:
     """Compares the masks with the pictures.
 
-    `tick` and `picture` are for the thread that draws, `look` and `forget` for all others.
+    `tick` and `picture` are for the thread that draws, and take no lock: each of their fields is written by nobody
+    else. `look` and `forget` are for all others, one at a time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._masks, self._pictures = Rate(clock), Rate(clock)
         self._handed_over = 0
         self._begins = False
@@ -88,6 +93,10 @@ class Pace:
 
     def look(self, masks: int) -> Speed:
         """Return the speed, given how many masks there have been in all; to be asked about twice a second."""
+        with self._lock:
+            return self._look(masks)
+
+    def _look(self, masks: int) -> Speed:
         if self._begins:
             self._masks, self._pictures = Rate(self._clock, masks), Rate(self._clock, self._handed_over)
             self._begins, self._is_behind, self._since = False, False, 0.0
@@ -103,7 +112,8 @@ class Pace:
             self._is_behind = True
             if not self._was_said:
                 self._was_said = True
-                _LOG.warning("masks_too_slow masks_per_s=%.1f pictures_per_s=%.1f", made, wanted)
+                busy = f" busy_scripts={','.join(LOCK.busy_scripts)}" if LOCK.busy_scripts else ""
+                _LOG.warning("masks_too_slow masks_per_s=%.1f pictures_per_s=%.1f%s", made, wanted, busy)
         is_drawn = now - self._drawn_at < _HIDDEN_S
         return Speed(made, wanted, self._is_behind, is_drawn, is_drawn and self._late_ticks >= _STARVED_TICKS)
 

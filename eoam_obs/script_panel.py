@@ -78,7 +78,10 @@ class ScriptPanel:
         self._api.obs_data_addref(data)
         self._release()
         self._data, self.settings, self._changed = data, settled.settings, settled.changed
-        values = stored.read(self._api, data)
+        try:
+            values = stored.read(self._api, data)
+        except stored.UnreadableError:  # `settle` has logged it
+            values = {}
         self._add_to = str(values.get(ADD_TO_KEY, ""))
         self._guarded = values.get(GUARD_KEY, True) is not False
         return self.settings

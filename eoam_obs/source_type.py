@@ -34,6 +34,7 @@ from eoam_core.settings import Preset, Settings
 from eoam_obs import guard, hotkeys, libobs, log
 from eoam_obs.instances import INSTANCES, Instance, VideoFilter, settings_of
 from eoam_obs.locale import Texts
+from eoam_obs.process_settings import ProcessSettings
 from eoam_obs.state import State
 from eoam_obs.stored import Stored
 from eoam_obs.thunks import callback, keep, permanent, report
@@ -91,25 +92,38 @@ class Implementation(Protocol):
 
 
 _obs: libobs.LibObs | None = None
-_implementation: Implementation | None = None
+_attached: Final[list[Implementation]] = []  # one for each copy of the script that OBS has loaded
+_implementation: Implementation | None = None  # the last of them, which answers
 _watch: Watch | None = None
+_process_settings: Final = ProcessSettings()
 
 
 def attach(implementation: Implementation) -> libobs.LibObs:
     """Register the type if this process has not done so yet, and let `implementation` answer from now on.
 
-    Instances that were detached come back to life with the settings they have.
+    Instances that were detached come back to life with the settings they have. A second copy of the script takes over,
+    and gives back when it is detached.
 
     Raises:
-        InstallationError: there is no usable libobs in this process.
+        InstallationError: there is no usable libobs in this process, or somebody else has registered the type.
     """
-    global _obs, _implementation, _watch
+    global _obs
     obs = _obs or libobs.LibObs()
     log.install(obs)
     if _obs is None:
         _register(obs)
         _obs = obs
+    _attached.append(implementation)
+    if len(_attached) > 1:
+        _LOG.warning("script_is_loaded_twice copies=%d: the last one answers; take the others out", len(_attached))
     implementation.prepare(obs)
+    _process_settings.take()  # behind `prepare`, which imports the libraries
+    _activate(obs, implementation)
+    return obs
+
+
+def _activate(obs: libobs.LibObs, implementation: Implementation) -> None:
+    global _implementation, _watch
     _implementation = implementation
     hotkeys.attach(obs, implementation.texts)
     obs.obs_enable_source_type(FILTER_ID, True)
@@ -125,13 +139,23 @@ def attach(implementation: Implementation) -> libobs.LibObs:
                 _make(instance, obs, implementation)
     if _watch is None:
         _watch = Watch(obs, update_soon)
-    return obs
 
 
-def detach() -> None:
-    """Stop every instance's work and draw nothing; the type stays known to OBS, but not offered. Idempotent."""
+def detach(implementation: Implementation) -> None:
+    """Take back what `attach` was given. Another copy of the script goes on with the filters, if there is one.
+
+    Otherwise every instance stops its work and draws nothing; the type stays known to OBS, but not offered. Idempotent.
+    """
     global _implementation, _watch
+    if implementation not in _attached:
+        return
+    _attached.remove(implementation)
+    if _attached:
+        if implementation is _implementation and _obs is not None:
+            _activate(_obs, _attached[-1])
+        return
     _implementation = None
+    _process_settings.give_back()
     watch, _watch = _watch, None
     if watch is not None:
         watch.close()
@@ -378,6 +402,13 @@ def _update_now(handle: int) -> None:
     _apply(instance, implementation)
 
 
+class _Thread(threading.local):
+    """Of the thread that asks: whether its Python thread state is kept."""
+
+    is_kept = False
+
+
+_thread: Final = _Thread()
 _drawing_thread: int = 0
 _drawn: int = 0
 
@@ -389,20 +420,24 @@ def _keep_thread_state() -> None:
     the callback's end; several times per frame that costs more than the callbacks. One `PyGILState_Ensure` that is not
     given back keeps it until the thread or Python ends. Only for OBS's graphics thread, which is known by drawing most
     of the time: screenshots are drawn by others, which come and go.
+
+    After a change of the video settings OBS draws with a new thread, and the system may give it the number of the old
+    one. So what is kept is told by the state itself, which a new thread does not have.
     """
     global _drawing_thread, _drawn
     thread = threading.get_ident()
-    if thread != _drawing_thread:
+    if thread != _drawing_thread or _drawn >= _DRAWS_IN_A_ROW:
         _drawing_thread, _drawn = thread, 0
     _drawn += 1
     if _drawn == _DRAWS_IN_A_ROW:
         ctypes.pythonapi.PyGILState_Ensure()
+        _thread.is_kept = True
 
 
 @permanent(libobs.VideoRender)
 def _video_render(handle: int, _effect: int) -> None:
     try:
-        if _drawn < _DRAWS_IN_A_ROW or threading.get_ident() != _drawing_thread:
+        if not _thread.is_kept:
             _keep_thread_state()
         instance = INSTANCES.get(handle)
         if _implementation is None or _obs is None or instance is None or instance.video_filter is None:
@@ -446,8 +481,10 @@ def _let_go() -> None:
 
 def _register(obs: libobs.LibObs) -> None:
     if obs.obs_source_get_display_name(FILTER_ID) is not None:
-        _LOG.error("register_refused id=%s reason=another_copy_of_this_script_is_loaded", FILTER_ID)
-        return
+        raise InstallationError(
+            "Another EOAM, of another folder or version, has put its filter into this OBS already. Take all but one "
+            "out under Tools > Scripts, and restart OBS."
+        )
     atexit.register(_let_go)
     info, owner = libobs.source_info_buffer()
     info.id = FILTER_ID.encode()

@@ -24,8 +24,9 @@ class State:
     frames by which the picture is held back; `limit_s` the age from which on a mask is not used ("late": the newest is
     older, and nothing is shown; "starved": OBS draws so rarely that none is used). `guard_open` says that the privacy
     guard would hide nothing. `problem` says what is wrong ("problem": nothing is shown), `notice` what is not as it was
-    set, `last_error` what was wrong before. `covered` says that where there is no mask everything is shown blurred, not
-    nothing.
+    set, `last_error` what was wrong before. `busy_scripts` are files of other scripts that keep Python busy: they, and
+    not the processor, are why masks are late or too few. `covered` says that where there is no mask everything is shown
+    blurred, not nothing.
     """
 
     kind: Kind
@@ -45,11 +46,17 @@ class State:
     timing: Timing = Timing.ALIGNED
     delay: int = 0
     guard_open: bool = False
+    busy_scripts: tuple[str, ...] = ()
 
     @property
     def look(self) -> str:
         """What a panel shows apart from figures: it is renewed when this changes."""
-        return f"{self.kind}{BEHIND if self.behind else ''}{' covered' if self.covered else ''}"
+        because = " busy scripts" if self.busy_scripts and self._lacks_masks else ""
+        return f"{self.kind}{BEHIND if self.behind else ''}{' covered' if self.covered else ''}{because}"
+
+    @property
+    def _lacks_masks(self) -> bool:
+        return self.behind or self.kind in ("late", "starved")
 
     @property
     def is_warning(self) -> bool:
@@ -63,8 +70,10 @@ class State:
 
     def _doing(self, texts: Texts) -> str:
         if self.kind != "running":
-            key = f"state.{self.kind}.covered" if self.covered and self.kind in _COVERED else f"state.{self.kind}"
-            return texts(key, problem=self.problem, seconds=f"{self.limit_s:g}", preset=texts("preset.low_cpu"))
+            kind = "python_busy" if self.busy_scripts and self._lacks_masks else self.kind
+            key = f"state.{kind}.covered" if self.covered and self.kind in _COVERED else f"state.{kind}"
+            given = {"problem": self.problem, "seconds": f"{self.limit_s:g}", "preset": texts("preset.low_cpu")}
+            return texts(key, scripts=", ".join(self.busy_scripts), **given)
         said = texts(
             "state.running",
             milliseconds=f"{self.milliseconds:.1f}",
@@ -74,8 +83,9 @@ class State:
             delay=texts(f"state.delay.{('none', 'one')[self.delay] if self.delay < 2 else 'more'}", frames=self.delay),
         )
         if self.behind:
-            rates = {"rate": _rate(self.masks_per_second), "pictures": _rate(self.pictures_per_second)}
-            said = f"{said} {texts('state.behind', **rates, preset=texts('preset.low_cpu'))}"
+            given = {"rate": _rate(self.masks_per_second), "pictures": _rate(self.pictures_per_second)}
+            given |= {"preset": texts("preset.low_cpu"), "scripts": ", ".join(self.busy_scripts)}
+            said = f"{said} {texts('state.python_busy.behind' if self.busy_scripts else 'state.behind', **given)}"
         if self.notice:
             return f"{said} {self.notice}"
         if self.last_error:

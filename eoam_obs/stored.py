@@ -54,14 +54,27 @@ class Stored:
     changed: bool = False
 
 
+class UnreadableError(ValueError):
+    """What is stored cannot be read as a whole: no JSON, or objects in objects by the thousand."""
+
+
 def read(api: Any, data: Any) -> dict[str, object]:
-    """Return the values stored in an obs_data, those of a wrong type and unknown names included."""
-    values = json.loads(api.obs_data_get_json(data) or "{}")
+    """Return the values stored in an obs_data, those of a wrong type and unknown names included.
+
+    Raises:
+        UnreadableError: see there; a scene file may hold anything.
+    """
+    try:
+        values = json.loads(api.obs_data_get_json(data) or "{}")
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(str(error)) from error
     return values if isinstance(values, dict) else {}
 
 
 def settle(api: Any, data: Any, known: Settings | None, fallback: Settings, *, complete: bool = True) -> Stored:
-    """Bring an obs_data in order: complete, in range, of this version, and in step with its preset; never raises.
+    """Bring an obs_data in order: complete, in range, of this version, and in step with its preset.
+
+    What cannot be read is left as it is: the settings stay what they were, and nothing is written over it.
 
     Args:
         api: see the module.
@@ -71,7 +84,12 @@ def settle(api: Any, data: Any, known: Settings | None, fallback: Settings, *, c
         complete: store every value, so that changing the defaults later leaves this one alone. Otherwise what equals
             the fallback and was not stored is left out.
     """
-    values = read(api, data)
+    try:
+        values = read(api, data)
+    except UnreadableError as error:
+        _log_once("unreadable", f"error={error}: what is stored is left alone; Defaults stores it anew")
+        settings = known if known is not None else fallback
+        return Stored(settings=settings, acting=acting(settings))
     settings = _settings(values, known, fallback)
     assumed = values if complete else {**fallback.to_mapping(), **values}
     changed = _write(api, data, assumed, settings)
@@ -80,7 +98,11 @@ def settle(api: Any, data: Any, known: Settings | None, fallback: Settings, *, c
 
 def write(api: Any, data: Any, settings: Settings) -> None:
     """Store these settings."""
-    _write(api, data, read(api, data), settings)
+    try:
+        values = read(api, data)
+    except UnreadableError:
+        values = {}  # every value is written
+    _write(api, data, values, settings)
 
 
 def write_defaults(api: Any, data: Any, settings: Settings) -> None:

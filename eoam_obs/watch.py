@@ -19,6 +19,7 @@ from typing import Final
 from eoam_obs import hotkeys
 from eoam_obs.instances import INSTANCES, Instance
 from eoam_obs.libobs import LibObs
+from eoam_obs.python_lock import LOCK
 from eoam_obs.state import BEHIND
 from eoam_obs.thunks import report
 
@@ -53,8 +54,9 @@ class Watch:
     def _run(self) -> None:
         while not self._closing.wait(self._period_s):
             try:
+                LOCK.look()
                 instances = list(INSTANCES.values())
-            except Exception as error:  # another thread made a filter meanwhile, or there is no memory
+            except Exception as error:  # there is no memory, for one
                 report("watch", error)
                 continue
             for instance in instances:

@@ -173,11 +173,14 @@ class EmptyImplementation:
         """Do nothing: the panel is empty."""
 
 
+_IMPLEMENTATION = EmptyImplementation()
+
+
 def script_load(_settings: object) -> None:
     """Register the type."""
-    source_type.attach(EmptyImplementation())
+    source_type.attach(_IMPLEMENTATION)
 
 
 def script_unload() -> None:
     """Draw nothing from now on."""
-    source_type.detach()
+    source_type.detach(_IMPLEMENTATION)

@@ -43,12 +43,12 @@ def _on_event(event):
     file.with_suffix(".part").rename(file)
 
 
-def _unload():
-    sys.modules["obs_eoam"].script_unload()
+def _unload(module="obs_eoam"):
+    sys.modules[module].script_unload()
 
 
-def _load():
-    module = sys.modules["obs_eoam"]
+def _load(module="obs_eoam"):
+    module = sys.modules[module]
     settings = obs.obs_data_create()
     try:
         module.script_defaults(settings)
@@ -235,6 +235,8 @@ def _networks():
 
 _COMMANDS = {
     "networks": _networks,
+    "switch_interval": lambda seconds: sys.setswitchinterval(seconds),
+    "python_settings": lambda: [sys.getswitchinterval(), sys.modules["cv2"].getNumThreads()],
     "unload": _unload,
     "load": _load,
     "reload": _reload,

@@ -59,8 +59,11 @@ def test_an_unloaded_script_leaves_filters_that_draw_nothing(obs: ObsSession, pr
     stays_empty(obs, 2)
     probe("load")
     obs.wait_for_picture(is_drawn, "the person again")
-    probe("load")
+    probe("load")  # as OBS does with a second copy of the same name
     obs.wait_for_picture(is_drawn, "the person still")
+    probe("unload")
+    obs.wait_frames(6)
+    obs.wait_for_picture(is_drawn, "the person, since one copy is left")
 
 
 def test_a_filter_added_while_the_script_is_unloaded_starts_with_the_script(obs: ObsSession, probe: Probe) -> None:
@@ -109,6 +112,47 @@ def test_obs_ends_cleanly_while_frames_are_in_flight(
 ) -> None:
     obs = start_obs({"Test": sources}, environment={"EOAM_MODEL": str(brightness_model)})
     obs.wait_for_picture(is_drawn, "the person")
+    ended = obs.end()
+    assert ended.is_clean or ended.fault_of_obs, crash_report(ended, obs)
+
+
+@pytest.fixture(scope="module")
+def copies(
+    start_obs: Starter, brightness_model: Path, sources: list[Json], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ObsSession, Probe]:
+    """Start an OBS with three copies of the script: the second has the name of the first, the third another."""
+    folder = tmp_path_factory.mktemp("copies")
+    same, other = folder / SCRIPT.name, folder / "eoam_again.py"
+    for copy in (same, other):
+        copy.symlink_to(SCRIPT)
+    scripts = [(SCRIPT, {}), (same, {}), (other, {}), (PROBE, {})]
+    session = start_obs({"Test": sources}, scripts={"Test": scripts}, environment={"EOAM_MODEL": str(brightness_model)})
+    session.wait_for_picture(is_drawn, "the person")
+    return session, Probe(session, session.folder)
+
+
+@pytest.mark.parametrize("order", [("eoam_again", "obs_eoam"), ("obs_eoam", "eoam_again"), ("obs_eoam", "obs_eoam")])
+def test_a_copy_of_the_script_that_is_taken_out_leaves_the_others_filters_alone(
+    copies: tuple[ObsSession, Probe], order: tuple[str, str]
+) -> None:
+    obs, probe = copies
+    for module in order:
+        probe("unload", module=module)
+        obs.set_filter(threshold=0.55)
+        obs.wait_frames(6)
+        obs.wait_for_picture(is_drawn, "the person, since one copy is left")
+    for module in order:
+        probe("load", module=module)
+    obs.wait_for_picture(is_drawn, "the person")
+
+
+def test_the_last_copy_that_is_taken_out_takes_the_person_along(copies: tuple[ObsSession, Probe]) -> None:
+    obs, probe = copies
+    assert obs.log.count("EOAM is in Tools > Scripts more than once") + obs.log.count("script_is_loaded_twice") >= 2
+    for module in ("obs_eoam", "eoam_again", "obs_eoam"):
+        obs.wait_for_picture(is_drawn, "the person")
+        probe("unload", module=module)
+    stays_empty(obs)
     ended = obs.end()
     assert ended.is_clean or ended.fault_of_obs, crash_report(ended, obs)
 

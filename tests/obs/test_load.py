@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,27 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     made = Stage()
     yield made
     made.filter.destroy()
+
+
+def test_one_thread_at_a_time_looks_at_the_pace() -> None:
+    # The panel asks on OBS's UI thread, the watch on its own: between two halves of a look the figures do not fit.
+    looking, asked_at_once = threading.Event(), []
+
+    def clock() -> float:
+        if threading.current_thread() is not threading.main_thread():
+            asked_at_once.append(looking.is_set())
+        elif looking.is_set():
+            other = threading.Thread(target=pace.look, args=(1,), daemon=True)
+            other.start()
+            other.join(0.05)  # it ends if nothing holds it back, and must not
+            assert other.is_alive()
+        return 100.0
+
+    pace = Pace(clock)
+    looking.set()
+    pace.look(1)
+    looking.clear()
+    assert not any(asked_at_once)
 
 
 def test_the_masks_are_behind_only_if_that_lasts(caplog: pytest.LogCaptureFixture) -> None:

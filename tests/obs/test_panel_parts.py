@@ -376,6 +376,26 @@ def test_the_rate_is_that_of_the_last_second_or_two() -> None:
     assert rate.per_second(5) == 0  # counted anew
 
 
+@pytest.mark.parametrize(
+    "content", ["{", "[" * 100_000, '{"threshold": 0.9, "other": ' + "[" * 5000 + "]" * 5000 + "}"]
+)
+def test_what_cannot_be_read_is_left_alone_and_the_settings_stay(
+    content: str, warnings: pytest.LogCaptureFixture
+) -> None:
+    data = Data(threshold=0.9)
+    api = Api()
+    api.obs_data_get_json = lambda _: content  # type: ignore[method-assign, assignment]
+    known = Settings(threshold=0.8)
+    settled = stored.settle(api, data, known, NEW)
+    assert (settled.settings, settled.changed) == (known, False)
+    assert stored.settle(api, data, None, NEW).settings == NEW
+    assert data == {"threshold": 0.9}
+    assert len(warnings.records) == 1
+    assert "unreadable" in warnings.text
+    stored.write(api, data, Settings(threshold=0.7))
+    assert data["threshold"] == 0.7
+
+
 @strict
 class Watched:
     """A libobs that notes whose panel is renewed."""

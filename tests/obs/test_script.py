@@ -31,7 +31,7 @@ def run(folder: Path, code: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder).stdout
 
 
-def test_packages_are_looked_for_beside_the_script_then_in_its_venv_then_elsewhere(tmp_path: Path) -> None:
+def test_libraries_are_looked_for_beside_the_script_then_elsewhere(tmp_path: Path) -> None:
     home, link = tmp_path / "home", tmp_path / "link"
     fitting = home / ".venv" / "lib" / THIS_VERSION / "site-packages"
     other = home / ".venv" / "lib" / "python3.1" / "site-packages"
@@ -40,9 +40,61 @@ def test_packages_are_looked_for_beside_the_script_then_in_its_venv_then_elsewhe
     shutil.copy(SCRIPT, home)
     (link / SCRIPT.name).symlink_to(home / SCRIPT.name)
     printed = run(link, "import obs_eoam; print(*sys.path, sep='\\n')").splitlines()
-    assert printed[:2] == [str(home), str(fitting)]
+    assert printed[0] == str(fitting)
     assert str(other) not in printed
-    assert printed.count(str(home)) == 1
+    assert str(home) not in printed, "all scripts share the path"
+
+
+def test_the_projects_packages_and_nothing_else_are_found_beside_the_script(tmp_path: Path) -> None:
+    beside, elsewhere = tmp_path / "beside", tmp_path / "elsewhere"
+    for package in ("eoam_core", "eoam_install", "models", "tests", "tools"):
+        (beside / package).mkdir(parents=True)
+        (beside / package / "__init__.py").touch()
+    (elsewhere / "eoam_core").mkdir(parents=True)
+    (elsewhere / "eoam_core" / "__init__.py").touch()
+    shutil.copy(SCRIPT, beside)
+    code = f"""
+import importlib, importlib.util
+sys.path.insert(0, {str(elsewhere)!r})
+sys.path.append({str(beside)!r})  # OBS does this itself, for as long as it has the script
+import obs_eoam
+importlib.reload(obs_eoam)
+sys.path.remove({str(beside)!r})
+print(importlib.util.find_spec("eoam_core").origin)
+print(importlib.util.find_spec("eoam_install").origin)
+print([name for name in ("models", "tests", "tools", "install") if importlib.util.find_spec(name)])
+print(sum(finder.__name__ == "_Packages" for finder in sys.meta_path if isinstance(finder, type)))
+"""
+    core, install, others, finders = run(tmp_path, code).splitlines()
+    assert core == str(beside / "eoam_core" / "__init__.py")
+    assert install == str(beside / "eoam_install" / "__init__.py")
+    assert others == "[]"
+    assert finders == "1"
+
+
+@pytest.mark.parametrize("left_out", [(), ("eoam_install",)], ids=["whole", "without the installer"])
+def test_without_the_installer_the_script_loads_all_the_same(tmp_path: Path, left_out: tuple[str, ...]) -> None:
+    shutil.copy(SCRIPT, tmp_path)
+    for package in ("eoam_core", "eoam_obs", "eoam_install", "locale", "models"):
+        if package not in left_out:
+            (tmp_path / package).symlink_to(REPOSITORY / package)
+    printed = run(
+        tmp_path,
+        "import obspython\n"
+        "obspython.LOG_WARNING, obspython.obs_get_locale = 200, lambda: 'en-US'\n"
+        "obspython.obs_data_get_json = lambda data: '{}'\n"
+        "class Settings: pass\n"
+        "for name in ('set_string', 'set_bool', 'set_int', 'set_double'):\n"
+        "    setattr(obspython, 'obs_data_' + name, lambda *_: None)\n"
+        "    setattr(obspython, 'obs_data_' + name.replace('set', 'set_default'), lambda *_: None)\n"
+        "obspython.obs_data_addref = obspython.obs_data_release = lambda data: None\n"
+        "import obs_eoam as script\n"
+        "print('broken', script._BROKEN)\n"
+        "script.script_load(Settings()); print('job', script._state.job); script.script_unload()",
+    )
+    assert "broken \n" in printed
+    assert "LOG libobs is not loaded in this process" in printed
+    assert ("job None" in printed) is bool(left_out)
 
 
 def test_alone_in_a_folder_it_loads_and_says_what_is_missing(tmp_path: Path) -> None:
