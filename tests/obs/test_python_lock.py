@@ -127,7 +127,8 @@ WAITS = {
     "sleep": "import time\ndef wait(done):\n    while not done.is_set():\n        time.sleep(60)\n",
     "event": "def wait(done):\n    done.wait(60)\n",
     "lock": (
-        "import threading\ndef wait(done):\n    lock = threading.Lock()\n    lock.acquire()\n    lock.acquire(timeout=60)\n"
+        "import threading\ndef wait(done):\n"
+        "    lock = threading.Lock()\n    lock.acquire()\n    lock.acquire(timeout=60)\n"
     ),
     "select": "import select, os\ndef wait(done):\n    r, w = os.pipe()\n    select.select([r], [], [], 60)\n",
 }
