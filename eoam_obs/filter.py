@@ -46,9 +46,6 @@ _STALE_NS: Final = {
     Timing.SAME_FRAME: 2 * _SECOND,
     Timing.LOW_LATENCY: _SECOND // 2,
 }
-# The worker reads a picture so long after it was drawn, as a share of the time between two ticks: late enough for the
-# GPU to have finished it, early enough for the mask to be there at the next tick.
-_READ_AFTER: Final = 0.35
 _TICK_NS: Final = (_SECOND // 250, _SECOND // 20)  # what a tick can reasonably last
 _SAME_FRAME_TIMEOUT_S: Final = 0.025  # then the picture before is shown once more
 _RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
@@ -288,7 +285,7 @@ class Filter:
                     self._wait_for_mask(matting, now, in_flight)
                 else:
                     tick_s = tick / _SECOND
-                    matting.read_later(time.monotonic() + _READ_AFTER * tick_s, every * tick_s)
+                    matting.read_later(time.monotonic() + shrinker.readback.after * tick_s, every * tick_s)
         number = self._choose(settings, now, tick)
         picture = self._pictures.find(number) if number is not None else None
         self._drawing.show(picture, settings, (camera.width, camera.height), now, number)

@@ -10,15 +10,22 @@ manager would make a generator.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable
 from ctypes import c_uint32, c_void_p
-from typing import Final
+from typing import Final, NamedTuple
 
 from eoam_core.errors import EoamError
 from eoam_obs import libobs
 from eoam_obs.libobs import LibObs
 
 _LOWRES_LIMIT: Final = 8.0  # shrinking further than this, eight taps per pixel miss too much of the picture
+
+
+# Without giving Python's lock away: to get it back with the graphics context in hand would have OBS wait for that, too.
+_copy_bytes: Final = ctypes.PYFUNCTYPE(c_void_p, c_void_p, c_void_p, ctypes.c_size_t)(
+    ctypes.cast(ctypes.memmove, c_void_p).value or 0
+)
 
 
 class GraphicsError(EoamError):
@@ -126,11 +133,51 @@ class PictureRing:
             self._canvases.popitem()[1].destroy()
 
 
+class Readback:
+    """When to read a picture back, as a share of the time between two ticks after it was drawn.
+
+    Early enough for the mask to be there at the next tick; but where the GPU is so busy that it has not finished the
+    picture by then, who reads it waits, with the graphics context, which OBS then waits for. So after a few such waits
+    it is read just before the next tick, and after a while early again.
+    """
+
+    EARLY: Final = 0.35
+    LATE: Final = 0.9
+    _SLOW_S: Final = 0.003
+    _IN_A_ROW: Final = 3
+    _LATE_READS: Final = 600
+
+    def __init__(self) -> None:
+        self.after = self.EARLY
+        self._slow = 0  # in a row
+        self._left = 0
+
+    def note(self, waited_s: float) -> None:
+        """Take note of how long the pixels of one picture took to be handed out."""
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self.after = self.EARLY
+            return
+        self._slow = self._slow + 1 if waited_s >= self._SLOW_S else 0
+        if self._slow >= self._IN_A_ROW:
+            self._slow, self._left, self.after = 0, self._LATE_READS, self.LATE
+
+
+class Pixels(NamedTuple):
+    """A copy of what was read back, bytes from row to row, and the picture's number."""
+
+    copy: ctypes.Array[ctypes.c_char]
+    linesize: int
+    sequence: int
+
+
 class Shrinker:
     """Makes the network's input on the GPU and has it ready for the CPU to read later."""
 
-    def __init__(self, obs: LibObs, width: int, height: int) -> None:
+    def __init__(self, obs: LibObs, width: int, height: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._obs = obs
+        self._clock = clock
         self._width = width
         self._height = height
         self._canvas = Canvas(obs, libobs.GS_BGRA)
@@ -143,6 +190,8 @@ class Shrinker:
         self._lowres_image = self._area_image = 0
         self._area_parameters: tuple[int, int] = (0, 0)
         self._base, self._base_inverse = libobs.Vec2(), libobs.Vec2()
+        self._copies: list[ctypes.Array[ctypes.c_char]] = []
+        self.readback = Readback()
         self.staged: int | None = None  # the number of the picture that can be read
 
     def stage(self, texture: int, width: int, height: int, sequence: int) -> None:
@@ -173,10 +222,11 @@ class Shrinker:
         obs.gs_stage_texture(self._surface, self._canvas.texture)
         self.staged = sequence
 
-    def read(self, take: Callable[[int, int, int], None]) -> bool:
-        """Have `take(address, bytes per row, sequence)` read what was staged last, BGRA; False if there is nothing new.
+    def read(self) -> Pixels | None:
+        """Return a copy of what was staged last, BGRA, which stays as it is until the next read but one; or None.
 
-        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile.
+        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile, and
+        only for as long as the copying takes. OBS cannot draw in that time.
 
         Raises:
             GraphicsError: the driver did not hand the pixels out.
@@ -188,19 +238,30 @@ class Shrinker:
             obs.obs_enter_graphics()
             sequence = self.staged
             if sequence is None or not self._surface:
-                return False
+                return None
             self.staged = None
+            began = self._clock()
             if not obs.gs_stagesurface_map(self._surface, self._address_reference, self._linesize_reference):
                 raise GraphicsError("The graphics driver did not hand out the staging surface.")
             try:
+                self.readback.note(self._clock() - began)
                 if not self._address.value:
                     raise GraphicsError("The graphics driver mapped the staging surface to nothing.")
-                take(self._address.value, self._linesize.value, sequence)
+                linesize = self._linesize.value
+                copy = self._next_copy(linesize * self._height)
+                _copy_bytes(ctypes.addressof(copy), self._address.value, linesize * self._height)
             finally:
                 obs.gs_stagesurface_unmap(self._surface)
-            return True
+            return Pixels(copy, linesize, sequence)
         finally:
             obs.obs_leave_graphics()
+
+    def _next_copy(self, size: int) -> ctypes.Array[ctypes.c_char]:
+        """Return the buffer that was not written to last."""
+        if not self._copies or len(self._copies[0]) != size:
+            self._copies = [ctypes.create_string_buffer(size) for _ in range(2)]
+        self._copies.reverse()
+        return self._copies[0]
 
     def destroy(self) -> None:
         """Free the textures."""

@@ -5,31 +5,33 @@ Needs numpy and OpenCV; the filter imports this module late, so that it can say 
 
 from __future__ import annotations
 
-import ctypes
 import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import Segmenter
 from eoam_core.settings import Settings
 from eoam_core.worker import Fetched, Worker
 from eoam_obs.deferred import DeferredSegmenter, file_state, opener
+from eoam_obs.gpu import Pixels
 
 _STANDING: Final = 30  # equal pictures in a row; twice as many as a mask takes to settle
 _MIDDLE_ROWS: Final = 8
 _EVERYTHING: Final = slice(None)
+_MOST_VIEWS: Final = 2  # of the two buffers that a source fills in turn
 _CLOSE_TIMEOUT_S: Final = 5.0  # longer than any inference; a session that is being opened may take a second
 
 
 class FrameSource(Protocol):
     """Where small frames come from: `gpu.Shrinker`."""
 
-    def read(self, take: Callable[[int, int, int], None]) -> bool:
-        """Have `take(address, bytes per row, sequence)` read the newest frame; False if there is no new one."""
+    def read(self) -> Pixels | None:
+        """Return the newest frame, in memory that stays as it is until the next read but one; None if it is not new."""
 
 
 class Matting:
@@ -65,14 +67,10 @@ class Matting:
         # worker's own functions, not methods here: each call of Python costs the graphics thread microseconds.
         self.read_later: Callable[[float, float], None] = partial(self._worker.submit_later, self._fetch)
         self._closer: threading.Thread | None = None
-        self._frame = np.zeros((height, width, 4), np.uint8)
-        self._words = self._frame.reshape(height, width * 4).view(np.uint64)  # the same bytes, eight at a time
-        self._differs = np.empty(self._words.shape, np.bool_)
+        self._views: dict[tuple[int, int], NDArray[np.uint64]] = {}  # of the source's buffers
+        self._last: NDArray[np.uint64] | None = None  # the last frame, (h, w / 2): its bytes, eight at a time
+        self._differs = np.empty((height, width // 2), np.bool_)
         self._middle = slice(height // 2 - _MIDDLE_ROWS // 2, height // 2 + _MIDDLE_ROWS // 2)
-        self._mapped_at = (0, 0)
-        self._mapped = self._words
-        self._known = False  # whether _frame holds a frame yet
-        self._repeated = False
         self._repeats = 0  # in a row
         self._taken = -1
 
@@ -147,33 +145,39 @@ class Matting:
         return str(error) or type(error).__name__
 
     def _fetch(self) -> Fetched | None:
-        if not self._source.read(self._take):
-            return None
-        return Fetched(self._frame, self._taken, self._repeated)
-
-    def _take(self, address: int, linesize: int, sequence: int) -> None:
-        """Copy the frame at `address`, whose rows are `linesize` bytes apart, unless it equals the one before.
+        """Return the newest frame, and whether it equals the one before.
 
         The comparison reads some 150 KB twice and saves the inference whenever a camera is slower than the canvas or
         the picture stands still. It is exact: the same texture shrunk twice gives the same bytes. A few rows across the
         middle are looked at first, since they differ wherever a person moves: then nothing else needs to be compared.
         """
-        self._taken = sequence
-        if self._mapped_at != (address, linesize):  # drivers tend to hand out the same memory again
-            rows = (ctypes.c_uint8 * (linesize * self.height)).from_address(address)
-            mapped = np.frombuffer(memoryview(rows), np.uint8).reshape(self.height, linesize)[:, : self.width * 4]
-            self._mapped = mapped.view(np.uint64)
-            self._mapped_at = (address, linesize)
-        self._repeated = self._known and self._equals(self._middle) and self._equals(_EVERYTHING)
-        if self._repeated:
-            self._repeats += 1
-        else:
-            self._repeats = 0
-            np.copyto(self._words, self._mapped)
-            self._known = True
+        pixels = self._source.read()
+        if pixels is None:
+            return None
+        self._taken = pixels.sequence
+        words, before = self._view(pixels), self._last
+        self._last = words
+        repeated = (
+            before is not None and self._equal(words, before, self._middle) and self._equal(words, before, _EVERYTHING)
+        )
+        self._repeats = self._repeats + 1 if repeated else 0
+        frame = words.view(np.uint8).reshape(self.height, self.width, 4)
+        return Fetched(frame, pixels.sequence, repeated)
 
-    def _equals(self, rows: slice) -> bool:
-        """Whether these rows of what is mapped are those of the frame before."""
+    def _view(self, pixels: Pixels) -> NDArray[np.uint64]:
+        """Return the rows without their padding: (h, w / 2) uint64."""
+        key = (id(pixels.copy), pixels.linesize)  # the view keeps the copy, so that no other gets its number
+        view = self._views.get(key)
+        if view is None:
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.clear()
+            padded = np.frombuffer(memoryview(pixels.copy), np.uint8).reshape(self.height, pixels.linesize)
+            view = self._views[key] = padded[:, : self.width * 4].view(np.uint64)
+        # Without padding, as most drivers have it, nothing is copied.
+        return np.ascontiguousarray(view)
+
+    def _equal(self, one: NDArray[np.uint64], other: NDArray[np.uint64], rows: slice) -> bool:
+        """Whether these rows of two frames are the same."""
         differs = self._differs[rows]
-        np.not_equal(self._mapped[rows], self._words[rows], out=differs)
+        np.not_equal(one[rows], other[rows], out=differs)
         return not differs.any()

@@ -26,7 +26,7 @@ from eoam_core.settings import Settings
 from eoam_obs import libobs, source_type
 from eoam_obs.deferred import RETRY_S, DeferredSegmenter, file_state
 from eoam_obs.filter import Filter
-from eoam_obs.gpu import GraphicsError, PictureRing
+from eoam_obs.gpu import GraphicsError, PictureRing, Pixels, Readback, Shrinker
 from eoam_obs.matting import Matting
 from eoam_obs.thunks import callback
 
@@ -208,18 +208,160 @@ def test_a_padded_surface_becomes_a_frame_of_its_own() -> None:
 
 
 class Surface:
-    """A staging surface in plain memory."""
+    """A staging surface in plain memory, copied into two buffers in turn."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows = rows
         self.sequence: int | None = None
+        self.copies = [ctypes.create_string_buffer(rows.nbytes) for _ in range(2)]
 
-    def read(self, take: Any) -> bool:
+    def read(self) -> Pixels | None:
         sequence, self.sequence = self.sequence, None
         if sequence is None:
-            return False
-        take(self.rows.ctypes.data, self.rows.strides[0], sequence)
-        return True
+            return None
+        self.copies.reverse()
+        self.copies[0].raw = self.rows.tobytes()
+        return Pixels(self.copies[0], self.rows.strides[0], sequence)
+
+
+class Memory(LibobsDouble):
+    """Hands out one staging surface's memory, and notes who had the graphics context when."""
+
+    def __init__(self, width: int, height: int, padding: int = 0) -> None:
+        super().__init__()
+        self.linesize = width * 4 + padding
+        self.memory = ctypes.create_string_buffer(self.linesize * height)
+        self.maps = True
+        self.now = 0.0
+        self.map_s = 0.0
+        self.mapped = False
+
+    def gs_stagesurface_map(self, surface: int, address: Any, linesize: Any) -> bool:
+        self.now += self.map_s
+        self.mapped = self.maps
+        address._obj.value, linesize._obj.value = ctypes.addressof(self.memory), self.linesize
+        return self.maps
+
+    def gs_stagesurface_unmap(self, surface: int) -> None:
+        assert self.mapped
+        self.mapped = False
+        ctypes.memset(self.memory, 0xEE, len(self.memory))  # it is the driver's again
+
+
+def shrinker_of(obs: Memory, width: int, height: int) -> Shrinker:
+    shrinker = Shrinker(obs, width, height, clock=lambda: obs.now)  # type: ignore[arg-type]
+    stage_into(obs, shrinker, 1)
+    return shrinker
+
+
+def stage_into(obs: Memory, shrinker: Shrinker, sequence: int) -> None:
+    obs.obs_enter_graphics()
+    texture = obs.handle("texture")
+    shrinker.stage(texture, 640, 360, sequence)
+    obs.obs_leave_graphics()
+
+
+@pytest.mark.parametrize("padding", [0, 48])
+def test_what_is_read_back_is_a_copy_that_lasts_until_the_next_but_one(padding: int) -> None:
+    obs = Memory(32, 16, padding)
+    shrinker = shrinker_of(obs, 32, 16)
+    seen = []
+    for number, fill in ((1, 0x11), (2, 0x22), (3, 0x33)):
+        ctypes.memset(obs.memory, fill, len(obs.memory))
+        pixels = shrinker.read()
+        assert pixels is not None
+        assert (pixels.sequence, pixels.linesize) == (number, 32 * 4 + padding)
+        assert not obs._holders, "the graphics context is given back"
+        assert not obs.mapped
+        seen.append(pixels)
+        for copy, content in [(pixels.copy, fill), *((old.copy, fill - 0x11) for old in seen[-2:-1])]:
+            assert len(copy.raw) == pixels.linesize * 16
+            assert set(copy.raw) == {content}
+        stage_into(obs, shrinker, number + 1)
+    assert shrinker.read() is not None
+    assert shrinker.read() is None, "it is read once"
+    with obs.graphics():
+        shrinker.destroy()
+    assert not obs.faults
+
+
+def test_a_frame_outlives_the_driver_that_changes_its_rows_and_who_read_it() -> None:
+    obs = Memory(32, 16)
+    shrinker = shrinker_of(obs, 32, 16)
+    matting = Matting(16, 32, Settings(), shrinker, make_segmenter=Mean)
+    frames = []
+    try:
+        for number, padding in ((1, 0), (2, 48), (3, 16), (4, 0)):
+            obs.linesize = 32 * 4 + padding
+            obs.memory = ctypes.create_string_buffer(bytes([number]) * obs.linesize * 16)
+            stage_into(obs, shrinker, number)
+            fetched = matting._fetch()
+            assert fetched is not None
+            frames.append((number, fetched.frame))
+    finally:
+        matting.close()
+    obs.obs_enter_graphics()
+    shrinker.destroy()
+    del matting, shrinker
+    assert all((frame == number).all() for number, frame in frames)
+
+
+def test_nobody_has_the_graphics_context_while_frames_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    obs = Memory(32, 16)
+    shrinker = shrinker_of(obs, 32, 16)
+    held = []
+    equal = Matting._equal
+
+    def noted(self: Matting, *arguments: Any) -> bool:
+        held.append(bool(obs._holders))
+        return equal(self, *arguments)
+
+    monkeypatch.setattr(Matting, "_equal", noted)
+    matting = Matting(16, 32, Settings(), shrinker, make_segmenter=Mean)
+    try:
+        for number in range(2, 6):
+            stage_into(obs, shrinker, number)
+            matting.process_now(number, 60.0)
+        assert held
+        assert not any(held)
+    finally:
+        matting.close()
+    obs.obs_enter_graphics()
+    shrinker.destroy()
+
+
+@pytest.mark.parametrize("fails", ["map", "nothing"])
+def test_a_driver_that_hands_out_no_pixels_is_an_error_and_lets_go_of_everything(fails: str) -> None:
+    obs = Memory(32, 16)
+    shrinker = shrinker_of(obs, 32, 16)
+    obs.maps = fails != "map"
+    if fails == "nothing":
+        obs.gs_stagesurface_map = lambda *_: True
+        obs.mapped = True
+    with pytest.raises(GraphicsError, match="hand out" if fails == "map" else "to nothing"):
+        shrinker.read()
+    assert not obs._holders
+    assert not obs.mapped
+
+
+def test_behind_a_busy_gpu_pictures_are_read_later_and_after_a_while_early_again() -> None:
+    obs = Memory(32, 16)
+    shrinker = shrinker_of(obs, 32, 16)
+
+    def read(count: int, map_s: float) -> float:
+        obs.map_s = map_s
+        for number in range(count):
+            stage_into(obs, shrinker, number)
+            shrinker.read()
+        return shrinker.readback.after
+
+    assert read(10, 0.001) == Readback.EARLY
+    assert read(2, 0.02) == Readback.EARLY
+    assert read(1, 0.001) == Readback.EARLY  # three in a row
+    assert read(3, 0.02) == Readback.LATE
+    assert read(500, 0.001) == Readback.LATE
+    assert read(100, 0.001) == Readback.EARLY
+    assert read(3, 0.02) == Readback.LATE
 
 
 class Counting(Mean):
