@@ -422,10 +422,11 @@ def _keep_thread_state() -> None:
     of the time: screenshots are drawn by others, which come and go.
 
     After a change of the video settings OBS draws with a new thread, and the system may give it the number of the old
-    one. So what is kept is told by the state itself, which a new thread does not have.
+    one. So what is kept is told by the state itself, which a new thread does not have; the number, the system's own
+    since that comes back most rarely, is for counting only.
     """
     global _drawing_thread, _drawn
-    thread = threading.get_ident()
+    thread = threading.get_native_id()
     if thread != _drawing_thread or _drawn >= _DRAWS_IN_A_ROW:
         _drawing_thread, _drawn = thread, 0
     _drawn += 1

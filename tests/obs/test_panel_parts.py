@@ -376,6 +376,44 @@ def test_the_rate_is_that_of_the_last_second_or_two() -> None:
     assert rate.per_second(5) == 0  # counted anew
 
 
+def test_the_defaults_are_written_as_defaults() -> None:
+    data = Data()
+    defaults = Settings(threshold=0.35, every=4)
+    stored.write_defaults(Api(), data, defaults)
+    assert data == {}
+    assert data.defaults == dict(defaults.to_mapping())
+
+
+def test_who_follows_the_scripts_panel_says_so_with_a_true_and_nothing_else() -> None:
+    for value, follows in ((True, True), (False, False), (1, False), ("yes", False), (None, False)):
+        assert settle(Data(**{FOLLOW_KEY: value})).follows is follows
+    assert not settle(Data()).follows
+
+
+@pytest.mark.parametrize(("version", "is_said"), [(VERSION, False), (VERSION + 1, True), ("9", False)])
+def test_a_newer_version_is_said_and_this_one_is_not(
+    version: object, is_said: bool, warnings: pytest.LogCaptureFixture
+) -> None:
+    settle(Data(**{VERSION_KEY: version}))
+    assert ("newer_version" in warnings.text) is is_said
+
+
+@pytest.mark.parametrize("name", ["contour_fill", MODEL_FILE_KEY])
+def test_what_was_taken_over_is_erased_and_counts_as_a_change(name: str) -> None:
+    data = Data()
+    settle(data)
+    data[name] = "" if name == MODEL_FILE_KEY else True
+    settled = settle(data, NEW)
+    assert settled.changed
+    assert name not in data
+    assert not settle(data, settled.settings).changed
+
+
+def test_what_is_made_by_hand_says_what_it_is() -> None:
+    plain = stored.Stored(settings=NEW, acting=NEW)
+    assert (plain.follows, plain.changed) == (False, False)
+
+
 @pytest.mark.parametrize(
     "content", ["{", "[" * 100_000, '{"threshold": 0.9, "other": ' + "[" * 5000 + "]" * 5000 + "}"]
 )

@@ -11,9 +11,10 @@ import pytest
 from test_panel_parts import Watched
 
 from eoam_obs import thunks
+from eoam_obs import watch as watch_module
 from eoam_obs.instances import INSTANCES, Instance
 from eoam_obs.state import State
-from eoam_obs.watch import Watch
+from eoam_obs.watch import Watch, look_at
 
 SOON_S = 0.001
 LONG_S = 60.0  # the limit of a wait, which is not reached
@@ -104,6 +105,80 @@ def test_settings_that_cannot_be_read_do_not_end_it_either(instances: dict[int, 
         assert good.often.wait(LONG_S)
     finally:
         watch.close()
+
+
+def test_trouble_with_the_list_of_filters_is_over_at_the_next_look(
+    instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = Troubled()
+    _add(instances, 1, good)
+    fails = iter([True, True, False])
+
+    def look() -> None:
+        if next(fails, False):
+            raise MemoryError("no memory")
+
+    monkeypatch.setattr(watch_module.LOCK, "look", look)
+    with caplog.at_level(logging.ERROR, "eoam"):
+        watch = _watch()
+        try:
+            assert good.often.wait(LONG_S)
+        finally:
+            watch.close()
+    assert [record.getMessage().split()[1] for record in caplog.records] == ["callback=watch"]
+
+
+def test_it_looks_at_pythons_lock_too(instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Event()
+    monkeypatch.setattr(watch_module.LOCK, "look", looked.set)
+    watch = _watch()
+    try:
+        assert looked.wait(LONG_S)
+    finally:
+        watch.close()
+
+
+def test_it_looks_twice_a_second_and_keeps_no_process_alive(instances: dict[int, Instance]) -> None:
+    obs: Any = Watched()
+    watch = Watch(obs, lambda obs, instance: None)
+    try:
+        assert watch._period_s == 0.5
+        assert watch._thread.daemon
+    finally:
+        watch.close()
+
+
+@pytest.mark.parametrize(("now", "renewed"), [(100.0 + 29.9, False), (100.0 + 30.0, True)])
+def test_a_pace_that_changes_renews_a_panel_twice_a_minute(now: float, renewed: bool) -> None:
+    obs: Any = Watched()
+    video_filter: Any = Pacing()
+    instance = Instance(1, 7, weak=8, video_filter=video_filter)
+    look_at(obs, instance, 100.0)
+    video_filter.behind = True
+    look_at(obs, instance, now)
+    assert (obs.renewed == 2) is renewed
+
+
+@pytest.mark.parametrize(("now", "renewed"), [(4.9, False), (5.0, True)])
+def test_a_change_has_settled_at_its_time(now: float, renewed: bool) -> None:
+    obs: Any = Watched()
+    instance = Instance(1, 7, weak=8, seen="stopped", refresh_at=5.0)
+    look_at(obs, instance, now)
+    assert bool(obs.renewed) is renewed
+    assert instance.refresh_at == (0.0 if renewed else 5.0)
+
+
+def test_a_panel_is_renewed_some_time_after_the_last_change() -> None:
+    assert watch_module.QUIET_S == 0.7  # longer than a hand rests on a slider, shorter than anybody waits
+
+
+class Pacing:
+    """A filter that runs, and may fall behind."""
+
+    behind = False
+
+    def state(self) -> State:
+        return State(kind="running", behind=self.behind)
 
 
 def test_closed_it_looks_at_nothing_any_more(instances: dict[int, Instance]) -> None:
