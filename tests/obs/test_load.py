@@ -19,7 +19,7 @@ from test_parts import ByHand, Stage
 
 import eoam_obs.matting
 from eoam_obs.locale import Texts
-from eoam_obs.pace import Pace, Patience
+from eoam_obs.pace import Pace, Patience, Rate, Speed
 from eoam_obs.state import State
 
 
@@ -81,6 +81,93 @@ def test_one_thread_at_a_time_looks_at_the_pace() -> None:
     pace.look(1)
     looking.clear()
     assert not any(asked_at_once)
+
+
+def test_a_rate_is_that_of_the_last_one_to_two_seconds() -> None:
+    clock = Clock()
+    rate = Rate(clock, 10)
+    assert rate.per_second(10) == 0.0, "no time has passed"
+    clock.now += 0.5
+    assert rate.per_second(20) == 20.0
+    clock.now += 0.5
+    assert rate.per_second(30) == 20.0  # from here on a second of its own
+    clock.now += 1.0
+    assert rate.per_second(130) == 100.0  # the first second is forgotten
+    clock.now += 0.5
+    assert rate.per_second(130) == pytest.approx(100 / 1.5)
+    assert rate.per_second(5) == 0.0, "counted anew"
+    clock.now += 0.5
+    assert rate.per_second(15) == 20.0
+
+
+def test_a_speed_that_nobody_has_measured_is_none() -> None:
+    assert Speed() == Speed(0.0, 0.0, False, False, False)
+
+
+def test_masks_are_behind_from_two_seconds_on_and_below_seven_tenths() -> None:
+    for share, seconds, behind in ((0.66, 2.0, False), (0.66, 6.0, True), (0.76, 60.0, False)):
+        speedometer = Speedometer()
+        assert not speedometer.run(10, masks=30)
+        assert speedometer.run(seconds, masks=30 * share) is behind, (share, seconds)
+    for share, behind in ((0.86, True), (0.94, False)):
+        speedometer = Speedometer()
+        assert speedometer.run(10, masks=10)
+        assert speedometer.run(30, masks=30 * share) is behind, share
+
+
+@pytest.mark.parametrize(("seconds", "is_drawn"), [(4.9, True), (5.0, False)])
+def test_a_source_counts_as_drawn_for_five_seconds(seconds: float, is_drawn: bool) -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert not pace.look(0).is_drawn
+    pace.tick(0.03, late=False)
+    clock.now += seconds
+    assert pace.look(0).is_drawn is is_drawn
+
+
+@pytest.mark.parametrize(
+    ("ticks", "is_starved"),
+    [
+        ([(0.6, True)], False),
+        ([(0.6, True), (0.6, True)], True),
+        ([(0.6, True), (0.6, True), (0.03, False)], False),
+        ([(0.6, True), (5.0, True), (0.6, True)], False),  # it was hidden in between
+        ([(0.6, True), (4.9, True)], True),
+    ],
+)
+def test_two_late_ticks_in_a_row_are_starved(ticks: list[tuple[float, bool]], is_starved: bool) -> None:
+    pace = Pace(Clock())
+    for passed, late in ticks:
+        pace.tick(passed, late=late)
+    assert pace.look(0).is_starved is is_starved
+
+
+def test_after_forgetting_the_figures_begin_anew() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    for _ in range(10):
+        clock.now += 0.5
+        for _ in range(15):
+            pace.picture()
+        pace.look(0)
+    assert pace.look(0).is_behind
+    pace.forget()
+    speed = pace.look(0)
+    assert not speed.is_behind
+    assert (speed.masks, speed.pictures) == (0.0, 0.0)
+    clock.now += 1.0
+    for _ in range(30):
+        pace.picture()
+    speed = pace.look(29)
+    assert (speed.masks, speed.pictures, speed.is_behind) == (29.0, 30.0, False)
+
+
+def test_a_hiccup_is_counted_from_its_own_beginning() -> None:
+    speedometer = Speedometer()
+    assert not speedometer.run(10, masks=30)
+    for _ in range(5):  # each shorter than what counts, and enough masks in between
+        assert not speedometer.run(1, masks=3)
+        assert not speedometer.run(4, masks=26)
 
 
 def test_the_masks_are_behind_only_if_that_lasts(caplog: pytest.LogCaptureFixture) -> None:
