@@ -22,11 +22,12 @@ from eoam_core.errors import ModelError
 from eoam_core.geometry import network_size
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
-from eoam_core.settings import Settings
+from eoam_core.settings import BackgroundKind, Settings, View
 from eoam_obs import libobs, source_type
 from eoam_obs.deferred import RETRY_S, DeferredSegmenter, file_state
+from eoam_obs.drawing import Drawing
 from eoam_obs.filter import Filter
-from eoam_obs.gpu import GraphicsError, PictureRing, Pixels, Readback, Shrinker
+from eoam_obs.gpu import Canvas, GraphicsError, PictureRing, Pixels, Readback, Shrinker
 from eoam_obs.matting import Matting
 from eoam_obs.thunks import callback
 
@@ -1117,3 +1118,173 @@ def test_while_the_key_is_held_nothing_is_drawn_and_afterwards_at_once(stage: St
     assert stage.filter.state().kind == "hidden"
     stage.filter.hidden = False
     assert stage.tick(1, finish=True) == 1
+
+
+class Drawn:
+    """A `Drawing` with a libobs that takes notes, and masks to give it."""
+
+    def __init__(self) -> None:
+        self.obs = NoteTaking()
+        self.obs.obs_enter_graphics()
+        self.drawing = Drawing(self.obs)  # type: ignore[arg-type]
+        self.picture = Canvas(self.obs)  # type: ignore[arg-type]
+        self.picture.begin(640, 360)
+        self.picture.end()
+        self.uploads: list[tuple[int, int]] = []
+
+    def matte(self, width: int = 64, height: int = 36, **more: Any) -> Any:
+        mask = np.zeros((height, width), np.uint8)
+        given = {"coefficients": None, "confidence": None, "addresses": (1, 0, 0), **more}
+        return SimpleNamespace(mask=mask, **given)
+
+    def show(self, settings: Settings = Settings(), number: int = 1, picture: Any = ...) -> int:  # noqa: B008
+        """Show and draw once; return how often something was drawn to the output."""
+        before = len(self.obs.shown)
+        self.drawing.show(self.picture if picture is ... else picture, settings, (640, 360), number, number)
+        self.drawing.draw()
+        return len(self.obs.shown) - before
+
+    def given(self) -> list[dict[str, str]]:
+        return [draw.given for _, _, draw in self.obs.draws()]
+
+
+@pytest.fixture
+def drawn() -> Iterator[Drawn]:
+    made = Drawn()
+    yield made
+    made.drawing.destroy()
+    made.picture.destroy()
+    made.drawing.close()
+    assert not made.obs.alive
+    assert not made.obs.faults
+
+
+def test_what_was_never_shown_is_not_drawn(drawn: Drawn) -> None:
+    assert not drawn.drawing.is_shown
+    drawn.drawing.draw()
+    assert drawn.obs.shown == []
+    assert drawn.drawing.problem == ""
+
+
+def test_a_mask_is_uploaded_once_and_another_one_again(drawn: Drawn) -> None:
+    first, second = drawn.matte(), drawn.matte()
+    assert drawn.drawing.upload(first) is True
+    assert drawn.drawing.upload(first) is False
+    assert drawn.drawing.upload(second) is True
+    assert drawn.drawing.upload(first) is True
+
+
+def test_a_mask_that_the_driver_refused_is_tried_again(drawn: Drawn) -> None:
+    first, larger = drawn.matte(), drawn.matte(128, 72)
+    drawn.drawing.upload(first)
+    drawn.obs.refuse = {"gs_texture_create"}
+    with pytest.raises(GraphicsError):
+        drawn.drawing.upload(larger)
+    drawn.obs.refuse = set()
+    assert drawn.drawing.upload(first) is True, "its texture is gone"
+    assert drawn.show() == 1
+
+
+def test_nothing_clears_what_is_shown_and_it_is_shown_again(drawn: Drawn) -> None:
+    drawn.drawing.upload(drawn.matte())
+    assert drawn.show() == 1
+    assert drawn.drawing.is_shown
+    assert drawn.show(picture=None) == 0
+    assert not drawn.drawing.is_shown
+    assert drawn.show() == 1
+    drawn.drawing.clear()
+    assert not drawn.drawing.is_shown
+    drawn.drawing.draw()
+    assert len(drawn.obs.shown) == 2
+
+
+def test_what_fails_on_the_way_leaves_nothing_shown(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn.drawing.upload(drawn.matte())
+    drawn.show()
+
+    def fails(*_: object, **__: object) -> None:
+        raise GraphicsError("no")
+
+    monkeypatch.setattr(drawn.drawing._effect, "look", fails)
+    with pytest.raises(GraphicsError):
+        drawn.show(Settings(threshold=0.7))
+    assert not drawn.drawing.is_shown
+
+
+def test_the_shader_learns_of_the_look_when_it_changes_and_not_otherwise(
+    drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[dict[str, Any]] = []
+    look = drawn.drawing._effect.look
+
+    def noted(low: float, high: float, **more: Any) -> None:
+        looks.append({"low": low, "high": high, **more})
+        look(low, high, **more)
+
+    monkeypatch.setattr(drawn.drawing._effect, "look", noted)
+    settings = Settings()
+    drawn.drawing.upload(drawn.matte())
+    for _ in range(3):
+        drawn.show(settings)
+    assert len(looks) == 1, "even the first settings are told"
+    drawn.show(settings.replace(threshold=0.7))
+    assert len(looks) == 2
+    drawn.drawing.upload(drawn.matte())  # another mask of the same size
+    drawn.show(drawn.drawing._settings)
+    assert len(looks) == 2
+    drawn.drawing.upload(drawn.matte(128, 72))
+    drawn.show(drawn.drawing._settings)
+    assert [look["mask_size"] for look in looks] == [(64, 36), (64, 36), (128, 72)]
+    drawn.drawing.destroy()
+    drawn.drawing.upload(drawn.matte(128, 72))
+    drawn.show(drawn.drawing._settings)
+    assert len(looks) == 4, "the shader was freed"
+    assert all((look["width"], look["height"]) == (640, 360) for look in looks)
+
+
+def test_destroyed_it_shows_nothing_and_begins_anew(drawn: Drawn) -> None:
+    mask = drawn.matte()
+    drawn.drawing.upload(mask)
+    drawn.show()
+    drawn.drawing.destroy()
+    assert not drawn.drawing.is_shown
+    drawn.drawing.draw()
+    assert len(drawn.obs.shown) == 1
+    assert drawn.drawing.upload(mask) is True
+    assert drawn.show() == 1
+
+
+def test_the_confidence_has_a_texture_for_as_long_as_it_comes(drawn: Drawn) -> None:
+    confidence = np.zeros((36, 64), np.uint16)
+    drawn.drawing.upload(drawn.matte(confidence=confidence, addresses=(1, 0, 3)))
+    assert drawn.drawing._confidence.texture
+    assert drawn.drawing._confidence.size == (64, 36)
+    assert drawn.show(Settings(view=View.CONFIDENCE)) == 1
+    drawn.drawing.upload(drawn.matte())
+    assert not drawn.drawing._confidence.texture
+
+
+def test_the_background_is_freed_when_it_is_not_needed_and_its_thread_is_waited_for(drawn: Drawn) -> None:
+    drawn.drawing.upload(drawn.matte())
+    drawn.show(Settings(background=BackgroundKind.BLUR))
+    backdrop = drawn.drawing._backdrop
+    assert backdrop is not None
+    drawn.show(Settings(background=BackgroundKind.BLUR), 2)
+    assert drawn.drawing._backdrop is backdrop
+    drawn.show(Settings(), 3)
+    assert drawn.drawing._backdrop is None
+    closed: list[bool] = []
+    backdrop.close = lambda: closed.append(True)  # type: ignore[method-assign]
+    drawn.drawing.close()
+    drawn.drawing.close()
+    assert closed == [True]
+
+
+def test_behind_nothing_the_background_is_forgotten(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn.drawing.upload(drawn.matte())
+    blurred = Settings(background=BackgroundKind.BLUR)
+    drawn.show(blurred)
+    forgotten: list[bool] = []
+    monkeypatch.setattr(drawn.drawing._backdrop, "forget", lambda: forgotten.append(True))
+    drawn.show(blurred, picture=None)
+    assert forgotten == [True]
