@@ -16,6 +16,7 @@ from eoam_core.picture import BackgroundPicture, fit_network
 from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import OnnxSegmenter, default_model_path
 from eoam_core.settings import BackgroundKind, Settings, View
+from eoam_core.turned import turned
 
 Bytes = NDArray[np.uint8]
 
@@ -113,8 +114,20 @@ class Cutter:
         return pipeline.process(fit_network(frame, height=need.height, width=need.width))
 
     def _own_pipeline(self, height: int, width: int) -> Pipeline:
-        segmenter = OnnxSegmenter(self._model, height=height, width=width, threads=self._settings.threads)
-        return Pipeline(segmenter, self._settings)
+        return pipeline_of(self._model, height, width, self._settings)
+
+
+def pipeline_of(model: Path, height: int, width: int, settings: Settings) -> Pipeline:
+    """Return a pipeline for frames of this size, as the settings want it.
+
+    Raises:
+        ModelError, InstallationError: as `OnnxSegmenter`.
+    """
+
+    def open_segmenter(height: int, width: int) -> OnnxSegmenter:
+        return OnnxSegmenter(model, height=height, width=width, threads=settings.threads)
+
+    return Pipeline(turned(open_segmenter, settings.turn)(height, width), settings)
 
 
 def background_of(settings: Settings) -> BackgroundPicture | None:

@@ -7,8 +7,8 @@ A preset governs
   `region_share`, `people`, `holes`, `hole_share`, `smoothing`, `every` and `threads`;
 * *Low CPU* and *Best edges*: the same without the background, since they say how and not what for.
 
-No preset governs the background's colour and picture, the network (`model`), what is shown without a mask (`no_mask`: a
-question of privacy), the view, and whether the advanced settings act.
+No preset governs the background's colour and picture, how the camera is mounted (`turn`), the network (`model`), what
+is shown without a mask (`no_mask`: a question of privacy), the view, and whether the advanced settings act.
 
 Standard library only: the panel must come up without numpy.
 """

@@ -28,6 +28,7 @@ __all__ = [
     "SettingValue",
     "Settings",
     "Timing",
+    "Turn",
     "View",
     "describe_settings",
     "migrated",
@@ -55,6 +56,15 @@ class BackgroundKind(str, Enum):
     BLUR = "blur"
     COLOR = "color"
     PICTURE = "picture"
+
+
+class Turn(str, Enum):
+    """How the source is turned in OBS's Transform, so that people in it are upright; degrees, clockwise."""
+
+    NONE = "none"
+    CLOCKWISE = "90"
+    HALF = "180"
+    COUNTERCLOCKWISE = "270"
 
 
 class Detail(str, Enum):
@@ -201,6 +211,22 @@ class Settings:
             "cannot be read, nothing is behind the person.",
             "shown_if": (("background", "picture"),),
         },
+    )
+    turn: Turn = field(
+        default=Turn.NONE,
+        metadata=_choice(
+            "output",
+            "Camera is turned",
+            "Choose how you rotate the source in OBS under Transform, if the camera is mounted on its side: a filter "
+            "gets the picture before that, and the network finds people badly who lie on their side. Best: put the "
+            "camera into a group, rotate it there, and put this filter on the group; then leave this at No.",
+            {
+                Turn.NONE: "No",
+                Turn.CLOCKWISE: "Rotated 90 degrees CW",
+                Turn.HALF: "Rotated 180 degrees",
+                Turn.COUNTERCLOCKWISE: "Rotated 90 degrees CCW",
+            },
+        ),
     )
     threshold: float = field(
         default=0.50,

@@ -251,7 +251,8 @@ class Filter:
         if not camera.look():
             self._forget(now)
             return
-        looks = (camera.width, camera.height, camera.space, settings.model, settings.threads, settings.detail)
+        network = (settings.model, settings.threads, settings.detail, settings.turn)
+        looks = (camera.width, camera.height, camera.space, network)
         if looks != self._begun_for:
             self._begin(looks, settings, now)
         elif paused:
@@ -305,7 +306,7 @@ class Filter:
         from eoam_core.geometry import network_size
 
         width, height = network_size(camera.width, camera.height, settings.detail)
-        network = (width, height, settings.model, settings.threads)
+        network = (width, height, settings.model, settings.threads, settings.turn)
         if self._matting is not None and network == self._network:
             return
         self._retire()

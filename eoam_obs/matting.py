@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import Segmenter
 from eoam_core.settings import Settings
+from eoam_core.turned import turned
 from eoam_core.worker import Fetched, Worker
 from eoam_obs.deferred import DeferredSegmenter, file_state, opener
 from eoam_obs.gpu import Pixels
@@ -56,7 +57,7 @@ class Matting:
         if make_segmenter is not None:
             self._segmenter = make_segmenter(height, width)
         else:
-            opened = opener(settings.model, settings.threads)
+            opened = turned(opener(settings.model, settings.threads), settings.turn)
             state = partial(file_state, settings.model)
             self._segmenter = DeferredSegmenter(height, width, open_segmenter=opened, state=state)
         self._worker = Worker(Pipeline(self._segmenter, settings))

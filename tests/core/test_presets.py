@@ -7,7 +7,7 @@ from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings
 
 NAMED = [preset for preset in Preset if preset is not Preset.CUSTOM]
 PLAIN = Settings(advanced=False)
-NEVER = {"preset", "background_color", "background_picture", "model", "no_mask", "view", "advanced"}
+NEVER = {"preset", "background_color", "background_picture", "turn", "model", "no_mask", "view", "advanced"}
 
 
 def chosen(preset: Preset, before: Settings = PLAIN) -> Settings:

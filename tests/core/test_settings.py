@@ -34,6 +34,7 @@ def test_choices_are_the_enums_values() -> None:
     assert choices == {
         "preset": ["meeting", "streaming", "low_cpu", "best_edges", "custom"],
         "background": ["transparent", "blur", "color", "picture"],
+        "turn": ["none", "90", "180", "270"],
         "detail": ["normal", "fine", "finest"],
         "timing": ["aligned", "low_latency", "same_frame"],
         "regions": ["largest", "share", "people"],
