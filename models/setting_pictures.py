@@ -18,13 +18,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from eoam_core import OnnxSegmenter, Settings, default_model_path
+from eoam_core import Cutter, OnnxSegmenter, Settings, default_model_path
 from eoam_core.compose import compose_frame
 from eoam_core.errors import EoamError
 from eoam_core.geometry import network_size
 from eoam_core.picture import BackgroundPicture
 from eoam_core.refine import Refiner, fine_levels, picture_alpha
-from eoam_core.settings import Detail
+from eoam_core.settings import Detail, Turn
 
 from .data import DataError, Image, Person
 from .evaluate import bgra, shrink
@@ -248,6 +248,7 @@ def pictures(model: Path) -> dict[str, Image]:
             hair,
         ),
         "view": panels(looks(one, "view", ["result", "mask", "outline", "side_by_side", "confidence"]), width=240),
+        "turn": turned_camera(model),
         "threshold": row(one, "threshold", [0.1, 0.5, 0.9]),
         # With the refinement, which draws the edge narrow where colours differ, it shows much less.
         "softness": panels(
@@ -305,6 +306,34 @@ def pictures(model: Path) -> dict[str, Image]:
             + [(f"smoothing {s}: what flickers", scene["dark"].unrest(Settings(smoothing=s))) for s in (0.0, 0.4, 0.9)]
         ),
     }
+
+
+def turned_camera(model: Path) -> Image:
+    """Return what a camera that lies on its side gives, and what is left of its picture when that is turned upright."""
+    from skimage import data
+
+    upright = np.ascontiguousarray(np.asarray(data.astronaut())[:300, 60:460, ::-1], np.uint8)  # type: ignore[no-untyped-call]
+    lying = np.ascontiguousarray(cv2.rotate(upright, cv2.ROTATE_90_COUNTERCLOCKWISE), np.uint8)
+
+    def cut(picture: Image, turn: Turn) -> Image:
+        with Cutter(Settings(turn=turn), model=model) as cutter:
+            rgba = cutter.cut(picture)
+        return over_colour(picture, np.ascontiguousarray(rgba[..., 3]))
+
+    def up(picture: Image) -> Image:
+        return np.asarray(cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE), np.uint8)
+
+    boxed = np.full_like(upright, 255)
+    small = cv2.resize(lying, None, fx=0.75, fy=0.75, interpolation=cv2.INTER_AREA)
+    boxed[: small.shape[0], 80 : 80 + small.shape[1]] = small
+    return panels(
+        [
+            ("what the camera sends", boxed),
+            ("turn none, rotated 90 degrees CW", up(cut(lying, Turn.NONE))),
+            ("turn 90, rotated 90 degrees CW", up(cut(lying, Turn.CLOCKWISE))),
+            ("turn 270, the wrong way", up(cut(lying, Turn.COUNTERCLOCKWISE))),
+        ]
+    )
 
 
 _OPEN = Settings(holes="open")  # type: ignore[arg-type]
