@@ -79,6 +79,7 @@ _HANDLES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "obs_source_get_unversioned_id": (("source",), ""),
     "obs_source_get_name": (("source",), ""),
 }
+_OWN_UNIFORMS: Final = ("image", "base_dimension", "base_dimension_i")  # of OBS's own effects, as far as they are used
 # These are called without the graphics context, or take it themselves.
 _ANYWHERE: Final = ("gs_get_context",)
 
@@ -173,6 +174,7 @@ class LibobsDouble(EffectRecorder):
         self._kinds: dict[int, str] = {}
         self._textures: dict[int, int] = {}  # of texture renders
         self._own_effects: dict[int, int] = {}  # OBS's, by their numbers
+        self._own_parameters: dict[tuple[int, str], int] = {}
         self._context = threading.RLock()
         self._holders: list[int] = []  # threads that hold the graphics context, once for each time they entered
         for name in PROTOTYPES:
@@ -315,10 +317,18 @@ class LibobsDouble(EffectRecorder):
         return effect
 
     def gs_effect_get_param_by_name(self, effect: int, name: str) -> int:
-        handle = super().gs_effect_get_param_by_name(effect, name)
+        handle = self.parameter_of(effect, name)
         if handle:
             self._kinds[handle] = "param"
         return handle
+
+    def parameter_of(self, effect: int, name: str) -> int:
+        """Return the handle of an effect's uniform, or 0 if it has none of that name."""
+        if effect not in self._own_effects.values():
+            return super().gs_effect_get_param_by_name(effect, name)
+        if name not in _OWN_UNIFORMS:
+            self._fault(f"no effect of OBS's own has a uniform {name}")
+        return self._own_parameters.setdefault((effect, name), 500_000 + len(self._own_parameters))
 
     def obs_get_base_effect(self, number: int) -> int:
         if number not in self._own_effects:

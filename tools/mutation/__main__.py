@@ -35,8 +35,8 @@ _LIMIT_S: Final = 12
 _COMMON: Final = ("tests/obs/test_parts.py", "tests/obs/test_load.py")
 _TESTS: Final[dict[str, tuple[str, ...]]] = {
     "filter": (*_COMMON, "tests/obs/test_python_lock.py", "tests/obs/test_panel_parts.py"),
-    "matting": _COMMON,
-    "gpu": _COMMON,
+    "matting": ("tests/obs/test_matting.py", *_COMMON),
+    "gpu": ("tests/obs/test_gpu.py", *_COMMON),
     "drawing": (*_COMMON, "tests/obs/test_effects.py"),
     "pace": ("tests/obs/test_load.py", "tests/obs/test_panel_parts.py", "tests/obs/test_parts.py"),
     "watch": ("tests/obs/test_watch.py", "tests/obs/test_panel_parts.py"),
