@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -99,12 +100,20 @@ class _Parser(Parser):
             return super().parse_known_args(args, namespace)
         self._inside = True
         try:
-            known, rest = self.parse_known_intermixed_args(args, namespace)
+            known, rest = self.parse_known_intermixed_args(self._told_apart(list(args)), namespace)
         finally:
             self._inside = False
         if rest:  # said here, or the command above would name its own help
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return known, rest
+
+    def _told_apart(self, given: list[str]) -> list[str]:
+        """Return the arguments without `--`: a name behind it that begins with - is written so that it is no flag."""
+        end = given.index("--") if "--" in given else len(given)
+        for text in given[:end]:
+            if text.startswith("-") and text not in ("-", *self._option_string_actions) and os.path.lexists(text):
+                self.error(f"{text} is a file whose name begins with -; write ./{text}, or put -- before the names")
+        return given[:end] + [f"./{name}" if name[:1] == "-" != name else name for name in given[end + 1 :]]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,8 @@ from eoam_core.batch import Job, plan, prepare_folder, run
 from eoam_core.cli_options import add_progress, add_settings, progress, require_libraries, settings_of
 from eoam_core.encoding import PIPED_FORMATS, VIDEO_SUFFIXES, encoding_for, import_av, require_encoder
 from eoam_core.errors import InputError
-from eoam_core.picture_size import KINDS
+from eoam_core.model_path import expanded
+from eoam_core.picture_file import KINDS
 from eoam_core.pipe import PipeInput, PipeOutput, RawVideo, standard_input, standard_output, write_all
 from eoam_core.printable import printable
 from eoam_core.settings import Settings
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 _PIPE: Final = Path("-")
 _STANDARD_INPUT: Final = "Standard input"
+_ANIMATED: Final = "and eoam video writes all of them"
 
 
 def add_file_commands(commands: Any) -> None:
@@ -65,49 +68,72 @@ def _image(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     if options.into is not None:
         with Cutter(settings, model=options.model) as cutter:
+            _say(cutter.notes)
             return _batch(options, ".png", "picture", lambda job: _cut_picture(cutter, job.source, job.target))
     source, target = _pair(options.files)
     if target != _PIPE:
         require_png(target)  # before any work
     with Cutter(settings, model=options.model) as cutter:
+        _say(cutter.notes)
         _cut_picture(cutter, source, target)
     return 0
 
 
 def _cut_picture(cutter: Cutter, source: Path, target: Path) -> None:
-    from eoam_core.picture import decode_stream, encode_png, read_picture, write_png
+    from eoam_core.picture import decode_stream, encode_png, open_picture, write_png
 
-    picture = decode_stream(standard_input(), name=_STANDARD_INPUT) if source == _PIPE else read_picture(source)
+    if source == _PIPE:
+        picture = decode_stream(standard_input(), name=_STANDARD_INPUT, hint=_ANIMATED)
+    else:
+        picture = open_picture(source, hint=_ANIMATED)
     cutter.reset()
-    result = cutter.cut(picture)
+    result = cutter.cut(picture.pixels)
     if target != _PIPE:
         write_png(target, result, source=source)
-        return
-    try:
-        write_all(standard_output(), encode_png(result, name="Standard output"))
-    except OSError as error:
-        raise InputError(f"Standard output takes no more ({error.strerror}); see why its reader ended.") from error
+    else:
+        try:
+            write_all(standard_output(), encode_png(result, name="Standard output"))
+        except OSError as error:
+            raise InputError(f"Standard output takes no more ({error.strerror}); see why its reader ended.") from error
+    _say(picture.notes)
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        sys.stderr.write(printable(f"eoam: {note}") + "\n")
 
 
 def _video(options: argparse.Namespace) -> int:
     require_libraries()
     from eoam_core.compose import has_alpha
-    from eoam_core.cutter import background_of
 
     settings = settings_of(options)
     if options.into is not None:
         alpha = has_alpha(settings)
         ending = options.ending or (".webm" if alpha else ".mp4")
         require_encoder(import_av(), encoding_for(options.into / f"any{ending}", with_alpha=alpha))
-        background_of(settings)  # what is missing for all files is said once
+        _say_of_background(settings)  # what is missing for all files is said once
         return _batch(
             options, ending, "video", lambda job: _convert(options, settings, job.source, job.target, job.source.name)
         )
     source, target = _pair(options.files)
     if options.raw_input is not None and source != _PIPE:
         raise InputError(f"--raw-input is for the input -, and {source} is a file; leave one of them out.")
+    _say_of_background(settings)
     _convert(options, settings, _video_source(options, source), _video_target(options, target))
     return 0
+
+
+def _say_of_background(settings: Settings) -> None:
+    """Say what has to be said of the background picture; InputError if it cannot be used."""
+    from eoam_core.cutter import background_of
+
+    path = expanded(settings.background_picture)
+    if settings.background_picture and os.path.exists(path) and not os.path.isfile(path):
+        return  # a pipe can be read once
+    behind = background_of(settings)
+    if behind is not None:
+        _say(behind.notes)
 
 
 def _video_source(options: argparse.Namespace, source: Path) -> Path | PipeInput:
@@ -138,8 +164,7 @@ def _convert(
             make_pipeline=lambda height, width: _pipeline(options.model, height, width, settings),
             on_frame=on_frame,
         )
-    for note in report.notes:
-        sys.stderr.write(printable(f"eoam: {name + ': ' if name else ''}{note}") + "\n")
+    _say(f"{name + ': ' if name else ''}{note}" for note in report.notes)
 
 
 def _batch(options: argparse.Namespace, suffix: str, unit: str, work: Callable[[Job], None]) -> int:

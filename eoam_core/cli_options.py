@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from eoam_core.errors import InputError, InstallationError
-from eoam_core.installation import check_installation, install_command
+from eoam_core.installation import check_installation, install_command, update_command
 from eoam_core.model_path import default_model_path, expanded
 from eoam_core.setting_info import hex_colour
 from eoam_core.settings import BackgroundKind, SettingInfo, Settings, describe_settings
@@ -25,9 +25,13 @@ def require_libraries() -> None:
     masks are made, since that holds for the whole process, and this one is ours.
     """
     bad = [part for part in check_installation() if not part.ok and part.name != "model"]
+    broken = [part for part in bad if part.fault]
+    if broken:
+        names = ", ".join(f"{part.name} {part.version}".strip() for part in broken)
+        raise InstallationError(f"There, but not loading: {names}. To repair: {broken[0].remedy}")
     if bad:
         names = ", ".join(f"{part.name} {part.required}" for part in bad)
-        raise InstallationError(f"Missing or too old: {names}. To install: {install_command()}")
+        raise InstallationError(f"Missing or too old: {names}. To install: {update_command()}")
     import cv2
 
     cv2.setNumThreads(1)

@@ -58,6 +58,8 @@ def _webcam(options: argparse.Namespace) -> int:
     settings = settings_of(options, settings_for_webcam)
     read_model_info(options.model)
     cutter = Cutter(settings, model=options.model)
+    for note in cutter.notes:
+        _say(note)
     if options.preview:
         window = PreviewWindow()
         sinks.append(lambda height, width, rate: window)

@@ -56,6 +56,11 @@ class Cutter:
         """How it cuts."""
         return self._settings
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what of the background picture is not shown as its file has it."""
+        return () if self._behind is None else self._behind.notes
+
     def matte(self, picture: Bytes) -> Matte:
         """Return the matte of a picture, (h, w, 3) uint8 BGR or (h, w, 4) uint8 BGRA; its mask has the network's size.
 

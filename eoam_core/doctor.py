@@ -102,6 +102,8 @@ def _examine(model: Path, machine: Machine) -> Iterator[Finding]:
             yield Finding(topic=part.name, level=Level.OK, text=f"{part.version}{_place(part.name)}")
             continue
         found = f"{part.version}, needs {part.required}" if part.version else f"{part.required} is missing"
+        if part.fault:
+            found = f"{part.version or part.required} {part.fault}"
         cure = part.remedy
         if part.name == "model":
             found = f"{part.required} {'cannot be used' if part.version else 'is missing'}"

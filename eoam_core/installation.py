@@ -5,8 +5,11 @@ Standard library only, and nothing here raises: this is what the OBS panel shows
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.machinery
+import importlib.metadata
+import io
 import os
 import re
 import sys
@@ -19,13 +22,14 @@ from typing import Final
 from eoam_core.model_path import default_model_path
 
 MINIMUM_PYTHON: Final = (3, 10)
+_LONGEST: Final = 300  # characters of a library's own error; numpy writes a page
 _ROOT: Final = Path(__file__).resolve().parent.parent
 
 # (name shown, module to import, name on the package index, smallest version); as in pyproject.toml
 _LIBRARIES: Final = (
-    ("numpy", "numpy", "numpy", "1.24"),
-    ("onnxruntime", "onnxruntime", "onnxruntime", "1.18"),
-    ("opencv", "cv2", "opencv-python-headless", "4.8"),
+    ("numpy", "numpy", "numpy", "2.0"),
+    ("onnxruntime", "onnxruntime", "onnxruntime", "1.19"),
+    ("opencv", "cv2", "opencv-python-headless", "4.12"),
 )
 
 
@@ -33,7 +37,8 @@ _LIBRARIES: Final = (
 class Component:
     """State one thing the program needs: whether it is usable, what was found, and what to do if it is not.
 
-    `version` is "" where nothing was found and `remedy` is "" where nothing is to be done.
+    `version` is "" where nothing was found and `remedy` is "" where nothing is to be done. `fault` is what is wrong
+    with a library that is there and does not load, or "".
     """
 
     name: str
@@ -41,13 +46,14 @@ class Component:
     version: str
     required: str
     remedy: str
+    fault: str = ""
 
 
 def check_installation(model: Path | None = None) -> tuple[Component, ...]:
     """Look for Python, the libraries and the model file (`model`, or the default one); never raises.
 
-    The libraries are imported, since a package that is installed but does not load (a missing system library, a wheel
-    for another Python) is as good as missing. Call it on the main thread first: numpy's first import belongs there.
+    The libraries are imported, since a package that is installed may not load (a missing system library, a wheel for
+    another Python or another numpy). Call it on the main thread first: numpy's first import belongs there.
     """
     return (
         _check_python(),
@@ -72,7 +78,16 @@ def check_model(model: Path | None = None) -> Component:
     return Component(name="model", ok=True, version=f"{len(content)} bytes", required=required, remedy="")
 
 
-def install_command(packages: Iterable[str] | None = None) -> str:
+def update_command() -> str:
+    """Return the command that brings all libraries up to date together, whatever state they are in.
+
+    One alone would not do: those built for another numpy than the one that is there load only when both are changed,
+    and pip takes a library that is there, broken or not, for satisfactory unless it is told otherwise.
+    """
+    return install_command(options="--upgrade --force-reinstall ")
+
+
+def install_command(packages: Iterable[str] | None = None, *, options: str = "") -> str:
     """Return the command that installs what is needed into the Python that runs this; `packages` narrows it down.
 
     Where the system forbids pip (PEP 668: the Python of most Linux distributions) and the project's own setup script
@@ -83,12 +98,12 @@ def install_command(packages: Iterable[str] | None = None) -> str:
         packages = [f"{package}>={minimum}" for _, _, package, minimum in _LIBRARIES]
     requirements = " ".join(f'"{package}"' for package in packages)
     if not _is_externally_managed():
-        return f"{_python_command()} -m pip install {requirements}"
+        return f"{_python_command()} -m pip install {options}{requirements}"
     if setup.is_file():
         return _quoted(setup)
     if installer.is_file():
         return f"{_python_command()} {_quoted(installer)}"
-    return f"{_python_command()} -m pip install --user --break-system-packages {requirements}"
+    return f"{_python_command()} -m pip install --user --break-system-packages {options}{requirements}"
 
 
 def _check_python() -> Component:
@@ -110,18 +125,30 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
     required = f">={minimum}"
     command = install_command([f"{package}{required}"])
     try:
-        version = str(getattr(importlib.import_module(module), "__version__", ""))
-    except ImportError as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == module
-        reason = "" if missing else f" ({module} does not load: {_one_line(error)})"
-        remedy = _foreign_numpy() or command + reason
-        return Component(name=name, ok=False, version="", required=required, remedy=remedy)
+        # A library that was built for another numpy has that print a traceback.
+        with contextlib.redirect_stderr(io.StringIO()):
+            version = str(getattr(importlib.import_module(module), "__version__", ""))
     except Exception as error:  # a wheel for another Python or another numpy fails in any way it likes
-        remedy = _foreign_numpy() or f"{command} ({module} does not load: {_one_line(error)})"
-        return Component(name=name, ok=False, version="", required=required, remedy=remedy)
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            return Component(name=name, ok=False, version="", required=required, remedy=_foreign_numpy() or command)
+        return Component(
+            name=name,
+            ok=False,
+            version=_installed_version(package),
+            required=required,
+            remedy=_foreign_numpy() or f"{update_command()} ({module} does not load: {_one_line(error)})",
+            fault="does not load",
+        )
     ok = _numbers(version) >= _numbers(minimum)
     remedy = "" if ok else (module == "numpy" and _foreign_numpy()) or command
     return Component(name=name, ok=ok, version=version, required=required, remedy=remedy)
+
+
+def _installed_version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except Exception:  # it is another build of it, or its files are damaged
+        return ""
 
 
 def _foreign_numpy() -> str:
@@ -175,4 +202,4 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split())[:_LONGEST] or type(error).__name__

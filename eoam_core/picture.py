@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
@@ -14,16 +12,12 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import InputError
 from eoam_core.model_path import expanded
-from eoam_core.picture_size import KINDS, claimed_size
+from eoam_core.picture_decoding import Picture, decode
 from eoam_core.pipe import Readable
 from eoam_core.target import replacing, writing
 
 Bytes = NDArray[np.uint8]
 
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
-_JPEG: Final = b"\xff\xd8\xff"
-MAX_PIXELS: Final = 200_000_000  # of the largest cameras; with all that follows some 3 GB
-_MAX_SIDE: Final = 65_535
 _MAX_BYTES: Final = 1 << 30
 _COLOURS: Final = {
     "black": "#000000",
@@ -37,15 +31,20 @@ _COLOURS: Final = {
 
 
 def read_picture(path: Path | str) -> Bytes:
-    """Read a picture as BGRA, (h, w, 4) uint8, whatever it holds: grey, 16 bit, with or without alpha.
+    """Read a picture as BGRA, (h, w, 4) uint8, upright and in sRGB, whatever it holds: grey, 16 bit, alpha or none.
 
     Raises:
         InputError: the file is missing, damaged, cut short or of an unknown kind.
     """
+    return open_picture(path).pixels
+
+
+def open_picture(path: Path | str, *, hint: str = "") -> Picture:
+    """Read a picture as `read_picture` does, with what has to be said of it; `hint` as for `decode`."""
     try:
         # Not cv2.imread, which cannot open every name on Windows.
         with open(path, "rb") as file:
-            return decode_stream(file, name=str(path))
+            return decode_stream(file, name=str(path), hint=hint)
     except FileNotFoundError:
         raise InputError(f"There is no picture {path}; check the name.") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
@@ -53,8 +52,8 @@ def read_picture(path: Path | str) -> Bytes:
         raise InputError(f"The picture {path} cannot be read: {reason}.") from error
 
 
-def decode_stream(file: Readable, *, name: str) -> Bytes:
-    """Return the picture that `file` holds up to its end as BGRA, (h, w, 4) uint8; `name` stands in messages.
+def decode_stream(file: Readable, *, name: str, hint: str = "") -> Picture:
+    """Return the picture that `file` holds up to its end; `name` stands in messages, `hint` as for `decode`.
 
     Raises:
         InputError: it is damaged, cut short, of an unknown kind or too large.
@@ -65,31 +64,7 @@ def decode_stream(file: Readable, *, name: str) -> Bytes:
         if total > _MAX_BYTES:  # such as a device that never ends
             raise InputError(f"The picture {name} has more than {_MAX_BYTES >> 20} MiB; make it smaller.")
         parts.append(part)
-    return decode_picture(np.frombuffer(b"".join(parts), np.uint8), name=name)
-
-
-def decode_picture(content: Bytes, *, name: str) -> Bytes:
-    """Return the picture in the bytes of a file, (n,) uint8, as BGRA, (h, w, 4) uint8; `name` stands in messages.
-
-    Raises:
-        InputError: it is damaged, cut short, of an unknown kind or too large.
-    """
-    whole = content.tobytes()
-    size = claimed_size(whole)
-    if size is None:
-        raise InputError(f"{name} is damaged or no picture of a known kind; use {KINDS}.")
-    if size.width * size.height > MAX_PIXELS or max(size) > _MAX_SIDE:
-        raise InputError(
-            f"The picture {name} has {size.width}x{size.height} pixels, more than {MAX_PIXELS // 1_000_000} million or "
-            f"{_MAX_SIDE} on a side; make it smaller."
-        )
-    if _is_cut_short(whole):
-        raise InputError(f"The picture {name} is damaged: its end is missing; get a complete copy of it.")
-    with silent_opencv():
-        picture = _decoded(content)
-    if picture is None:
-        raise InputError(f"{name} is damaged or no picture of a known kind; use {KINDS}.")
-    return picture
+    return decode(b"".join(parts), name=name, hint=hint)
 
 
 def write_png(target: Path, rgba: Bytes, *, source: Path) -> None:
@@ -165,7 +140,9 @@ class BackgroundPicture:
     """
 
     def __init__(self, path: Path) -> None:
-        picture = read_picture(path)
+        opened = open_picture(path)
+        picture = opened.pixels
+        self.notes = opened.notes  # sentences about what is not shown as the file has it
         # What shows through a transparent part is black.
         self._picture = np.ascontiguousarray(
             fit_network(picture, height=picture.shape[0], width=picture.shape[1])[..., :3]
@@ -203,50 +180,3 @@ def _covering(picture: Bytes, *, height: int, width: int) -> Bytes:
     crop = picture[top : top + kept_rows, left : left + kept_columns]
     method = cv2.INTER_AREA if scale >= 1 else cv2.INTER_LINEAR
     return cv2.resize(crop, (width, height), interpolation=method)  # type: ignore[return-value]
-
-
-def _decoded(content: Bytes) -> Bytes | None:
-    """Return BGRA, (h, w, 4) uint8, or None if OpenCV cannot read it."""
-    if not content.size:
-        return None
-    try:
-        raw = cv2.imdecode(content, cv2.IMREAD_UNCHANGED)
-        if raw is not None and raw.ndim == 3 and raw.shape[2] == 4:
-            return _to_8_bit(raw)
-        # Anything without alpha is read again in this mode, which turns it upright and makes it 8-bit colour.
-        picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
-    except (cv2.error, MemoryError):  # a size beyond OpenCV's limit, or a header that makes no sense
-        return None
-    if picture is None or picture.size == 0:
-        return None
-    return cv2.cvtColor(_to_8_bit(picture), cv2.COLOR_BGR2BGRA)  # type: ignore[return-value]
-
-
-def _to_8_bit(picture: NDArray[np.integer[Any] | np.floating[Any]]) -> Bytes:
-    if picture.dtype == np.uint8:
-        return picture  # type: ignore[return-value]
-    if picture.dtype == np.uint16:
-        return cv2.convertScaleAbs(picture, alpha=1 / 257)  # type: ignore[return-value]
-    values = np.nan_to_num(picture.astype(np.float32))
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
-
-
-def _is_cut_short(content: bytes) -> bool:
-    # OpenCV fills what is missing with grey and says nothing, so the formats' own end marks are looked for.
-    if content.startswith(_PNG):
-        return b"IEND" not in content[-4096:]
-    if content.startswith(_JPEG):
-        return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")  # the end of the image after its last scan
-    return False
-
-
-@contextmanager
-def silent_opencv() -> Iterator[None]:
-    """Keep OpenCV from printing its own warnings about what it cannot open; the caller gets one sentence instead."""
-    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 moved the two functions, 4 has them at the top
-    level = log.getLogLevel()
-    log.setLogLevel(0)  # silent
-    try:
-        yield
-    finally:
-        log.setLogLevel(level)

@@ -163,8 +163,7 @@ def _try_out(file: ModelFile, threads: int, size: tuple[int, int]) -> None:
 
 
 def _check_contract(session: Any, file: ModelFile, *, size: tuple[int, int] | None) -> None:
-    height, width = size or ("height", "width")
-    needs = {"frame": [1, height, width, 4], "mask": [1, height, width]}
+    needs: dict[str, list[int | str]] = {"frame": [1, "height", "width", 4], "mask": [1, "height", "width"]}
     try:
         inputs, outputs = session.get_inputs(), session.get_outputs()
         found = ", ".join(f"{value.name!r} {value.type} {tuple(value.shape)}" for value in (*inputs, *outputs))
@@ -172,14 +171,18 @@ def _check_contract(session: Any, file: ModelFile, *, size: tuple[int, int] | No
         raise _damaged(file, error) from error
     fits = [value.name for value in inputs] == ["frame"] and [value.name for value in outputs] == ["mask"]
     for value in (*inputs, *outputs):
-        fits = fits and value.type == "tensor(uint8)" and _same_shape(value.shape, needs[value.name])
+        fits = fits and value.type == "tensor(uint8)" and _same_shape(value.shape, needs[value.name], size)
     if not fits:
         found = printable(found, 300)
         raise ModelError(f"The model file {file.path} is of another kind: found {found}; {_EXPECTED}.")
 
 
-def _same_shape(found: list[int | str | None], need: list[int | str]) -> bool:
-    # Shape inference may lose the output's free dimensions (None or a made-up name); a number must be the right one.
+def _same_shape(found: list[int | str | None], need: list[int | str], size: tuple[int, int] | None) -> bool:
     if len(found) != len(need):
         return False
-    return all(a == b or (isinstance(b, str) and not isinstance(a, int)) for a, b in zip(found, need, strict=True))
+    if size is None:
+        # Shape inference may lose the output's free dimensions (None or a made-up name); a number must be right.
+        return all(a == b or (isinstance(b, str) and not isinstance(a, int)) for a, b in zip(found, need, strict=True))
+    # Before version 1.23 a session that is not optimised still names the dimensions that were given a size.
+    sizes = {"height": size[0], "width": size[1]}
+    return all(a in (b, sizes.get(b, b) if isinstance(b, str) else b) for a, b in zip(found, need, strict=True))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import InputError, InstallationError
 from eoam_core.installation import install_command
-from eoam_core.picture import silent_opencv
+from eoam_core.picture_decoding import silent_opencv
 
 Bytes = NDArray[np.uint8]
 
@@ -152,7 +152,7 @@ class PreviewWindow:
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except (cv2.error, AttributeError) as error:
-            command = install_command(["opencv-python>=4.8"])
+            command = install_command(["opencv-python>=4.12"])
             raise InstallationError(
                 f"OpenCV {cv2.__version__} here has no windows (opencv-python-headless); leave out --preview, or, in a "
                 f"Python that OBS does not use, run: pip uninstall opencv-python-headless, and then: {command}"

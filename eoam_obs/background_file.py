@@ -42,6 +42,7 @@ class BackgroundFile:
         self._loaded: _Loaded | None = None  # swapped in by the thread
         self._thread: threading.Thread | None = None
         self._retry_at = 0
+        self._noted = ""  # the file of which everything has been said
         self.problem = ""  # what is wrong with the file, or ""
 
     def texture(self, file: str, width: int, height: int, now: int) -> int:
@@ -101,7 +102,11 @@ class BackgroundFile:
             from eoam_core.picture import BackgroundPicture
 
             file, width, height = wanted
-            pixels = BackgroundPicture.chosen(file).with_alpha(height=height, width=width)
+            picture = BackgroundPicture.chosen(file)
+            pixels = picture.with_alpha(height=height, width=width)
+            if picture.notes and file != self._noted:
+                self._noted = file
+                _LOG.warning("background_picture_changed notes=%s", " ".join(picture.notes))
         except Exception as error:  # whatever a file can do to a decoder, memory included
             problem = str(error) or type(error).__name__
             if problem != self.problem:

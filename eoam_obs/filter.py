@@ -441,4 +441,4 @@ class Filter:
 def _missing_libraries() -> str:
     """Say which libraries are missing and how to install them, or ""."""
     missing = [part for part in check_installation() if not part.ok and part.name != "model"]
-    return " ".join(f"{part.name} is missing: {part.remedy}" for part in missing)
+    return " ".join(f"{part.name} {part.fault or 'is missing'}: {part.remedy}" for part in missing)

@@ -10,7 +10,8 @@ from fuzz import Target
 from fuzz_mutations import damaged, require_sentence
 
 from eoam_core.errors import InputError
-from eoam_core.picture import MAX_PIXELS, BackgroundPicture, read_picture
+from eoam_core.picture import BackgroundPicture, read_picture
+from eoam_core.picture_decoding import MAX_PIXELS
 
 
 def samples() -> list[bytes]:

@@ -25,8 +25,8 @@ sys.path.insert(0, str(REPOSITORY))
 from eoam_install import wheels  # noqa: E402
 
 # The smallest versions are those of pyproject.toml.
-NUMPY: Final = "numpy>=1.24"
-OTHERS: Final = ("onnxruntime>=1.18", "opencv-python-headless>=4.8")
+NUMPY: Final = "numpy>=2.0"
+OTHERS: Final = ("onnxruntime>=1.19", "opencv-python-headless>=4.12")
 PYTHONS: Final = ((3, 10), (3, 11), (3, 12), (3, 13), (3, 14))
 # Per platform what pip may take, the most modest first: a wheel for an older macOS fits more computers.
 PLATFORMS: Final = {

@@ -102,7 +102,7 @@ def test_a_model_cut_in_half_is_a_problem_with_its_cure(tmp_path: Path, network:
 def test_a_missing_library_is_a_problem(tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (problem,) = _problems(_examine(recorded.linux(tmp_path), network))
-    assert problem.startswith("onnxruntime: >=1.18 is missing -> ")
+    assert problem.startswith("onnxruntime: >=1.19 is missing -> ")
 
 
 def test_another_scripts_numpy_is_named(tmp_path: Path, network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ NO_MODEL_LOG = (
     "10:00:01.000: [EOAM] frame_failed sequence=1 error=ModelError('There is no model file x.')\n"
 )
 NO_LIBRARY_LOG = (
-    "10:00:00.000: [EOAM] component_missing name=numpy required=>=1.24 remedy=x\n"
+    "10:00:00.000: [EOAM] component_missing name=numpy required=>=2.0 remedy=x\n"
     "10:00:01.000: [EOAM] filter_cannot_run problem='numpy is missing: x'\n"
 )
 
@@ -225,7 +225,7 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
         ("[Python: obs_eoam.py] ImportError: numpy.core.multiarray failed to import", "above the other Python scripts"),
         ("ImportError: numpy.so: undefined symbol: PyUnicode_AsUTF8", "Install what is missing"),
         ("The requested API version [20] is not available, only API versions [1, 17] are supported", "other plugin"),
-        ("[EOAM] component_missing name=numpy required=>=1.24", "Install what is missing"),
+        ("[EOAM] component_missing name=numpy required=>=2.0", "Install what is missing"),
         ("[EOAM] component_missing name=model required=/x/eoam.onnx", "Run install.py again"),
         ("[EOAM] frame_failed sequence=3 error=ModelError('The model file x is empty')", "Run install.py again"),
         ("[EOAM] frame_failed sequence=3 error=ValueError('x')", "Run eoam doctor"),

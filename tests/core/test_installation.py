@@ -39,7 +39,7 @@ def test_a_library_that_breaks_while_loading_says_why(monkeypatch: pytest.Monkey
     assert component.remedy.endswith("(onnxruntime does not load: libfoo.so is missing)")
 
 
-@pytest.mark.parametrize(("version", "ok"), [("1.9.9", False), ("1.18.0rc1", True), ("1.100", True), ("odd", False)])
+@pytest.mark.parametrize(("version", "ok"), [("1.9.9", False), ("1.19.0rc1", True), ("1.100", True), ("odd", False)])
 def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch, version: str, ok: bool) -> None:
     module = types.ModuleType("onnxruntime")
     module.__version__ = version  # type: ignore[attr-defined]

@@ -20,8 +20,8 @@ import pytest
 
 from eoam_core.cli import main
 from eoam_core.errors import InputError
-from eoam_core.picture import MAX_PIXELS, read_picture
-from eoam_core.picture_size import claimed_size
+from eoam_core.picture import read_picture
+from eoam_core.picture_decoding import MAX_PIXELS, examined
 from eoam_core.settings import Settings
 
 from .confined import CLI, run
@@ -93,7 +93,9 @@ def test_a_picture_that_claims_to_be_huge_costs_no_memory(tmp_path: Path, width:
 
 @pytest.mark.parametrize("content", fuzz_pictures.samples(), ids=lambda content: content[:4].hex())
 def test_the_size_that_a_header_claims_is_the_one_that_opencv_decodes(content: bytes) -> None:
-    assert claimed_size(content) == (40, 30)
+    file = examined(content)
+    assert file is not None
+    assert (file.width, file.height) == (40, 30)
     decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
     assert decoded is not None
     assert decoded.shape[:2] == (30, 40)

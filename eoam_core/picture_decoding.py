@@ -1,0 +1,248 @@
+"""Decode a picture's bytes: whole, upright, in 8 bits and in sRGB, or with a sentence about what is lost."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from eoam_core.colour_profile import UnknownProfileError, conversion
+from eoam_core.errors import InputError
+from eoam_core.installation import update_command
+from eoam_core.orientation import oriented
+from eoam_core.picture_avif import brand, examine_avif
+from eoam_core.picture_file import KINDS, DamagedPictureError, PictureFile
+from eoam_core.picture_jpeg import endings, examine_jpeg
+from eoam_core.picture_plain import examine_bmp, examine_gif, examine_webp
+from eoam_core.picture_png import examine_png, pixels_only
+from eoam_core.picture_tiff import examine_tiff
+
+Bytes = NDArray[np.uint8]
+
+MAX_PIXELS: Final = 200_000_000  # of the largest cameras; with all that follows some 3 GB
+_MAX_SIDE: Final = 65_535
+_SAVE_AS: Final = "open it in an image editor and save it as JPEG or PNG"
+_HEIC: Final = (
+    "export it as JPEG in Photos or Preview; iPhones take JPEGs with Settings > Camera > Formats > Most Compatible"
+)
+_OTHERS: Final = (
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"8BPS", "a Photoshop file"),
+    (b"%PDF", "a PDF document"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "an XML document, such as an SVG drawing"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """A decoded picture, and sentences about what is not in it as the file has it."""
+
+    pixels: Bytes  # (h, w, 4) BGRA
+    notes: tuple[str, ...]
+
+
+def examined(content: bytes) -> PictureFile | None:
+    """Return what a file of a known kind says of itself, or None if it is damaged or of no known kind."""
+    for is_kind, read in _READERS:
+        if is_kind(content):
+            try:
+                file = read(content)
+            except (struct.error, IndexError, ValueError, DamagedPictureError):
+                return None
+            return file if file.width > 0 and file.height > 0 else None
+    return None
+
+
+def decode(content: bytes, *, name: str, hint: str = "") -> Picture:
+    """Decode the picture in the bytes of a file, whatever follows it there.
+
+    Args:
+        content: of the file.
+        name: stands in messages.
+        hint: what to add, behind a comma, where only the first of several pictures of an animation is used.
+
+    Raises:
+        InputError: it is damaged, cut short, of an unknown kind or too large.
+    """
+    file = examined(content)
+    if file is None:
+        raise InputError(_unknown(content, name))
+    if file.kind == "DNG":
+        raise InputError(f"{name} is a camera's raw picture (DNG), which cannot be read here; {_SAVE_AS}.")
+    if file.width * file.height > MAX_PIXELS or max(file.width, file.height) > _MAX_SIDE:
+        raise InputError(
+            f"The picture {name} has {file.width}x{file.height} pixels, more than {MAX_PIXELS // 1_000_000} million or "
+            f"{_MAX_SIDE} on a side; make it smaller."
+        )
+    raw = _raw(content, file) if file.is_whole or file.lacks_end_mark else None
+    if raw is None and not file.is_whole:
+        raise InputError(f"The picture {name} is damaged: its end is missing; get a complete copy of it.")
+    if raw is None:
+        raise InputError(_undecodable(file, name))
+    notes = list(_notes(file, name, hint))
+    pixels = _in_srgb(_bgra(raw, file, name), file, name, notes)
+    return Picture(pixels=oriented(pixels, file.orientation), notes=tuple(notes))
+
+
+@contextmanager
+def silent_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing its own warnings about what it cannot open; the caller gets one sentence instead."""
+    log: Any = getattr(cv2.utils, "logging", cv2)  # OpenCV 5 moved the two functions, 4 has them at the top
+    level = log.getLogLevel()
+    log.setLogLevel(0)  # silent
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
+def _unknown(content: bytes, name: str) -> str:
+    if brand(content) == "HEIC":
+        return f"{name} is a HEIC picture, as iPhones take them, which cannot be read here; {_HEIC}."
+    for start, kind in _OTHERS:
+        if content.startswith(start):
+            return f"{name} is {kind}, which cannot be read here; {_SAVE_AS}."
+    return f"{name} is damaged or no picture of a known kind; use {KINDS}."
+
+
+def _undecodable(file: PictureFile, name: str) -> str:
+    if file.kind in ("GIF", "AVIF"):
+        built = re.search(rf"^\s*{file.kind}:\s*(?!NO\b)\S", cv2.getBuildInformation(), re.MULTILINE)
+        if built is None:
+            return f"OpenCV {cv2.__version__} does not read {file.kind}, which {name} is; update it: {update_command()}"
+    return f"The {file.kind} {name} is damaged or of a kind that is not supported; {_SAVE_AS}."
+
+
+def _notes(file: PictureFile, name: str, hint: str) -> Iterator[str]:
+    if file.pictures > 1:
+        rest = f", {hint}" if hint and file.kind in ("GIF", "PNG", "WebP") else ""  # those that FFmpeg reads
+        unit = "pages" if file.kind == "TIFF" else "pictures"
+        yield f"{name} has {file.pictures} {unit}; only the first is used{rest}."
+    if file.is_cmyk:
+        yield f"{name} has CMYK colours, for print; they are converted without a profile and may look different."
+    if file.lacks_end_mark:
+        yield f"{name} has no end mark, but all of the picture is there."
+    if file.note:
+        yield f"{name} {file.note}"
+
+
+def _raw(content: bytes, file: PictureFile) -> NDArray[Any] | None:
+    """Return what OpenCV makes of the file, (h, w) or (h, w, c), or None if it cannot read it, or not all of it."""
+    if file.kind == "PNG":
+        return _decoded(pixels_only(content[: file.end]))
+    if not file.lacks_end_mark:
+        return _decoded(content[: file.end] + file.missing)
+    # A zero alone at the end is the picture's last byte; many are what an interrupted copy was filled up with.
+    ends = (file.end, len(content)) if len(content) <= file.end + 1 else (file.end,)
+    for start in dict.fromkeys(content[:end] for end in ends):
+        first, second = (_decoded(version) for version in endings(start, file.width))
+        if first is not None and second is not None and np.array_equal(first, second):
+            return first
+    return None
+
+
+def _decoded(content: bytes) -> NDArray[Any] | None:
+    try:
+        with silent_opencv():
+            picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (cv2.error, MemoryError):  # a size beyond OpenCV's limit, or a header that makes no sense
+        return None
+    return picture if picture is not None and picture.size else None
+
+
+def _bgra(raw: NDArray[Any], file: PictureFile, name: str) -> NDArray[Any]:
+    """Return (h, w, 4) uint8 or uint16 of what OpenCV decodes to."""
+    raw = _whole_numbers(raw, file, name)
+    white = _white(raw, file)
+    shown = None
+    if file.transparent_grey is not None and raw.ndim == 2:
+        shown = raw != file.transparent_grey
+    if raw.ndim == 3 and raw.shape[2] not in (3, 4):
+        raw = raw[..., 0]
+    if raw.ndim == 2:
+        raw = cv2.cvtColor(raw, cv2.COLOR_GRAY2BGR)
+    if raw.shape[2] == 3:
+        alpha = np.full(raw.shape[:2], white, raw.dtype)
+        if shown is not None:
+            alpha *= shown.astype(raw.dtype)
+        raw = cv2.merge([raw, alpha])
+    elif file.is_premultiplied:
+        alpha = np.maximum(raw[..., 3:], 1).astype(np.float32)
+        colour = np.rint(np.minimum(raw[..., :3] * (white / alpha), white)).astype(raw.dtype)
+        raw = np.concatenate([colour, raw[..., 3:]], axis=2)
+    return raw
+
+
+def _whole_numbers(raw: NDArray[Any], file: PictureFile, name: str) -> NDArray[Any]:
+    if raw.dtype in (np.uint8, np.uint16):
+        return raw
+    if raw.dtype.kind != "f":
+        raise InputError(
+            f"The {file.kind} {name} has {raw.dtype} numbers, which are not supported; save it with 8 or 16 bits."
+        )
+    low, high = float(raw.min()), float(raw.max())
+    if not -0.01 <= low <= high <= 1.01:  # nor where one is no number; what interpolation left over is no harm
+        raise InputError(
+            f"The {file.kind} {name} has floating-point numbers from {low:g} to {high:g}, and only 0 to 1 is "
+            "supported; save it with 8 or 16 bits."
+        )
+    whole: NDArray[Any] = np.rint(np.clip(raw, 0, 1) * 65535).astype(np.uint16)
+    return whole
+
+
+def _white(raw: NDArray[Any], file: PictureFile) -> int:
+    """Return the number that is white, and opaque."""
+    if raw.dtype == np.uint8:
+        return 255
+    return (1 << file.bits) - 1 if file.bits > 8 else 65535
+
+
+def _in_srgb(bgra: NDArray[Any], file: PictureFile, name: str, notes: list[str]) -> Bytes:
+    """Return (h, w, 4) uint8 in sRGB; adds to the notes what cannot be converted."""
+    white = _white(bgra, file)
+    colours = None
+    if file.colours is not None and not file.is_cmyk:
+        try:
+            colours = conversion(file.colours)
+            if not colours.is_needed():
+                colours = None
+            elif colours.is_grey and not _is_grey(bgra):
+                raise UnknownProfileError("is one for grey pictures")
+        except UnknownProfileError as error:
+            colours = None
+            notes.append(f"{name} has a colour profile that {error}; its colours may look different.")
+    if colours is None:
+        return bgra if bgra.dtype == np.uint8 else _to_8_bit(bgra, white)
+    if colours.hdr_peak:
+        notes.append(f"{name} is an HDR picture; its brightest parts are made darker to fit.")
+    alpha = bgra[..., 3] if bgra.dtype == np.uint8 else _to_8_bit(bgra[..., 3], white)
+    return cv2.merge([colours.apply(bgra[..., :3], white=white), alpha])  # type: ignore[return-value]
+
+
+def _is_grey(bgra: NDArray[Any]) -> bool:
+    return bool((bgra[..., 0] == bgra[..., 1]).all() and (bgra[..., 1] == bgra[..., 2]).all())
+
+
+def _to_8_bit(values: NDArray[Any], white: int) -> Bytes:
+    return cv2.convertScaleAbs(values, alpha=255 / white)  # type: ignore[return-value]
+
+
+_READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[bytes], PictureFile]], ...]] = (
+    (lambda content: content.startswith(b"\x89PNG\r\n\x1a\n"), examine_png),
+    (lambda content: content.startswith(b"\xff\xd8\xff"), examine_jpeg),
+    (lambda content: content[:4] == b"RIFF" and content[8:12] == b"WEBP", examine_webp),
+    (lambda content: content.startswith(b"BM"), examine_bmp),
+    (lambda content: content[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), examine_tiff),
+    (lambda content: content[:6] in (b"GIF87a", b"GIF89a"), examine_gif),
+    (lambda content: brand(content) == "AVIF", examine_avif),
+)
