@@ -42,6 +42,8 @@ def examine_avif(content: bytes) -> PictureFile:
     for box in _boxes(content, 0, len(content)):
         if not (box.kind.isascii() and box.kind.decode("ascii", "replace").isprintable()):
             break  # something else begins here
+        if end and box.kind == b"ftyp":
+            break  # another file
         if box.end > len(content):
             is_whole = is_whole and box.kind not in (b"meta", b"mdat", b"moov")
             break

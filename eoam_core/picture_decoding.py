@@ -143,8 +143,8 @@ def _raw(content: bytes, file: PictureFile) -> NDArray[Any] | None:
     if not file.lacks_end_mark:
         return _decoded(content[: file.end] + file.missing)
     # A zero alone at the end is the picture's last byte; many are what an interrupted copy was filled up with.
-    ends = (file.end, len(content)) if len(content) <= file.end + 1 else (file.end,)
-    for start in dict.fromkeys(content[:end] for end in ends):
+    starts = [content[: file.end], content] if content[file.end :] == b"\0" else [content[: file.end]]
+    for start in starts:
         first, second = (_decoded(version) for version in endings(start, file.width))
         if first is not None and second is not None and np.array_equal(first, second):
             return first

@@ -107,5 +107,7 @@ def _units(width: int, height: int, sampling: bytes) -> int:
 
 def _end_of_data(content: bytes) -> int:
     # Interrupted copies and downloads are filled up with zeros. A scan's last byte is none: it is padded with ones.
-    end = len(content.rstrip(b"\0"))
-    return end + 1 if end < len(content) and content[end - 1] == 0xFF else end
+    data = content.rstrip(b"\0")
+    if len(data) < len(content) and data.endswith(b"\xff"):
+        return len(data) + 1  # a stuffed byte
+    return len(data.rstrip(b"\xff"))  # half of the end mark
