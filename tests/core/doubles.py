@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
@@ -47,6 +49,18 @@ def save_network(
         model.metadata_props.add(key=key, value=value)
     onnx.save(model, str(path))
     return path
+
+
+def broken_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have an onnxruntime found first that was built for another numpy: it prints, and raises."""
+    folder.mkdir()
+    (folder / "onnxruntime.py").write_text(
+        "import sys\nsys.stderr.write('A module that was compiled using NumPy 1.x cannot be run\\n')\n"
+        "raise ImportError('numpy.core.multiarray failed to import')\n",
+        encoding="utf-8",
+    )
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(str(folder))
 
 
 def frame_with_person(height: int = HEIGHT, width: int = WIDTH) -> Bytes:

@@ -14,7 +14,8 @@ from eoam_core.cli import main
 from eoam_core.picture import read_picture
 from eoam_core.settings import describe_settings, settings_table
 
-from .doubles import frame_with_person
+from .doubles import broken_library, frame_with_person
+from .pictures import animated
 
 ROOT = Path(__file__).parents[2]
 
@@ -187,6 +188,75 @@ def test_a_wrong_flag_is_refused_in_one_line(
     assert said.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["-x.png", "--model", "--", "-h.png"])
+@pytest.mark.parametrize("before", [["--view", "mask"], []])
+def test_names_behind_two_dashes_are_files(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch, name: str, before: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _photo(tmp_path / "a.png", 60, 80).rename(tmp_path / name)
+    assert main(["image", *before, "--", name, str(out / "a.png")]) == 0
+    assert main(["image", *before, "--into", str(out), "--", name]) == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted(["a.png", f"{Path(name).stem}.png"])
+
+
+def test_names_before_and_behind_two_dashes_are_one_list(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _photo(tmp_path / "a.png", 60, 80)
+    _photo(tmp_path / "-b.png", 60, 80)
+    assert main(["image", "a.png", "--into", str(out), "--", "-b.png"]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["-b.png", "a.png"]
+    assert main(["image", "--", "a.png", "-c.png"]) == 0
+    assert (tmp_path / "-c.png").exists()
+
+
+def test_a_video_whose_name_begins_with_a_dash_is_read(
+    clip: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clip.rename("-clip.mp4")
+    assert main(["video", "--no-progress", "--", "-clip.mp4", str(out / "a.webm")]) == 0
+    assert (out / "a.webm").exists()
+
+
+@pytest.mark.parametrize("command", ["image", "video"])
+@pytest.mark.parametrize("name", ["-x.jpg", "-h.jpg", "--odd"])
+def test_a_file_that_looks_like_a_flag_is_named_with_its_remedy(
+    command: str,
+    name: str,
+    photo: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo.rename(name)
+    with pytest.raises(SystemExit) as caught:
+        main([command, name, "innocent.jpg", "--into", "x"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert f"{name} is a file whose name begins with -; write ./{name}, or put -- before the names" in said
+    assert "innocent" not in said
+
+
+def test_an_animation_says_what_is_done_with_it(
+    tmp_path: Path, photo: Path, clip: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "waving.gif"
+    path.write_bytes(animated("GIF", 4))
+    assert main(["image", str(path), str(out / "a.png")]) == 0
+    said = f"eoam: {path} has 4 pictures; only the first is used"
+    assert capsys.readouterr().err == f"{said}, and eoam video writes all of them.\n"
+    assert main(["image", str(path), "--into", str(out), "--no-progress"]) == 0
+    assert f"{said}, and eoam video writes all of them.\n" in capsys.readouterr().err
+    assert main(["image", str(photo), str(out / "a.png"), "--background", str(path)]) == 0
+    assert capsys.readouterr().err == f"{said}.\n"
+    assert main(["video", str(clip), str(out / "a.mp4"), "--background", str(path), "--no-progress"]) == 0
+    assert f"{said}.\n" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "cure"),
     [
@@ -250,7 +320,20 @@ def test_a_missing_library_names_the_command(
 ) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert main(["image", str(photo), str(out / "a.png")]) == 2
-    assert "onnxruntime >=" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("eoam: Missing or too old: onnxruntime >=")
+    assert "--upgrade" in said or said.endswith("setup\n")
+
+
+def test_a_library_that_does_not_load_is_not_called_missing(
+    photo: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken_library(tmp_path / "broken", monkeypatch)
+    assert main(["image", str(photo), str(out / "a.png")]) == 2
+    (said,) = capsys.readouterr().err.splitlines()  # and not what numpy prints itself
+    assert said.startswith("eoam: There, but not loading: onnxruntime")
+    assert "(onnxruntime does not load: numpy.core.multiarray failed to import)" in said
+    assert "issing" not in said
 
 
 @pytest.mark.usefixtures("brief_warm_up")

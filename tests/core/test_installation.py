@@ -10,6 +10,8 @@ from eoam_core import installation
 from eoam_core.installation import Component, check_installation, install_command
 from eoam_core.model_path import default_model_path
 
+from .doubles import broken_library
+
 
 def _named(name: str, model: Path | None = None) -> Component:
     return next(component for component in check_installation(model) if component.name == name)
@@ -37,6 +39,28 @@ def test_a_library_that_breaks_while_loading_says_why(monkeypatch: pytest.Monkey
     monkeypatch.undo()
     assert not component.ok
     assert component.remedy.endswith("(onnxruntime does not load: libfoo.so is missing)")
+
+
+def test_a_library_built_for_another_numpy_is_there_and_its_cure_brings_both_up_to_date(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(installation, "_is_externally_managed", lambda: False)
+    broken_library(tmp_path / "broken", monkeypatch)
+    component = _named("onnxruntime")
+    monkeypatch.undo()
+    assert (component.ok, component.fault) == (False, "does not load")
+    assert component.version  # it is installed
+    assert '-m pip install --upgrade --force-reinstall "numpy>=' in component.remedy
+    assert all(f'"{name}>=' in component.remedy for name in ("onnxruntime", "opencv-python-headless"))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_bounds_are_the_same_everywhere() -> None:
+    root = Path(installation.__file__).parent.parent
+    declared = [f"{package}>={minimum}" for _, _, package, minimum in installation._LIBRARIES]
+    for name in ("pyproject.toml", "scripts/setup", "scripts/lock_wheels.py"):
+        text = (root / name).read_text(encoding="utf-8")
+        assert all(f'"{requirement}"' in text for requirement in declared)
 
 
 @pytest.mark.parametrize(("version", "ok"), [("1.9.9", False), ("1.19.0rc1", True), ("1.100", True), ("odd", False)])

@@ -7,6 +7,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from onnx import TensorProto
 
 import eoam_core.session as session_module
 from eoam_core.errors import InstallationError, ModelError
+from eoam_core.model_file import read_model
 from eoam_core.segmenter import NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
 
 from .doubles import HEIGHT, WIDTH, frame_with_person, save_network
@@ -91,6 +93,28 @@ def test_a_network_that_takes_long_to_open_holds_up_no_other(
             may_end.set()
         first, second = (future.result(60) for future in slow)
     assert first._session is second._session, "the same network is opened once"
+
+
+def _described(height: int | str, width: int | str, *, mask: tuple[object, ...] | None = None) -> SimpleNamespace:
+    """Return what a session says of a network that has these dimensions."""
+    frame = SimpleNamespace(name="frame", type="tensor(uint8)", shape=[1, height, width, 4])
+    shape = [1, height, width] if mask is None else [1, *mask]
+    output = SimpleNamespace(name="mask", type="tensor(uint8)", shape=shape)
+    return SimpleNamespace(get_inputs=lambda: [frame], get_outputs=lambda: [output])
+
+
+def test_an_older_onnxruntime_still_names_the_dimensions_that_were_given_a_size(network: Path) -> None:
+    file = read_model(network)
+    for session in (_described("height", "width"), _described(HEIGHT, WIDTH), _described(HEIGHT, "width")):
+        session_module._check_contract(session, file, size=(HEIGHT, WIDTH))
+    for session in (
+        _described("width", "height"),
+        _described("h", "w"),
+        _described(HEIGHT, WIDTH + 1),
+        _described("height", "width", mask=("height", WIDTH + 1)),
+    ):
+        with pytest.raises(ModelError, match="is of another kind"):
+            session_module._check_contract(session, file, size=(HEIGHT, WIDTH))
 
 
 def test_a_replaced_file_is_another_network(network: Path, tmp_path: Path) -> None:
