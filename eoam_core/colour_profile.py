@@ -46,7 +46,7 @@ _KNEE: Final = 0.7  # of white; what is darker stays as it is when an HDR pictur
 _MAX_LIGHT: Final = 64.0  # parts of white, in what no damaged profile exceeds; the brightest HDR has 49
 _MAX_FACTOR: Final = 1000.0
 _LEVELS: Final = 1 << 16
-_ROWS_AT_ONCE: Final = 1 << 20  # pixels, so that a large picture needs little memory beside itself
+_PIXELS_AT_ONCE: Final = 1 << 18  # so that a large picture needs little memory beside itself
 _MAX_TABLE: Final = 1 << 16
 
 
@@ -70,7 +70,7 @@ class Conversion:
         light_of = [np.clip(np.nan_to_num(curve(values)), 0, _MAX_LIGHT).astype(np.float32) for curve in self.curves]
         matrix = self.matrix[::-1, ::-1].astype(np.float32)  # OpenCV's order
         result = np.empty(bgr.shape, np.uint8)
-        step = max(1, _ROWS_AT_ONCE // bgr.shape[1])
+        step = max(1, _PIXELS_AT_ONCE // bgr.shape[1])
         for top in range(0, bgr.shape[0], step):
             band = np.minimum(bgr[top : top + step], white)
             light = np.stack([light_of[2 - n][band[..., n]] for n in range(3)], axis=-1)

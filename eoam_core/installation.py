@@ -124,9 +124,10 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     required = f">={minimum}"
     command = install_command([f"{package}{required}"])
+    printed = io.StringIO()
     try:
-        # A library that was built for another numpy has that print a traceback.
-        with contextlib.redirect_stderr(io.StringIO()):
+        # numpy prints a page about a library that was built for another one.
+        with contextlib.redirect_stderr(printed):
             version = str(getattr(importlib.import_module(module), "__version__", ""))
     except Exception as error:  # a wheel for another Python or another numpy fails in any way it likes
         if isinstance(error, ModuleNotFoundError) and error.name == module:
@@ -136,7 +137,8 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
             ok=False,
             version=_installed_version(package),
             required=required,
-            remedy=_foreign_numpy() or f"{update_command()} ({module} does not load: {_one_line(error)})",
+            remedy=_foreign_numpy()
+            or f"{update_command()} ({module} does not load: {_one_line(error, printed.getvalue())})",
             fault="does not load",
         )
     ok = _numbers(version) >= _numbers(minimum)
@@ -201,5 +203,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.group().split(".")) if match else ()
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:_LONGEST] or type(error).__name__
+def _one_line(error: Exception, printed: str) -> str:
+    """Return an error's text, or the beginning of what was printed where it has none."""
+    text = " ".join(str(error).split())[:_LONGEST]
+    return text or " ".join(printed.split("Traceback")[0].split())[:_LONGEST] or type(error).__name__

@@ -5,15 +5,12 @@ Phones put videos, depth maps and further pictures behind that end, and thumbnai
 
 from __future__ import annotations
 
-import re
 import struct
 from typing import Final
 
 from eoam_core.picture_file import DamagedPictureError, Icc, PictureFile
 from eoam_core.picture_tiff import exif_orientation
 
-_SCAN_END: Final = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # neither a stuffed byte nor a restart marker
-_RESTART: Final = re.compile(rb"\xff[\xd0-\xd7]")
 _MCU_BYTES: Final = 2160  # more than the largest one has, of ten blocks
 _EXIF: Final = b"Exif\0\0"
 _ICC: Final = b"ICC_PROFILE\0"
@@ -60,16 +57,14 @@ def examine_jpeg(content: bytes) -> PictureFile:
         elif marker == 0xDA:
             if not width:
                 raise DamagedPictureError("a scan without a frame")
-            found = _SCAN_END.search(content, at)
-            if found is None:
+            at, restarts = _after_scan(content, at)
+            if at < 0:
                 end = _end_of_data(content)
                 # Where the picture comes in several scans, nobody can tell whether there were to be more.
                 is_only_scan = frame in (0xC0, 0xC1) and segment[0] == components
                 if is_only_scan and width and height:
-                    restarts = (_units(width, height, sampling) - 1) // interval if interval else 0
-                    lacks_end_mark = len(_RESTART.findall(content, at, end)) == restarts
+                    lacks_end_mark = restarts == ((_units(width, height, sampling) - 1) // interval if interval else 0)
                 break
-            at = found.start()
     return PictureFile(
         kind="JPEG",
         width=width,
@@ -92,6 +87,20 @@ def endings(content: bytes, width: int) -> tuple[bytes, bytes]:
     """
     count = 3 * _MCU_BYTES * (width // 8 + 1) // 3
     return content + b"\x92\x49\x24" * count, content + b"\x51\x14\x45" * count
+
+
+def _after_scan(content: bytes, at: int) -> tuple[int, int]:
+    """Return where the marker is that follows a scan's data, or -1, and how many restart markers are in the data."""
+    restarts = 0
+    # Not by a regular expression, which keeps Python's lock for as long as it searches: OBS's graphics thread needs it.
+    while (at := content.find(b"\xff", at)) >= 0:
+        after = content[at + 1] if at + 1 < len(content) else 0
+        if 0xD0 <= after <= 0xD7:
+            restarts += 1
+        elif after not in (0x00, 0xFF):  # a stuffed byte, or one that fills up
+            return at, restarts
+        at += 1 if after == 0xFF else 2
+    return -1, restarts
 
 
 def _units(width: int, height: int, sampling: bytes) -> int:
