@@ -52,14 +52,20 @@ class Picture:
 
 
 def examined(content: bytes) -> PictureFile | None:
-    """Return what a file of a known kind says of itself, or None if it is damaged or of no known kind."""
+    """Return what a file of a known kind says of itself, or None if it is of no known kind.
+
+    Raises:
+        DamagedPictureError: it is of a known kind, but ends early or makes no sense.
+    """
     for is_kind, read in _READERS:
         if is_kind(content):
             try:
                 file = read(content)
-            except (struct.error, IndexError, ValueError, DamagedPictureError):
-                return None
-            return file if file.width > 0 and file.height > 0 else None
+            except (struct.error, IndexError, ValueError) as error:
+                raise DamagedPictureError(str(error)) from error
+            if file.width <= 0 or file.height <= 0:
+                raise DamagedPictureError("no size")
+            return file
     return None
 
 
@@ -74,7 +80,12 @@ def decode(content: bytes, *, name: str, hint: str = "") -> Picture:
     Raises:
         InputError: it is damaged, cut short, of an unknown kind or too large.
     """
-    file = examined(content)
+    try:
+        file = examined(content)
+    except DamagedPictureError as error:
+        raise InputError(
+            f"The picture {name} is damaged: a part of it is missing or makes no sense; get a complete copy of it."
+        ) from error
     if file is None:
         raise InputError(_unknown(content, name))
     if file.kind == "DNG":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,27 @@ def test_half_a_picture_is_said_to_lack_its_end(form: str) -> None:
     content = saved(noise(), form)
     if form != "TIFF":  # its directory is behind the pixels here
         assert "its end is missing" in _refusal(content[: len(content) // 2])
+
+
+def test_a_picture_of_a_known_kind_is_never_called_unknown() -> None:
+    for form in FORMATS:
+        content = saved(noise(), form)
+        for kept in (20, 40, len(content) // 3, len(content) - 40):
+            text = _refusal(content[:kept])
+            assert "known kind" not in text, (form, kept)
+            assert "is damaged" in text
+
+
+@pytest.mark.parametrize("form", ["GIF", "AVIF"])
+def test_an_opencv_that_lacks_a_format_is_named_with_its_cure(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = saved(noise(), form)
+    information = re.sub(rf"({form}:\s*)\S.*", r"\1NO", cv2.getBuildInformation())
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
+    assert "is damaged or of a kind that is not supported" in _refusal(content)
+    for text in (information, re.sub(rf"{form}:.*", "", information)):  # older ones do not know the word
+        monkeypatch.setattr(cv2, "getBuildInformation", lambda text=text: text)
+        said = _refusal(content)
+        assert said.startswith(f"OpenCV {cv2.__version__} does not read {form}, which a picture is; update it: ")
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 2}, {"optimize": True}])
