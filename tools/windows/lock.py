@@ -38,7 +38,18 @@ PLATFORMS: Final = {
 }
 NPM: Final = {"noobs": ("noobs", "0.0.184")}
 # What the tests of tests/core and of the installer import, beside the libraries.
-TESTED_WITH: Final = ("av", "tqdm", "pytest", "hypothesis", "scikit-image", "pooch", "onnx", "colorama", "pyvirtualcam")
+TESTED_WITH: Final = (
+    "av",
+    "tqdm",
+    "pytest",
+    "hypothesis",
+    "scikit-image",
+    "pillow",
+    "pooch",
+    "onnx",
+    "colorama",
+    "pyvirtualcam",
+)
 
 
 def main() -> int:
