@@ -109,6 +109,31 @@ def has_alpha(settings: Settings) -> bool:
     return settings.background is BackgroundKind.TRANSPARENT and settings.view is View.RESULT
 
 
+def flattened(rgba: Bytes, settings: Settings, *, picture: Bytes | None = None) -> Bytes:
+    """Return what `compose_frame` gave, RGBA (h, w, 4) uint8, without alpha: BGR (h, w, 3) uint8.
+
+    What was transparent in the frame shows the background colour or picture, or black where there is neither: never
+    what it hides.
+
+    Args:
+        rgba: straight alpha.
+        settings: those it was composed with.
+        picture: what is behind the person if the background is a picture: (h, w, 3) uint8 BGR.
+    """
+    bgr: Bytes = cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR)  # type: ignore[assignment]
+    own = rgba[..., 3]
+    if own.min() == 255:
+        return bgr
+    ground: Floats | None = None
+    if settings.view is View.RESULT and settings.background is not BackgroundKind.BLUR:
+        ground = _ground(rgba, own, settings, picture)
+    share = (own.astype(np.float32) / np.float32(255))[..., None]
+    light = linear_light(bgr) * share
+    if ground is not None:
+        light += ground * (1 - share)
+    return encoded(light)
+
+
 def _ground(frame: Bytes, alpha: Bytes, settings: Settings, picture: Bytes | None) -> Floats | None:
     """Return what is behind the person, linear BGR (h, w, 3) or what fits it, or None if nothing is."""
     if settings.background is BackgroundKind.COLOR:

@@ -83,8 +83,12 @@ class Cutter:
         frame = _with_alpha(picture)
         matte = self._matte(frame)
         height, width = frame.shape[:2]
-        behind = None if self._behind is None else self._behind.at(height=height, width=width)
+        behind = self.background(height, width)
         return compose_frame(frame, matte.mask, self._settings, picture=behind, confidence=matte.confidence)
+
+    def background(self, height: int, width: int) -> Bytes | None:
+        """Return the picture behind the person, (height, width, 3) uint8 BGR, or None if there is none."""
+        return None if self._behind is None else self._behind.at(height=height, width=width)
 
     def reset(self) -> None:
         """Forget the past pictures: what comes next shows something else."""

@@ -1,98 +1,165 @@
-"""Take the sound of a video along: bit by bit where the container can hold it, encoded anew where it cannot."""
+"""Take a track of sound along: bit by bit where the container can hold it, encoded anew where it cannot."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 # encoder, its codec, bits per second and channel, samples per packet; the first that the container can hold is taken
 _ENCODERS: Final = (("libopus", "opus", 64_000, 960), ("aac", "aac", 96_000, 1024))
 _RATE: Final = 48_000
+_TRIED: Final = 8  # packets
 
 
 class Sound:
-    """Bring packets of sound into another container.
+    """Bring the packets of one track into another container.
 
     Args:
         av: PyAV.
         output: the container to write; gets a stream, if it can hold any.
-        source: the stream of the container that is read.
+        source: the track of the container that is read.
+        packets: its first ones, as far as they are known.
+        name: what the notes call it.
     """
 
-    def __init__(self, av: Any, output: Any, source: Any) -> None:
+    def __init__(
+        self, av: Any, output: Any, source: Any, packets: Sequence[Any] = (), *, name: str = "The sound"
+    ) -> None:
         self._av = av
-        self._encoder: Any = None
+        self._name = name
+        self._stream: Any = None
         self._resampler: Any = None
-        self._damaged = 0
-        self._stream = _copy(output, source)
         self._told = ""
-        if self._stream is None:
+        self._damaged = 0
+        if source.codec_context is None:
+            self._told = f"{name} was left out: it is of a kind that nothing here knows."
+        elif can_hold(av, output, source, packets):
+            self._stream = output.add_stream_from_template(source)
+        else:
             self._encode(output, source)
+
+    @property
+    def stream(self) -> Any:
+        """What was added to the container, or None."""
+        return self._stream
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
-        lost = f"{self._damaged} packets of the sound are damaged and were left out."
+        are = "packets of it are" if self._damaged != 1 else "packet of it is"
+        lost = f"{self._name} is damaged: {self._damaged} {are} left out."
         return tuple(note for note in (self._told, lost * bool(self._damaged)) if note)
 
     def packets(self, packet: Any) -> Iterator[Any]:
         """Yield what to write for a packet of the source."""
-        if self._encoder is not None:
+        if self._resampler is not None:
             yield from self._anew(packet)
         elif self._stream is not None:
             packet.stream = self._stream
             yield packet
 
+    def refused(self) -> None:
+        """Note that the container did not take a packet."""
+        self._damaged += 1
+
     def rest(self) -> Iterator[Any]:
         """Yield what is still held, at the end."""
-        if self._encoder is not None:
-            for frame in self._resampler.resample(None):
-                yield from self._encoder.encode(frame)
-            yield from self._encoder.encode(None)
+        if self._resampler is not None:
+            yield from self._resampled(None)
+            yield from self._stream.encode(None)
 
     def _encode(self, output: Any, source: Any) -> None:
-        name, container = source.codec_context.name, output.format.name + " in a pipe" * (output.file is not None)
-        self._told = f"The sound was left out: {container} cannot hold {name}."
-        # rawvideo calls itself able to hold anything, and is one stream without a header.
-        for encoder, codec, bits, samples in _ENCODERS:
-            if output.format.name == "rawvideo" or codec not in output.supported_codecs:
-                continue
-            layout = source.codec_context.layout if source.codec_context.channels <= 2 else "stereo"
-            with suppress(ValueError):  # this build of FFmpeg does not have the encoder
+        codec, container = source.codec.canonical_name, output.format.name + " in a pipe" * (output.file is not None)
+        self._told = f"{self._name} was left out: {container} cannot hold {codec}."
+        if output.format.name == "rawvideo":  # calls itself able to hold anything, and is one stream without a header
+            return
+        own = source.codec_context.layout.name
+        for layout in dict.fromkeys((own, "stereo") if source.codec_context.channels > 2 else (own,)):
+            for encoder, target, bits, samples in _ENCODERS:
+                if not self._can_encode(output, encoder, layout):
+                    continue
                 stream = output.add_stream(encoder, rate=_RATE, layout=layout)
-                channels = stream.codec_context.channels
-                stream.codec_context.bit_rate = bits * channels
-                self._encoder = stream
-                self._resampler = self._av.AudioResampler(
-                    format=stream.codec_context.format, layout=layout, rate=_RATE, frame_size=samples
-                )
-                self._told = f"The sound was encoded anew as {codec}: {container} cannot hold {name}."
+                stream.codec_context.bit_rate = bits * stream.codec_context.channels
+                self._stream, self._samples, self._layout = stream, samples, layout
+                self._resampler = self._new_resampler()
+                mixed = " in stereo" * (layout != own)
+                self._told = f"{self._name} was encoded anew as {target}{mixed}: {container} cannot hold {codec}."
                 return
+
+    def _can_encode(self, output: Any, encoder: str, layout: str) -> bool:
+        """Whether this build of FFmpeg has the encoder, it takes so many channels, and the container takes it."""
+        with suppress(ValueError, self._av.error.FFmpegError), _trial(self._av, output) as trial:
+            trial.add_stream(encoder, rate=_RATE, layout=layout)
+            trial.start_encoding()
+            return True
+        return False
 
     def _anew(self, packet: Any) -> Iterator[Any]:
         try:
             frames = packet.decode()
-        except self._av.error.FFmpegError:
+        except (self._av.error.FFmpegError, ValueError):
             self._damaged += 1
             return
         for frame in frames:
-            for part in self._resampler.resample(frame):
-                yield from self._encoder.encode(part)
+            yield from self._resampled(frame)
+
+    def _resampled(self, frame: Any) -> Iterator[Any]:
+        parts: list[Any] = []
+        try:
+            parts = self._resampler.resample(frame)
+        except ValueError:  # the sound has changed its rate or its channels
+            with suppress(ValueError, self._av.error.FFmpegError):
+                parts = self._resampler.resample(None)
+            self._resampler = self._new_resampler()
+            with suppress(ValueError, self._av.error.FFmpegError):
+                parts = [*parts, *self._resampler.resample(frame)]
+        except self._av.error.FFmpegError:
+            self._damaged += 1
+        for part in parts:
+            try:
+                yield from self._stream.encode(part)
+            except (ValueError, self._av.error.FFmpegError):
+                self._damaged += 1
+
+    def _new_resampler(self) -> Any:
+        return self._av.AudioResampler(
+            format=self._stream.codec_context.format, layout=self._layout, rate=_RATE, frame_size=self._samples
+        )
 
 
-def _copy(output: Any, source: Any) -> Any:
-    """Return a stream that takes the packets as they are, or None if the container cannot hold them."""
-    # Decoder and container name the same codec differently (libopus, opus; mp3float, mp3).
-    name = source.codec.canonical_name
-    if (
-        output.format.name == "matroska"
-        and output.file is not None
-        and name == "aac"
-        and not source.codec_context.extradata
-    ):
-        return None  # Matroska adds the header that this stream lacks (as in MPEG-TS) at the end, which no pipe allows
-    if output.format.name != "rawvideo" and name in output.supported_codecs:
-        with suppress(ValueError):
-            return output.add_stream_from_template(source)
-    return None
+def can_hold(av: Any, output: Any, source: Any, packets: Sequence[Any] = ()) -> bool:
+    """Whether a container takes a stream as it is, which is tried in memory: what formats say of themselves is not so.
+
+    Args:
+        av: PyAV.
+        output: the container.
+        source: the stream of another one.
+        packets: the stream's first ones, which stay as they are.
+    """
+    form, context = output.format.name, source.codec_context
+    if form == "rawvideo":
+        return False
+    codec = source.codec.canonical_name
+    if form == "matroska" and output.file is not None and codec == "aac" and not context.extradata:
+        return False  # Matroska adds the header that this stream lacks (as in MPEG-TS) at the end, which no pipe allows
+    with suppress(ValueError, av.error.FFmpegError):
+        with _trial(av, output) as trial:
+            stream = trial.add_stream_from_template(source)
+            trial.start_encoding()
+            for packet in packets[:_TRIED]:
+                trial.mux(_copy(av, packet, stream))
+        return True
+    return False
+
+
+def _trial(av: Any, output: Any) -> Any:
+    return av.open(io.BytesIO(), "w", format=output.format.name)
+
+
+def _copy(av: Any, packet: Any, stream: Any) -> Any:
+    copy = av.Packet(bytes(packet))
+    copy.pts, copy.dts, copy.duration, copy.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
+    copy.stream = stream
+    return copy

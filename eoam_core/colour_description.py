@@ -1,0 +1,108 @@
+"""What the numbers of a video's colours mean, by the names of ITU-T H.273, and what is written of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+UNKNOWN: Final = 2
+BT709: Final = 1
+BT601: Final = 6  # SMPTE 170M; 5, BT.470 BG, has the same matrix
+BT2020: Final = 9
+RGB: Final = 0
+PQ: Final = 16
+HLG: Final = 18
+_YCGCO: Final = 8
+_FULL: Final = 2
+_HD_ROWS: Final = 720  # untagged video is BT.601 below and BT.709 from here on, as players assume
+# What nothing here converts: not a matrix, but steps between which colours are no longer light.
+_BEYOND: Final = {10: "BT.2020 with constant luminance", 13: "constant luminance", 14: "ICtCp", 15: "Dolby Vision"}
+_REVERSIBLE: Final = {16: "YCgCo-Re", 17: "YCgCo-Ro"}
+_SD_MATRICES: Final = (4, 5, 6)
+_SDR_PRIMARIES: Final = (1, 5, 6, 7)  # those that screens show as they are
+_WIDE_PRIMARIES: Final = (4, 8, 9, 11, 12, 22)  # NTSC of 1953, film, BT.2020, theatres, Display P3, EBU 3213
+_SDR_TRANSFERS: Final = (1, 4, 5, 6, 7, 13)
+_DOLBY_TAGS: Final = ("dvh1", "dvhe", "dav1", "dvav", "dva1")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ColourDescription:
+    """Numbers of H.273: the matrix between RGB and what is stored, the primaries, the transfer; and the range.
+
+    `matrix` is one that can be used: what is unknown has been replaced by what players assume.
+    """
+
+    matrix: int
+    primaries: int
+    transfer: int
+    is_full_range: bool
+    caution: str = ""
+
+    @classmethod
+    def of_frame(cls, frame: Any, context: Any) -> ColourDescription:
+        """Return that of a decoded frame of PyAV; what it does not say its codec's context may."""
+        matrix = _known(frame.colorspace, context.colorspace)
+        primaries = _known(frame.color_primaries, context.color_primaries)
+        transfer = _known(frame.color_trc, context.color_trc)
+        is_dolby = primaries == UNKNOWN and str(context.codec_tag).lower() in _DOLBY_TAGS
+        caution = "Dolby Vision (profile 5)" if is_dolby else (_BEYOND | _REVERSIBLE).get(matrix, "")
+        if _is_rgb(frame):
+            matrix = RGB
+        elif matrix in _BEYOND or matrix in _REVERSIBLE:
+            matrix = BT2020 if matrix in _BEYOND else BT709
+        elif matrix not in (1, 4, 5, 6, 7, 9, _YCGCO):
+            matrix = _assumed(frame.height, primaries)
+        return cls(
+            matrix=matrix,
+            primaries=primaries,
+            transfer=transfer,
+            is_full_range=frame.color_range == _FULL or frame.format.name.startswith("yuvj"),
+            caution=caution,
+        )
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether it can be brighter than white."""
+        return self.transfer in (PQ, HLG)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its colours are not those of usual screens, so that they have to be converted."""
+        return self.is_hdr or self.primaries in _WIDE_PRIMARIES
+
+    @property
+    def is_ycgco(self) -> bool:
+        """Whether the matrix is one that FFmpeg's scaler does not know."""
+        return self.matrix == _YCGCO
+
+    def written(self, *, height: int) -> ColourDescription:
+        """Return what a picture of this, made fit for usual screens, is stored with at `height` rows."""
+        if self.is_wide:
+            return ColourDescription(matrix=BT709, primaries=BT709, transfer=BT709, is_full_range=False)
+        is_small = height < _HD_ROWS if self.matrix == RGB else self.matrix in _SD_MATRICES
+        matrix = BT601 if is_small else BT709
+        return ColourDescription(
+            matrix=matrix,
+            primaries=self.primaries if self.primaries in _SDR_PRIMARIES else matrix,
+            transfer=self.transfer if self.transfer in _SDR_TRANSFERS else matrix,
+            is_full_range=False,
+        )
+
+    @property
+    def scaler_matrix(self) -> str:
+        """PyAV's name of the matrix of what is written."""
+        return "ITU601" if self.matrix == BT601 else "ITU709"
+
+
+def _known(first: int, second: int) -> int:
+    return int(first) if first not in (UNKNOWN, 0) or second in (UNKNOWN, None) else int(second)
+
+
+def _assumed(height: int, primaries: int) -> int:
+    if primaries == BT2020:
+        return BT2020
+    return BT709 if height >= _HD_ROWS else BT601
+
+
+def _is_rgb(frame: Any) -> bool:
+    return bool(frame.format.is_rgb) or frame.format.name.startswith(("pal8", "gray", "ya"))

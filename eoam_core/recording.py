@@ -1,0 +1,249 @@
+"""Read a video as far as it can be read: a header is a hint, and what is damaged is skipped."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from eoam_core.animation import as_container, is_animated_webp, is_truncated_webp
+from eoam_core.errors import EoamError, InputError
+from eoam_core.losses import Losses
+from eoam_core.pipe import ALONE, PipeInput
+from eoam_core.video_decoder import VideoDecoder, addition
+from eoam_core.video_extent import Extent, is_truncated_mp4
+
+_FRUITLESS: Final = 100  # reads one after the other that fail, until the rest is given up
+_HEADER_BYTES: Final = 32  # at most, of a cluster and a block in a Matroska file
+_UNREAD_BYTES: Final = 32  # between two pictures of it, headers aside, that belong to none
+_ASPECTS: Final = (Fraction(1, 20), Fraction(20))  # what is beyond is no shape of a pixel
+_GAP: Final = 1.5  # pictures; a jump in time that is no rounding
+
+
+class Recording:
+    """An opened video: its pictures, as far as they decode, and in between the packets of everything else.
+
+    Args:
+        av: PyAV.
+        source: where it comes from, for messages.
+        container: PyAV's container.
+        truncated: whether the file is known to end before it should.
+    """
+
+    def __init__(self, av: Any, source: Path | PipeInput, container: Any, *, truncated: bool = False) -> None:
+        self._av = av
+        self._source = source
+        self.container = container
+        self.video = _chosen_video(container, source)
+        self.decoder = VideoDecoder(av, self.video)
+        self._losses = Losses()
+        self._extent = Extent(container, self.video)
+        self._position: int | None = None  # the byte of a Matroska file up to which it was read
+        self._unread = 0  # bytes since the last picture
+        self._last_time: float | None = None  # of a picture, in seconds
+        self._truncated = truncated
+        self._first_aspect: Fraction | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, when everything was read."""
+        return (*self._losses.notes, *self.decoder.notes)
+
+    @property
+    def expected_frames(self) -> int | None:
+        """How many pictures there will be, as well as that can be known."""
+        frames, container, rate = self.video.frames, self.container, self.video.average_rate
+        seconds = container.duration / 1_000_000 if container.duration else 0  # FFmpeg counts in microseconds
+        if self.video.duration:
+            seconds = float(self.video.duration * self.video.time_base)
+        estimate = max(1, round(seconds * float(rate))) if seconds and rate else 0
+        return min(frames, estimate) if frames and estimate else frames or estimate or None
+
+    def aspect(self, *, turned: bool) -> Fraction:
+        """Return how wide a pixel is, of its height, of the frames that come now; `turned` by a quarter.
+
+        What the container says counts first; broadcasts change it in the midst of a stream, where only the codec does.
+        """
+        now = self.decoder.context.sample_aspect_ratio or None
+        if self._first_aspect is None:
+            self._first_aspect = now or Fraction(1)
+        aspect = Fraction(self.video.sample_aspect_ratio or self._first_aspect)
+        if now is not None and self.video.sample_aspect_ratio:
+            aspect *= Fraction(now) / self._first_aspect
+        if not _ASPECTS[0] <= aspect <= _ASPECTS[1]:
+            aspect = Fraction(1)
+        return 1 / aspect if turned else aspect
+
+    def items(self) -> Iterator[Any]:
+        """Yield decoded frames of the video, whole and with alpha, and the packets of all other streams.
+
+        Raises:
+            InputError: not one picture decodes.
+        """
+        found = False
+        error: Exception | None = None
+        for packet in self._packets():
+            self._extent.read(packet)
+            self._note_position(packet)
+            if packet.stream is not self.video:
+                if packet.dts is not None:
+                    yield packet
+                continue
+            if packet.size == 0 and packet.dts is not None:
+                continue  # a camera's way to say that there is no new picture
+            frames: list[Any] = []
+            try:
+                frames = self._decoded(packet if packet.size else None)
+            except EoamError:
+                raise
+            except (self._av.error.FFmpegError, OSError, ValueError, MemoryError) as reason:
+                error = error or reason
+                if packet.size and not packet.is_discard:
+                    self._losses.refused()
+            for frame in frames:
+                found = True
+                self._losses.shown(frame.pts)
+                yield from self.decoder.shown(frame)
+        yield from self.decoder.rest()
+        if not found:
+            raise self._useless(error)
+        self._losses.ended()
+        self._note_the_end()
+
+    def _decoded(self, packet: Any) -> list[Any]:
+        if packet is not None and not packet.is_discard:
+            self._note_a_gap(packet)
+            self._losses.entered(packet.pts)
+        return self.decoder.decoded(packet)
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield the packets of all streams, the last of each without content; go on behind what cannot be read."""
+        failures = 0
+        packets = self.container.demux()
+        while True:
+            try:
+                packet = next(packets, None)
+            except (self._av.error.FFmpegError, OSError, ValueError, MemoryError):
+                failures += 1
+                if failures >= _FRUITLESS:
+                    self._truncated = True
+                    yield self._flush()
+                    return
+                packets = self.container.demux()
+                continue
+            if packet is None:
+                return
+            failures = 0
+            yield packet
+
+    def _flush(self) -> Any:
+        packet = self._av.Packet()
+        packet.stream = self.video
+        return packet
+
+    def _note_a_gap(self, packet: Any) -> None:
+        """Find pictures that the reader of a Matroska file has skipped, silently, behind something damaged.
+
+        There, time and content both jump: cameras that leave pictures out only let the time jump.
+        """
+        time = packet.dts if packet.dts is not None else packet.pts
+        if time is None or not self.video.average_rate:
+            return
+        seconds, before = float(time * packet.time_base), self._last_time
+        self._last_time = seconds
+        if before is not None and self._unread > _UNREAD_BYTES:
+            pictures = (seconds - before) * float(self.video.average_rate)
+            if pictures > _GAP:
+                self._losses.skipped(round(pictures) - 1)
+        self._unread = 0
+
+    def _note_position(self, packet: Any) -> None:
+        """Count the bytes of a Matroska file that are in no packet."""
+        if packet.pos is None or packet.size == 0 or not self.container.format.name.startswith("matroska"):
+            return
+        if self._position is not None:
+            self._unread += max(0, packet.pos - self._position - _HEADER_BYTES)
+        self._position = packet.pos + packet.size + len(addition(packet))
+
+    def _note_the_end(self) -> None:
+        promised = self._extent.promised()
+        if promised is not None:
+            self._losses.cut_short(after=self._extent.seconds, of=promised)
+        elif self._truncated:
+            self._losses.cut_short(after=self._extent.seconds, of=None)
+
+    def _useless(self, error: Exception | None) -> InputError:
+        if error is not None:
+            return _unreadable(self._source, error)
+        return InputError(f"{self._source} has no pictures that can be decoded; get a complete copy of it.")
+
+
+@contextmanager
+def opened(av: Any, source: Path | PipeInput) -> Iterator[Recording]:
+    """Yield the opened video.
+
+    Raises:
+        InputError: there is none, or it is none.
+    """
+    if isinstance(source, Path) and not os.path.exists(source):
+        raise InputError(f"There is no video {source}; check the name.")
+    with ExitStack() as stack:
+        try:
+            recording = _opened(av, source, stack)
+        except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
+            raise _unreadable(source, error) from error
+        yield recording
+
+
+def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
+    truncated = False
+    if isinstance(source, PipeInput):
+        container = source.open(av)
+    else:
+        # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
+        file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
+        if is_animated_webp(file):
+            truncated = is_truncated_webp(file)
+            container = av.open(as_container(av, file, source), "r", options=dict(ALONE))
+        else:
+            container = av.open(_Named(file, source), "r", options=dict(ALONE))
+            truncated = container.format.name.startswith("mov") and is_truncated_mp4(source)
+    stack.callback(container.close)
+    return Recording(av, source, container, truncated=truncated)
+
+
+def _unreadable(source: Path | PipeInput, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None) or error
+    if isinstance(source, PipeInput):
+        return InputError(
+            f"{source} is damaged or no video that can be read from a pipe ({reason}); write it with -f nut."
+        )
+    return InputError(f"{source} is damaged or no video of a known kind ({reason}); get a complete copy.")
+
+
+def _chosen_video(container: Any, source: Path | PipeInput) -> Any:
+    """Return the stream of pictures that a player would show: the default one, or the first."""
+    streams = [stream for stream in container.streams.video if not is_cover(stream)]
+    if not streams:
+        raise InputError(f"{source} has no video in it; choose another file.")
+    known = [stream for stream in streams if stream.codec_context is not None]
+    if not known:
+        raise InputError(f"{source} is damaged or holds a kind of video that nothing here decodes; convert it.")
+    return next((stream for stream in known if stream.disposition & type(stream.disposition).default), known[0])
+
+
+def is_cover(stream: Any) -> bool:
+    """Whether a stream of pictures is an album cover and no video."""
+    return bool(stream.disposition & type(stream.disposition).attached_pic)
+
+
+class _Named:
+    """An open file of which FFmpeg sees the bytes and the name's ending, by which some formats are known."""
+
+    def __init__(self, file: BinaryIO, path: Path) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.name = f"video{path.suffix}" if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else "video"

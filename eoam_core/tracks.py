@@ -1,0 +1,134 @@
+"""Take along what a video has beside its pictures: sound, subtitles, chapters, and what it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from eoam_core.recording import is_cover
+from eoam_core.sound import Sound, can_hold
+
+# What somebody has written about the video. Where it was taken, and with what, is not handed on.
+_KEPT: Final = (
+    "title",
+    "artist",
+    "album_artist",
+    "author",
+    "composer",
+    "album",
+    "comment",
+    "description",
+    "synopsis",
+    "copyright",
+    "genre",
+    "date",
+    "creation_time",
+    "show",
+    "episode_id",
+    "language",
+)
+
+
+class Tracks:
+    """Bring everything but the pictures into another container.
+
+    Args:
+        av: PyAV.
+        output: the container to write, which has its stream of pictures already and no header yet.
+        source: the container that is read.
+        video: the stream of it whose pictures are written.
+        packets: the first ones of the others, as far as they are known.
+    """
+
+    def __init__(self, av: Any, output: Any, source: Any, video: Any, packets: Sequence[Any] = ()) -> None:
+        self._av = av
+        self._output = output
+        self._sounds: dict[int, Sound] = {}  # by the index in the source
+        self._copied: dict[int, Any] = {}  # subtitles
+        self._left_out: list[str] = []
+        _keep_words(source.metadata, output)
+        self._keep_chapters(source)
+        several = len(source.streams.audio) > 1
+        for number, track in enumerate(source.streams.audio, 1):
+            first = [packet for packet in packets if packet.stream is track]
+            name = f"Sound track {number}{_language(track)}" if several else "The sound"
+            sound = self._sounds[track.index] = Sound(av, output, track, first, name=name)
+            if sound.stream is not None:
+                _describe(track, sound.stream)
+        for track in source.streams.subtitles:
+            first = [packet for packet in packets if packet.stream is track]
+            if track.codec_context is not None and can_hold(av, output, track, first):
+                self._copied[track.index] = output.add_stream_from_template(track)
+                _describe(track, self._copied[track.index])
+            else:
+                codec = track.codec.canonical_name if track.codec_context is not None else "its codec"
+                self._left_out.append(f"subtitles{_language(track)}, since {output.format.name} cannot hold {codec}")
+        others = [track for track in source.streams.video if track is not video]
+        self._count("cover picture", sum(map(is_cover, others)))
+        self._count("more video track", sum(not is_cover(track) for track in others))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know."""
+        left_out = (f"Left out: {', '.join(self._left_out)}.",) if self._left_out else ()
+        return (*(note for sound in self._sounds.values() for note in sound.notes), *left_out)
+
+    def write(self, packet: Any) -> None:
+        """Take one packet of the source."""
+        if packet.stream.index in self._copied:
+            packet.stream = self._copied[packet.stream.index]
+            self._mux(packet)
+            return
+        sound = self._sounds.get(packet.stream.index)
+        if sound is not None:
+            for ready in sound.packets(packet):
+                if not self._mux(ready):
+                    sound.refused()
+
+    def finish(self) -> None:
+        """Write what is still held."""
+        for sound in self._sounds.values():
+            for ready in sound.rest():
+                if not self._mux(ready):
+                    sound.refused()
+
+    def _mux(self, packet: Any) -> bool:
+        """Write one packet; return False if it is damaged, and raise what is the target's fault."""
+        try:
+            self._output.mux(packet)
+        except (self._av.error.InvalidDataError, self._av.error.ArgumentError, ValueError):
+            return False
+        return True
+
+    def _keep_chapters(self, source: Any) -> None:
+        chapters = source.chapters()
+        if not chapters:
+            return
+        if self._output.format.name == "rawvideo":
+            self._count("chapter", len(chapters))
+        else:
+            self._output.set_chapters(chapters)
+
+    def _count(self, what: str, count: int) -> None:
+        if count:
+            self._left_out.append(f"{count} {what}{'s' * (count != 1)}")
+
+
+def _keep_words(words: Any, output: Any) -> None:
+    for key, value in words.items():
+        if key.lower() in _KEPT:
+            output.metadata[key.lower()] = value
+
+
+def _describe(source: Any, target: Any) -> None:
+    """Give a track the flags, the language and the name of the one it was made of."""
+    target.disposition = source.disposition
+    title = source.metadata.get("title") or source.metadata.get("name")  # QuickTime calls it so
+    if title:
+        target.metadata["title"] = title
+    if source.language and source.language != "und":
+        target.metadata["language"] = source.language
+
+
+def _language(track: Any) -> str:
+    return f" ({track.language})" if track.language and track.language != "und" else ""
