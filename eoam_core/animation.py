@@ -31,14 +31,6 @@ def is_animated_webp(file: BinaryIO) -> bool:
     return len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
 
 
-def is_truncated_webp(file: BinaryIO) -> bool:
-    """Whether a WebP, which is left at its beginning, is shorter than its header says."""
-    head = file.read(8)
-    size = file.seek(0, io.SEEK_END)
-    file.seek(0)
-    return size < int.from_bytes(head[4:], "little") + 8
-
-
 def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
     """Return the pictures of an animated WebP as a QuickTime file in memory, compressed without loss.
 

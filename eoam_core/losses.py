@@ -41,23 +41,29 @@ class Losses:
         """Note that so many pictures are not even there, in the midst of others."""
         self._lost += count
 
-    def shown(self, time: int | None) -> None:
-        """Note that a picture came out; they do in the order of their times. Without a time it is the earliest."""
+    def shown(self, time: int | None) -> int:
+        """Note that a picture came out, and return how many are missing before it.
+
+        They come out in the order of their times. Without a time it is the earliest.
+        """
         if time is None:
             if self._pending:
                 heapq.heappop(self._pending)
-            return
+            return 0
         passed = 0
         while self._pending and self._pending[0] < time:
             heapq.heappop(self._pending)
             passed += 1
         while self._pending and self._pending[0] == time:
             heapq.heappop(self._pending)
-        self._settle(passed)
+        return self._settle(passed)
 
     def ended(self) -> None:
-        """Note that nothing more will come out."""
-        self._settle(len(self._pending))
+        """Note that nothing more will come out; before that, whether the file was cut short."""
+        if self._ends is None:
+            self._settle(len(self._pending))
+        else:  # what is the last is half a picture, and part of the end that is missing
+            self._owed = max(0, self._owed - max(1, len(self._pending)))
         self._lost += self._owed  # those without a time
         self._pending, self._owed = [], 0
 
@@ -80,9 +86,11 @@ class Losses:
             return (f"The video is damaged and ends early: {left_out}, and {missing}.",)
         return (f"The video ends early: {missing}.",)
 
-    def _settle(self, passed: int) -> None:
+    def _settle(self, passed: int) -> int:
         # Codecs have packets that show nothing, so what did not come out is only missing where the decoder complained,
         # or where it is a lot: a decoder waits for the next whole picture without complaining.
         if passed and (self._owed or passed >= _MANY_AT_ONCE):
             self._lost += passed
             self._owed = max(0, self._owed - passed)
+            return passed
+        return 0

@@ -10,17 +10,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from eoam_core.animation import as_container, is_animated_webp, is_truncated_webp
+from eoam_core.animation import as_container, is_animated_webp
 from eoam_core.errors import EoamError, InputError
+from eoam_core.file_end import FileEnd
 from eoam_core.losses import Losses
 from eoam_core.pipe import ALONE, PipeInput
 from eoam_core.video_decoder import VideoDecoder, addition
-from eoam_core.video_extent import Extent, is_truncated_mp4
+from eoam_core.video_extent import Extent
 
 _FRUITLESS: Final = 100  # reads one after the other that fail, until the rest is given up
 _HEADER_BYTES: Final = 32  # at most, of a cluster and a block in a Matroska file
 _UNREAD_BYTES: Final = 32  # between two pictures of it, headers aside, that belong to none
 _ASPECTS: Final = (Fraction(1, 20), Fraction(20))  # what is beyond is no shape of a pixel
+_REORDERED: Final = 32  # pictures that a decoder may hold back before the one behind a gap comes out
 _GAP: Final = 1.5  # pictures; a jump in time that is no rounding
 
 
@@ -31,10 +33,10 @@ class Recording:
         av: PyAV.
         source: where it comes from, for messages.
         container: PyAV's container.
-        truncated: whether the file is known to end before it should.
+        end: what the file's structure says, or None for what comes from a pipe.
     """
 
-    def __init__(self, av: Any, source: Path | PipeInput, container: Any, *, truncated: bool = False) -> None:
+    def __init__(self, av: Any, source: Path | PipeInput, container: Any, *, end: FileEnd | None = None) -> None:
         self._av = av
         self._source = source
         self.container = container
@@ -42,10 +44,13 @@ class Recording:
         self.decoder = VideoDecoder(av, self.video)
         self._losses = Losses()
         self._extent = Extent(container, self.video)
-        self._position: int | None = None  # the byte of a Matroska file up to which it was read
+        self._position = (
+            end.first_cluster if end is not None else None
+        )  # the byte of a Matroska file up to which it was read
         self._unread = 0  # bytes since the last picture
-        self._last_time: float | None = None  # of a picture, in seconds
-        self._truncated = truncated
+        self._skipping = 0  # pictures among which some that were skipped may be missing
+        self._last_shown: float | None = None  # in seconds
+        self._truncated = end is not None and end.is_truncated
         self._first_aspect: Fraction | None = None
 
     @property
@@ -106,17 +111,19 @@ class Recording:
                     self._losses.refused()
             for frame in frames:
                 found = True
-                self._losses.shown(frame.pts)
+                self._note_shown(frame)
                 yield from self.decoder.shown(frame)
         yield from self.decoder.rest()
         if not found:
             raise self._useless(error)
-        self._losses.ended()
         self._note_the_end()
+        self._losses.ended()
 
     def _decoded(self, packet: Any) -> list[Any]:
         if packet is not None and not packet.is_discard:
-            self._note_a_gap(packet)
+            if self._unread > _UNREAD_BYTES:
+                self._skipping = _REORDERED
+            self._unread = 0
             self._losses.entered(packet.pts)
         return self.decoder.decoded(packet)
 
@@ -145,21 +152,25 @@ class Recording:
         packet.stream = self.video
         return packet
 
-    def _note_a_gap(self, packet: Any) -> None:
-        """Find pictures that the reader of a Matroska file has skipped, silently, behind something damaged.
+    def _note_shown(self, frame: Any) -> None:
+        """Count what is missing before a frame.
 
-        There, time and content both jump: cameras that leave pictures out only let the time jump.
+        Pictures that the reader of a Matroska file has skipped, silently, behind something damaged are known by two
+        jumps, in time and in content: cameras that leave pictures out only let the time jump.
         """
-        time = packet.dts if packet.dts is not None else packet.pts
-        if time is None or not self.video.average_rate:
+        lost = self._losses.shown(frame.pts)
+        rate = self.video.average_rate
+        if frame.pts is None or not rate:
             return
-        seconds, before = float(time * packet.time_base), self._last_time
-        self._last_time = seconds
-        if before is not None and self._unread > _UNREAD_BYTES:
-            pictures = (seconds - before) * float(self.video.average_rate)
-            if pictures > _GAP:
-                self._losses.skipped(round(pictures) - 1)
-        self._unread = 0
+        time, before = float(frame.pts * self.video.time_base), self._last_shown
+        self._last_shown = time
+        if not self._skipping:
+            return
+        self._skipping -= 1
+        jump = (time - (-1 / float(rate) if before is None else before)) * float(rate)
+        if jump > _GAP:
+            self._losses.skipped(max(0, round(jump) - 1 - lost))
+            self._skipping = 0
 
     def _note_position(self, packet: Any) -> None:
         """Count the bytes of a Matroska file that are in no packet."""
@@ -200,20 +211,20 @@ def opened(av: Any, source: Path | PipeInput) -> Iterator[Recording]:
 
 
 def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
-    truncated = False
     if isinstance(source, PipeInput):
-        container = source.open(av)
+        container, end = source.open(av), None
     else:
         # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
         file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
         if is_animated_webp(file):
-            truncated = is_truncated_webp(file)
+            end = FileEnd(file, "webp")
             container = av.open(as_container(av, file, source), "r", options=dict(ALONE))
         else:
             container = av.open(_Named(file, source), "r", options=dict(ALONE))
-            truncated = container.format.name.startswith("mov") and is_truncated_mp4(source)
+            with open(source, "rb") as again:  # FFmpeg goes on where it is in the other
+                end = FileEnd(again, container.format.name)
     stack.callback(container.close)
-    return Recording(av, source, container, truncated=truncated)
+    return Recording(av, source, container, end=end)
 
 
 def _unreadable(source: Path | PipeInput, error: Exception) -> InputError:

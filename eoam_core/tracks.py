@@ -27,6 +27,7 @@ _KEPT: Final = (
     "episode_id",
     "language",
 )
+_PREROLL_S: Final = 0.1  # of sound before the first that is heard, which its decoder needs
 
 
 class Tracks:
@@ -75,6 +76,8 @@ class Tracks:
 
     def write(self, packet: Any) -> None:
         """Take one packet of the source."""
+        if packet.is_discard and packet.pts is not None and packet.pts * packet.time_base < -_PREROLL_S:
+            return  # an editor has cut it off, and left it in the file
         if packet.stream.index in self._copied:
             packet.stream = self._copied[packet.stream.index]
             self._mux(packet)

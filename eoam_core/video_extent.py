@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import struct
-from pathlib import Path
 from typing import Any, Final
 
 # Formats whose headers are written when the file is complete, and how far their times may be off: a share of the
 # duration, or seconds. Of others FFmpeg makes the duration up from the file's size.
 _TRUSTED: Final = {"mov": 0.02, "matroska": 0.02, "avi": 0.02, "flv": 0.05, "asf": 0.1}
 _FRAMES_OFF: Final = 2.5
-_BOX_LIMIT: Final = 100_000  # boxes of an MP4 file; a fragmented one has two for each second or so
 
 
 class Extent:
@@ -21,13 +17,14 @@ class Extent:
         self._container = container
         self._video = video
         self._form = str(container.format.name).partition(",")[0]
+        self._video_start: float | None = None
         self._video_end = self._end = 0.0
         self._longest = 0.0  # picture, in seconds
 
     @property
     def seconds(self) -> float:
-        """How far the pictures reach."""
-        return self._video_end
+        """How long the pictures last."""
+        return self._video_end - (self._video_start or 0.0)
 
     def read(self, packet: Any) -> None:
         """Note what one packet, of any stream, covers."""
@@ -35,9 +32,11 @@ class Extent:
         if time is None or not packet.time_base:
             return
         length = float((packet.duration or 0) * packet.time_base)
-        end = float(time * packet.time_base) + length
+        start = float(time * packet.time_base)
+        end = start + length
         self._end = max(self._end, end)
         if packet.stream is self._video:
+            self._video_start = start if self._video_start is None else min(self._video_start, start)
             self._video_end = max(self._video_end, end)
             self._longest = max(self._longest, length)
 
@@ -61,36 +60,8 @@ class Extent:
             return (float(video.frames / rate) if rate and video.frames else None), self._video_end
         if self._form == "mov":
             # The stream's own, after edit lists: the sound may be longer.
-            if not video.duration:
-                return None, 0.0
+            if not video.duration or not video.frames:
+                return None, 0.0  # of a fragmented one nobody knows
             return float((video.duration + (video.start_time or 0)) * video.time_base), self._video_end
         # These have one duration for all streams, so the longest counts.
         return (container.duration / 1_000_000 if container.duration else None), self._end
-
-
-def is_truncated_mp4(path: Path) -> bool:
-    """Whether the last box of an MP4 or MOV file reaches beyond the file's end."""
-    try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as file:
-            at = 0
-            for _ in range(_BOX_LIMIT):
-                if at >= size:
-                    return False
-                file.seek(at)
-                head = file.read(16)
-                if len(head) < 8:
-                    return True
-                length, kind = struct.unpack(">I4s", head[:8])
-                if at and not kind.isalnum():
-                    return False  # something that is no box was appended, which is not our business
-                if length == 0:  # up to the end, whatever that is
-                    return False
-                if length == 1 and len(head) == 16:
-                    (length,) = struct.unpack(">Q", head[8:])
-                if length < 8:
-                    return False
-                at += length
-    except OSError:
-        pass
-    return False

@@ -1,0 +1,110 @@
+"""Tell whether a video's file ends in the midst of something: by the sizes that its own parts claim, not by a duration.
+
+A recording that a crash cut off has no duration yet, and what it has decodes without an error up to the cut.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import BinaryIO, Final
+
+_MOST_PARTS: Final = 200_000  # a fragmented MP4 has two for each second or so
+_TS_PACKETS: Final = (188, 192)
+_SEGMENT: Final = 0x18538067
+_CLUSTER: Final = 0x1F43B675
+_EBML: Final = 0x1A45DFA3
+_EBML_IDS: Final = {_CLUSTER, 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367, 0xEC}
+
+
+class FileEnd:
+    """What the structure of a video file says.
+
+    Attributes:
+        is_truncated: whether its last part reaches beyond the file's end.
+        first_cluster: where a Matroska file's first pictures begin, in bytes, or None.
+
+    Args:
+        file: at its beginning, where it is put again.
+        form: FFmpeg's name of the format.
+    """
+
+    def __init__(self, file: BinaryIO, form: str) -> None:
+        self.is_truncated = False
+        self.first_cluster: int | None = None
+        self._file = file
+        try:
+            self._size = file.seek(0, io.SEEK_END)
+            if form.startswith("mov"):
+                self._walk_boxes()
+            elif form.startswith("matroska"):
+                self._walk_elements()
+            elif form.startswith("mpegts"):
+                self._count_packets()
+            elif form.startswith("webp"):
+                self.is_truncated = self._size < int.from_bytes(self._at(4, 4), "little") + 8
+        except OSError:
+            pass  # who reads the pictures will meet it again
+        finally:
+            file.seek(0)
+
+    def _at(self, place: int, count: int) -> bytes:
+        self._file.seek(place)
+        return self._file.read(count)
+
+    def _walk_boxes(self) -> None:
+        """Walk an MP4 file's boxes: 4 bytes of size, 4 letters (ISO/IEC 14496-12, 4.2)."""
+        place = 0
+        for _ in range(_MOST_PARTS):
+            if place >= self._size:
+                self.is_truncated = place > self._size
+                return
+            head = self._at(place, 16)
+            if len(head) < 8 or not head[4:8].isalnum():
+                return  # something else was appended, which is not our business
+            (length,) = struct.unpack(">I", head[:4])
+            if length == 1 and len(head) == 16:
+                (length,) = struct.unpack(">Q", head[8:])
+            if length < 8:  # 0 is up to the end, wherever that is
+                return
+            place += length
+
+    def _walk_elements(self) -> None:
+        """Walk a Matroska file's elements at the level of its clusters (RFC 8794, RFC 9559)."""
+        place = 0
+        for _ in range(_MOST_PARTS):
+            if place >= self._size:
+                self.is_truncated = place > self._size
+                return
+            head = self._at(place, 12)
+            kind, after = _number(head, 0, keep_marker=True)
+            length, after = _number(head, after)
+            if kind == _CLUSTER and self.first_cluster is None:
+                self.first_cluster = place
+            if kind == _SEGMENT:
+                place += after
+                continue
+            if length is None or (kind != _EBML and kind not in _EBML_IDS):
+                return  # of unknown length, as in live recordings, or damaged
+            place += after + length
+
+    def _count_packets(self) -> None:
+        """See whether an MPEG transport stream ends with a whole packet."""
+        for length in _TS_PACKETS:
+            start = length - 188
+            if all(self._at(start + number * length, 1) == b"G" for number in range(4)):
+                self.is_truncated = bool(self._size % length)
+
+
+def _number(head: bytes, place: int, *, keep_marker: bool = False) -> tuple[int | None, int]:
+    """Return an EBML number of variable length, None if it says that nobody knows, and where it ends."""
+    first = head[place] if place < len(head) else 0
+    length = 9 - first.bit_length()
+    content = head[place : place + length]
+    if not first or len(content) < length:
+        return None, place + max(length, 1)
+    value = int.from_bytes(content, "big")
+    if keep_marker:
+        return value, place + length
+    value &= (1 << 7 * length) - 1
+    return (None if value == (1 << 7 * length) - 1 else value), place + length
