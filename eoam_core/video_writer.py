@@ -71,6 +71,8 @@ class VideoWriter:
                 dst_colorspace=self._colours.scaler_matrix,
                 dst_color_range="MPEG",
             )
+            # Some encoders write what the first picture says, and not what they were opened with.
+            frame.color_primaries, frame.color_trc = self._colours.primaries, self._colours.transfer
         elif frame.format.name != self._encoding.pixel_format:
             frame = frame.reformat(format=self._encoding.pixel_format)
         frame.pts = self._last_pts = self._next_pts(original)

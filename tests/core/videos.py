@@ -86,14 +86,26 @@ def cut_off(source: Path, target: Path, share: float) -> Path:
     return target
 
 
-def convert(source: Path, target: Path, **settings: Any) -> VideoReport:
-    """Convert with a network that calls whatever is red a person."""
-    return convert_video(source, target, settings=Settings.validated(**settings), make_pipeline=red_pipeline)
-
-
 def red_pipeline(height: int, width: int) -> Pipeline:
     """Return a pipeline that calls whatever is red a person."""
     return Pipeline(RedSegmenter(height, width))
+
+
+class _Everything(RedSegmenter):
+    def segment(self, frame: Bytes) -> Bytes:
+        return np.full(frame.shape[:2], 255, np.uint8)
+
+
+def everything(height: int, width: int) -> Pipeline:
+    """Return a pipeline that calls everything a person."""
+    return Pipeline(_Everything(height, width))
+
+
+def convert(
+    source: Path, target: Path, *, make_pipeline: Callable[[int, int], Pipeline] = red_pipeline, **settings: Any
+) -> VideoReport:
+    """Convert with settings by name, and with a network that calls whatever is red a person unless told otherwise."""
+    return convert_video(source, target, settings=Settings.validated(**settings), make_pipeline=make_pipeline)
 
 
 def pictures(path: Path) -> list[Bytes]:
