@@ -43,7 +43,7 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
             f"{source} is an animated WebP, which needs OpenCV 4.12; install it: "
             f"{install_command(['opencv-python-headless>=4.12'])}"
         )
-    content = file.read(_MAX_BYTES + 1)
+    content = _whole_parts(file.read(_MAX_BYTES + 1))
     width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
     if len(content) > _MAX_BYTES or width * height > MAX_PIXELS:
         raise InputError(f"{source} is too large to be decoded ({width}x{height} pixels); make it smaller.")
@@ -72,6 +72,18 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
         output.mux(stream.encode(None))
     result.seek(0)
     return result
+
+
+def _whole_parts(content: bytes) -> bytes:
+    """Return a WebP without what was cut off in the midst of a picture: WebP's decoder wants all of a file."""
+    at = 12
+    while at + 8 <= len(content):
+        end = at + 8 + int.from_bytes(content[at + 4 : at + 8], "little")
+        if end > len(content):
+            break
+        at = end + end % 2
+    at = min(at, len(content))
+    return content if at == len(content) else content[:4] + (at - 8).to_bytes(4, "little") + content[8:at]
 
 
 def _block(content: NDArray[np.uint8], start: int, count: int) -> tuple[list[NDArray[np.uint8]], list[int]]:

@@ -1,0 +1,170 @@
+"""What is transparent in a video stays so, whatever is put behind the person."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from eoam_core.compose import flattened
+from eoam_core.errors import InputError, InstallationError
+from eoam_core.settings import Settings
+
+from .videos import convert, everything, pictures, times, transparent_pictures, written
+
+Bytes = NDArray[np.uint8]
+
+# name, codec, pixels
+KINDS = [
+    ("a.webm", "libvpx", "yuva420p"),
+    ("a.webm", "libvpx-vp9", "yuva420p"),
+    ("a.mkv", "libvpx-vp9", "yuva420p"),
+    ("a.mov", "prores_ks", "yuva444p10le"),
+    ("a.mov", "png", "rgba"),
+    ("a.mov", "qtrle", "argb"),
+    ("a.mkv", "ffv1", "bgra"),
+    ("a.apng", "apng", "rgba"),
+]
+BACKGROUNDS: list[dict[str, Any]] = [
+    {"background": "blur"},
+    {"background": "color", "background_color": "#00ff00"},
+    {"background": "picture"},
+    {"view": "side_by_side"},
+    {"view": "outline"},
+]
+
+
+def _half_hidden() -> Bytes:
+    """Return a picture, BGRA (96, 128, 4): a red person in a bright room, and all of it hidden in the left half."""
+    picture = np.full((96, 128, 4), (255, 220, 0, 255), np.uint8)
+    picture[24:72, 32:96] = (0, 0, 255, 255)
+    picture[:, :64, 3] = 0
+    return picture
+
+
+def _source(folder: Path, name: str, codec: str, pixels: str) -> Path:
+    options = {"auto-alt-ref": "0", "crf": "10", "b": "2M"} if codec.startswith("libvpx") else {}
+    if codec == "prores_ks":
+        options = {"profile": "4444"}
+    return written(folder / name, [_half_hidden()] * 4, codec=codec, pixels=pixels, options=options)
+
+
+@pytest.mark.parametrize(("name", "codec", "pixels"), KINDS)
+def test_the_alpha_of_the_input_is_kept_and_multiplied(
+    tmp_path: Path, out: Path, name: str, codec: str, pixels: str
+) -> None:
+    source = _source(tmp_path, name, codec, pixels)
+    for target in ("b.mov", "b.webm"):
+        assert convert(source, out / target).frames == 4
+        for picture in transparent_pictures(out / target):
+            assert picture[:, :56, 3].max() < 8
+            assert picture[30:66, 72:88, 3].min() > 245  # the person
+            assert picture[:16, 72:, 3].max() < 8  # the room
+            assert picture[:, :48, :3].max() < 24  # no colour of what was hidden
+
+
+@pytest.mark.parametrize(("name", "codec", "pixels"), KINDS)
+@pytest.mark.parametrize("settings", BACKGROUNDS, ids=lambda settings: next(iter(settings.values())))
+def test_what_was_hidden_is_never_seen(
+    tmp_path: Path, out: Path, name: str, codec: str, pixels: str, settings: dict[str, Any]
+) -> None:
+    behind = tmp_path / "behind.png"
+    cv2.imwrite(str(behind), np.full((96, 128, 3), (255, 0, 0), np.uint8))
+    if settings.get("background") == "picture":
+        settings = settings | {"background_picture": str(behind)}
+    convert(_source(tmp_path, name, codec, pixels), out / "a.mp4", **settings)
+    shown = pictures(out / "a.mp4")[1].astype(int)
+    if settings.get("view") == "side_by_side":
+        shown = shown[24:72, :32]  # where the hidden half is shown as it is
+    expected = {"color": (0, 255, 0), "picture": (0, 0, 255)}.get(str(settings.get("background")), (0, 0, 0))
+    hidden = shown[8:-8, : shown.shape[1] * 3 // 8]
+    if settings.get("view") == "outline":
+        hidden = hidden[:8]  # the line itself may be there
+    assert np.abs(hidden - expected).max() < 40, hidden.reshape(-1, 3).max(0)
+
+
+def test_a_gif_keeps_what_is_transparent(tmp_path: Path, out: Path) -> None:
+    from PIL import Image
+
+    frames = [Image.fromarray(cv2.cvtColor(_half_hidden(), cv2.COLOR_BGRA2RGBA)) for _ in range(2)]
+    frames[1].putpixel((100, 10), (1, 2, 3, 255))
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=100, disposal=2)
+    convert(tmp_path / "a.gif", out / "a.mov", make_pipeline=everything)
+    picture = transparent_pictures(out / "a.mov")[0]
+    assert picture[:, :60, 3].max() < 8
+    assert picture[:, 68:, 3].min() > 245
+
+
+def test_all_pictures_of_an_animated_webp_are_written_at_their_times(tmp_path: Path, out: Path) -> None:
+    from PIL import Image
+
+    frames = []
+    for number in range(4):
+        rgba = np.zeros((48, 64, 4), np.uint8)
+        rgba[10:30, 5 + number * 10 : 20 + number * 10] = (255, 30, 0, 255)
+        frames.append(Image.fromarray(rgba))
+    source = tmp_path / "a.webp"
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 240, 60, 400], lossless=True)
+    report = convert(source, out / "a.mov")
+    assert (report.frames, report.notes) == (4, ())
+    assert times(out / "a.mov") == pytest.approx([0, 0.1, 0.34, 0.4], abs=0.002)
+    for number, picture in enumerate(transparent_pictures(out / "a.mov")):
+        assert picture[20, 12 + number * 10, 3] > 240
+        assert picture[20, 40 - number * 10 if number != 1 else 60, 3] < 10
+
+
+def test_an_animated_webp_that_is_cut_short_gives_what_is_there(tmp_path: Path, out: Path) -> None:
+    from PIL import Image
+
+    dice = np.random.default_rng(0)
+    frames = [Image.fromarray(dice.integers(0, 256, (48, 64, 3), np.uint8)) for _ in range(6)]
+    source = tmp_path / "a.webp"
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=100, lossless=True)
+    content = source.read_bytes()
+    source.write_bytes(content[: len(content) * 6 // 10])
+    report = convert(source, out / "a.mov", make_pipeline=everything)
+    assert report.frames == 3
+    assert report.notes == ("The video ends early: what came after 0.3 seconds is missing.",)
+
+
+def test_an_animated_webp_of_an_absurd_size_costs_no_memory(tmp_path: Path, out: Path) -> None:
+    size = (16_000 - 1).to_bytes(3, "little")
+    body = b"WEBP" + b"VP8X" + struct.pack("<I", 10) + bytes([2, 0, 0, 0]) + size * 2 + b"ANMF" + bytes(64)
+    source = tmp_path / "a.webp"
+    source.write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
+    with pytest.raises(InputError, match=r"too large to be decoded \(16000x16000 pixels\)"):
+        convert(source, out / "a.mov")
+
+
+def test_without_the_decoder_that_knows_alpha_nothing_is_written(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import av
+
+    source = _source(tmp_path, "a.webm", "libvpx-vp9", "yuva420p")
+
+    class _Missing:
+        @staticmethod
+        def create(name: str, mode: str) -> None:
+            raise ValueError(name)
+
+    monkeypatch.setattr(av, "CodecContext", _Missing)
+    with pytest.raises(InstallationError, match="no decoder libvpx-vp9, without which what is transparent"):
+        convert(source, out / "a.webm")
+    assert not list(out.iterdir())
+
+
+def test_flattening_mixes_what_is_half_transparent_with_what_is_behind() -> None:
+    rgba = np.full((2, 2, 4), (255, 255, 255, 128), np.uint8)
+    green = Settings.validated(background="color", background_color="#00ff00")
+    blur = Settings.validated(background="blur")
+    assert flattened(rgba, green)[0, 0, 1] == 255
+    assert 180 < flattened(rgba, green)[0, 0, 0] < 195  # half the light
+    assert 180 < flattened(rgba, blur)[0, 0].max() < 195
+    rgba[..., 3] = 0
+    assert flattened(rgba, blur).max() == 0
