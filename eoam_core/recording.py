@@ -19,6 +19,9 @@ from eoam_core.video_decoder import VideoDecoder, addition
 from eoam_core.video_extent import Extent
 
 _FRUITLESS: Final = 100  # reads one after the other that fail, until the rest is given up
+_AHEAD_PACKETS: Final = 1000  # that are read before the first is decoded, to see what the sound is
+_AHEAD_BYTES: Final = 1 << 26
+_TRIED: Final = 4  # of each track
 _HEADER_BYTES: Final = 32  # at most, of a cluster and a block in a Matroska file
 _UNREAD_BYTES: Final = 32  # between two pictures of it, headers aside, that belong to none
 _ASPECTS: Final = (Fraction(1, 20), Fraction(20))  # what is beyond is no shape of a pixel
@@ -42,6 +45,7 @@ class Recording:
         self.container = container
         self.video = _chosen_video(container, source)
         self.decoder = VideoDecoder(av, self.video)
+        self.first_packets: dict[int, list[Any]] = {}  # by their streams' indices, when the first picture is there
         self._losses = Losses()
         self._extent = Extent(container, self.video)
         self._position = (
@@ -91,7 +95,7 @@ class Recording:
         """
         found = False
         error: Exception | None = None
-        for packet in self._packets():
+        for packet in self._ahead():
             self._extent.read(packet)
             self._note_position(packet)
             if packet.stream is not self.video:
@@ -126,6 +130,26 @@ class Recording:
             self._unread = 0
             self._losses.entered(packet.pts)
         return self.decoder.decoded(packet)
+
+    def _ahead(self) -> Iterator[Any]:
+        """Read on until there is something of every track of sound, then yield the same packets."""
+        packets, size = self._packets(), 0
+        held: list[Any] = []
+        wanted = {track.index for track in self.container.streams.audio}
+        while wanted and len(held) < _AHEAD_PACKETS and size < _AHEAD_BYTES:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            held.append(packet)
+            size += packet.size
+            if packet.size and packet.dts is not None:
+                first = self.first_packets.setdefault(packet.stream.index, [])
+                first.append(packet)
+                if len(first) >= _TRIED:
+                    wanted.discard(packet.stream.index)
+        yield from held
+        held.clear()
+        yield from packets
 
     def _packets(self) -> Iterator[Any]:
         """Yield the packets of all streams, the last of each without content; go on behind what cannot be read."""

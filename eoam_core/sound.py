@@ -9,8 +9,8 @@ from typing import Any, Final
 
 # encoder, its codec, bits per second and channel, samples per packet; the first that the container can hold is taken
 _ENCODERS: Final = (("libopus", "opus", 64_000, 960), ("aac", "aac", 96_000, 1024))
+_AAC_FIRST: Final = ("mov", "mp4")  # what editors and players expect there
 _RATE: Final = 48_000
-_TRIED: Final = 8  # packets
 
 
 class Sound:
@@ -75,9 +75,10 @@ class Sound:
         self._told = f"{self._name} was left out: {container} cannot hold {codec}."
         if output.format.name == "rawvideo":  # calls itself able to hold anything, and is one stream without a header
             return
-        own = source.codec_context.layout.name
-        for layout in dict.fromkeys((own, "stereo") if source.codec_context.channels > 2 else (own,)):
-            for encoder, target, bits, samples in _ENCODERS:
+        encoders = sorted(_ENCODERS, key=lambda one: one[1] != "aac") if output.format.name in _AAC_FIRST else _ENCODERS
+        own = _layout(source.codec_context)
+        for layout in dict.fromkeys((own, "stereo")):
+            for encoder, target, bits, samples in encoders:
                 if not self._can_encode(output, encoder, layout):
                     continue
                 stream = output.add_stream(encoder, rate=_RATE, layout=layout)
@@ -129,6 +130,12 @@ class Sound:
         )
 
 
+def _layout(context: Any) -> str:
+    """Return FFmpeg's name of the channels; some formats only count them, and what is unknown becomes stereo."""
+    channels = context.channels
+    return {1: "mono", 2: "stereo"}.get(channels, str(context.layout.name) if channels > 2 else "stereo")
+
+
 def can_hold(av: Any, output: Any, source: Any, packets: Sequence[Any] = ()) -> bool:
     """Whether a container takes a stream as it is, which is tried in memory: what formats say of themselves is not so.
 
@@ -148,7 +155,7 @@ def can_hold(av: Any, output: Any, source: Any, packets: Sequence[Any] = ()) -> 
         with _trial(av, output) as trial:
             stream = trial.add_stream_from_template(source)
             trial.start_encoding()
-            for packet in packets[:_TRIED]:
+            for packet in packets:
                 trial.mux(_copy(av, packet, stream))
         return True
     return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from eoam_core.recording import is_cover
@@ -27,6 +27,12 @@ _KEPT: Final = (
     "episode_id",
     "language",
 )
+# The languages that have two codes (ISO 639-2): QuickTime knows the second one only.
+_TWO_CODES: Final = (
+    "bod/tib ces/cze cym/wel deu/ger ell/gre eus/baq fas/per fra/fre hye/arm isl/ice "
+    "kat/geo mkd/mac mri/mao msa/may mya/bur nld/dut ron/rum slk/slo sqi/alb zho/chi"
+)
+_BIBLIOGRAPHIC: Final = dict(pair.split("/") for pair in _TWO_CODES.split())
 _PREROLL_S: Final = 0.1  # of sound before the first that is heard, which its decoder needs
 
 
@@ -38,10 +44,10 @@ class Tracks:
         output: the container to write, which has its stream of pictures already and no header yet.
         source: the container that is read.
         video: the stream of it whose pictures are written.
-        packets: the first ones of the others, as far as they are known.
+        first: the first packets of the others, as far as they are known, by the index of their stream.
     """
 
-    def __init__(self, av: Any, output: Any, source: Any, video: Any, packets: Sequence[Any] = ()) -> None:
+    def __init__(self, av: Any, output: Any, source: Any, video: Any, first: Mapping[int, Sequence[Any]]) -> None:
         self._av = av
         self._output = output
         self._sounds: dict[int, Sound] = {}  # by the index in the source
@@ -51,16 +57,14 @@ class Tracks:
         self._keep_chapters(source)
         several = len(source.streams.audio) > 1
         for number, track in enumerate(source.streams.audio, 1):
-            first = [packet for packet in packets if packet.stream is track]
             name = f"Sound track {number}{_language(track)}" if several else "The sound"
-            sound = self._sounds[track.index] = Sound(av, output, track, first, name=name)
+            sound = self._sounds[track.index] = Sound(av, output, track, first.get(track.index, ()), name=name)
             if sound.stream is not None:
-                _describe(track, sound.stream)
+                _describe(track, sound.stream, output.format.name)
         for track in source.streams.subtitles:
-            first = [packet for packet in packets if packet.stream is track]
-            if track.codec_context is not None and can_hold(av, output, track, first):
+            if track.codec_context is not None and can_hold(av, output, track, first.get(track.index, ())):
                 self._copied[track.index] = output.add_stream_from_template(track)
-                _describe(track, self._copied[track.index])
+                _describe(track, self._copied[track.index], output.format.name)
             else:
                 codec = track.codec.canonical_name if track.codec_context is not None else "its codec"
                 self._left_out.append(f"subtitles{_language(track)}, since {output.format.name} cannot hold {codec}")
@@ -123,14 +127,15 @@ def _keep_words(words: Any, output: Any) -> None:
             output.metadata[key.lower()] = value
 
 
-def _describe(source: Any, target: Any) -> None:
+def _describe(source: Any, target: Any, form: str) -> None:
     """Give a track the flags, the language and the name of the one it was made of."""
     target.disposition = source.disposition
     title = source.metadata.get("title") or source.metadata.get("name")  # QuickTime calls it so
     if title:
         target.metadata["title"] = title
     if source.language and source.language != "und":
-        target.metadata["language"] = source.language
+        language = str(source.language)
+        target.metadata["language"] = _BIBLIOGRAPHIC.get(language, language) if form == "mov" else language
 
 
 def _language(track: Any) -> str:

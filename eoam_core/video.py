@@ -76,7 +76,7 @@ def convert_video(
             output,
             encoding,
             recording.video,
-            lambda packets: Tracks(av, output, recording.container, recording.video, packets),
+            lambda: Tracks(av, output, recording.container, recording.video, recording.first_packets),
         )
         total = recording.expected_frames
         shape: tuple[object, ...] | None = None

@@ -30,9 +30,7 @@ class VideoWriter:
         tracks: makes what takes along everything else; called when the pictures have their stream, which is the first.
     """
 
-    def __init__(
-        self, av: Any, output: Any, encoding: Encoding, video: Any, tracks: Callable[[list[Any]], Tracks]
-    ) -> None:
+    def __init__(self, av: Any, output: Any, encoding: Encoding, video: Any, tracks: Callable[[], Tracks]) -> None:
         self._av = av
         self._output = output
         self._encoding = encoding
@@ -114,7 +112,7 @@ class VideoWriter:
             context.color_primaries, context.color_trc = self._colours.primaries, self._colours.transfer
             context.color_range = 1  # limited
         self._stream = stream
-        self._tracks = self._make_tracks(self._waiting)
+        self._tracks = self._make_tracks()
         for packet in self._waiting:
             self._tracks.write(packet)
         self._waiting = []
