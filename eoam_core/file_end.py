@@ -10,6 +10,9 @@ import struct
 from typing import BinaryIO, Final
 
 _MOST_PARTS: Final = 200_000  # a fragmented MP4 has two for each second or so
+_BOXES: Final = frozenset(
+    b"ftyp moov mdat moof free skip wide uuid sidx ssix styp mfra meta emsg prft pdin pnot udta".split()
+)
 _TS_PACKETS: Final = (188, 192)
 _SEGMENT: Final = 0x18538067
 _CLUSTER: Final = 0x1F43B675
@@ -60,7 +63,7 @@ class FileEnd:
                 self.is_truncated = place > self._size
                 return
             head = self._at(place, 16)
-            if len(head) < 8 or not head[4:8].isalnum():
+            if len(head) < 8 or head[4:8] not in _BOXES:
                 return  # something else was appended, which is not our business
             (length,) = struct.unpack(">I", head[:4])
             if length == 1 and len(head) == 16:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 from fuzz import Target
 from fuzz_mutations import damaged, require_sentence
@@ -15,8 +17,8 @@ from hypothesis import strategies as st
 from eoam_core.errors import EoamError
 from eoam_core.pipe import PipeInput
 from eoam_core.pipeline import Pipeline
-from eoam_core.settings import Settings
-from eoam_core.video import convert_video
+from eoam_core.settings import BackgroundKind, Settings
+from eoam_core.video import VideoReport, convert_video
 
 
 class _Red:
@@ -32,46 +34,41 @@ class _Red:
         pass
 
 
+# name, codec, pixels, options of the codec, options of the container, sounds
+_KINDS = (
+    ("a.mp4", "libx264", "yuv420p", {}, {}, ("aac", "aac")),
+    ("cut.mp4", "libx264", "yuv420p", {"g": "2"}, {"movflags": "faststart"}, ("flac",)),
+    ("fragmented.mp4", "libx264", "yuv420p", {"g": "2"}, {"movflags": "frag_keyframe+empty_moov"}, ("libopus",)),
+    ("a.mkv", "libx264", "yuv420p", {}, {}, ("pcm_s16le",)),
+    ("live.mkv", "libx264", "yuv420p", {}, {"live": "1"}, ()),
+    ("a.webm", "libvpx-vp9", "yuv420p", {}, {}, ()),
+    ("alpha.webm", "libvpx-vp9", "yuva420p", {"auto-alt-ref": "0"}, {}, ("libopus",)),
+    ("alpha8.webm", "libvpx", "yuva420p", {"auto-alt-ref": "0"}, {}, ()),
+    ("a.mov", "prores_ks", "yuv422p10le", {}, {}, ()),
+    ("alpha.mov", "png", "rgba", {}, {}, ()),
+    ("hdr.mov", "ffv1", "yuv444p10le", {}, {}, ()),
+    ("interlaced.ts", "mpeg2video", "yuv420p", {"flags": "+ildct+ilme"}, {}, ()),
+    ("a.avi", "mjpeg", "yuvj420p", {}, {}, ("pcm_s16le",)),
+    ("a.nut", "rawvideo", "yuv420p", {}, {}, ()),
+    ("a.flv", "flv", "yuv420p", {}, {}, ("aac",)),
+)
+_HDR = (9, 9, 18)  # BT.2020, HLG
+
+
 def samples() -> list[bytes]:
-    """Return short videos in several containers, and texts that send FFmpeg to other files."""
+    """Return short videos of every kind that is read in its own way, and texts that send FFmpeg to other files."""
     made = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, codec in (
-            ("a.mp4", "libx264"),
-            ("a.mkv", "libx264"),
-            ("a.webm", "libvpx-vp9"),
-            ("a.mov", "prores_ks"),
-            ("a.avi", "mjpeg"),
-            ("a.nut", "rawvideo"),
-            ("a.ts", "mpeg2video"),
-        ):
+        for name, *kind in _KINDS:
             path = Path(folder, name)
-            with av.open(str(path), "w") as output:
-                stream = output.add_stream(codec, rate=25)
-                stream.width, stream.height = 32, 16
-                stream.pix_fmt = {"prores_ks": "yuv422p10le", "mjpeg": "yuvj420p"}.get(codec, "yuv420p")
-                sound = (
-                    output.add_stream("aac" if name == "a.mp4" else "pcm_s16le", rate=48000)
-                    if name
-                    in (
-                        "a.mp4",
-                        "a.avi",
-                    )
-                    else None
-                )
-                for number in range(3):
-                    picture = np.full((16, 32, 3), number * 60, np.uint8)
-                    output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-                if sound is not None:
-                    silence = av.AudioFrame(format=sound.format.name, layout=sound.layout.name, samples=1024)
-                    silence.sample_rate = 48000
-                    for plane in silence.planes:  # new frames are what was in the memory, which an encoder may refuse
-                        plane.update(bytes(plane.buffer_size))
-                    output.mux(sound.encode(silence))
-                    output.mux(sound.encode(None))
-                output.mux(stream.encode(None))
-            made.append(path.read_bytes())
+            _write(path, *kind)
+            content = path.read_bytes()
+            made.append(content)
+            if path.stem in ("cut", "fragmented", "live"):
+                made.append(content[: len(content) * 2 // 3])
+        made.append(_trimmed(Path(folder, "a.mp4"), Path(folder, "trimmed.mp4")))
     made += [
+        _animation(),
         b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/hostname\n#EXT-X-ENDLIST\n",
         b"ffconcat version 1.0\nfile /etc/hostname\n",
         b"<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'></MPD>",
@@ -80,18 +77,76 @@ def samples() -> list[bytes]:
     return made
 
 
+def _write(
+    path: Path, codec: str, pixels: str, options: dict[str, str], container: dict[str, str], sounds: tuple[str, ...]
+) -> None:
+    with av.open(str(path), "w", options=container) as output:
+        stream = output.add_stream(codec, rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 32, 16, pixels
+        if path.stem == "hdr":
+            context = stream.codec_context
+            context.colorspace, context.color_primaries, context.color_trc = _HDR
+        tracks = [output.add_stream(sound, rate=48000) for sound in sounds]
+        output.metadata["title"] = "fuzz"
+        output.set_chapters(
+            [{"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}]
+        )
+        for number in range(4):
+            picture = np.full((16, 32, 4), number * 60, np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgba")))
+        for track in tracks:
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), format="s16", layout="mono")
+            silence.sample_rate = 48000
+            output.mux(track.encode(silence))
+            output.mux(track.encode(None))
+        output.mux(stream.encode(None))
+
+
+def _trimmed(source: Path, target: Path) -> bytes:
+    """Return a copy whose first two pictures are there and not shown."""
+    with av.open(str(source)) as container, av.open(str(target), "w") as output:
+        video = container.streams.video[0]
+        stream = output.add_stream_from_template(video)
+        step = round(2 / 25 / video.time_base)
+        for packet in container.demux(video):
+            if packet.dts is not None and packet.pts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - step, packet.dts - step, stream
+                output.mux(packet)
+    return target.read_bytes()
+
+
+def _animation() -> bytes:
+    animation = cv2.Animation()
+    animation.frames = [np.full((16, 32, 4), number * 60, np.uint8) for number in range(3)]
+    animation.durations = [40, 40, 40]
+    return bytes(cv2.imencodeanimation(".webp", animation)[1])
+
+
 def _check(value: tuple[bytes, str], folder: Path) -> None:
     content, ending = value
     source, target = folder / f"in{ending}", folder / "out.mkv"
     source.write_bytes(content)
     for one in (source, PipeInput(io.BytesIO(content))):
-        try:
-            convert_video(one, target, settings=Settings(), make_pipeline=_pipeline)
-        except EoamError as error:
-            require_sentence(error)
-        else:
-            target.unlink()
-        assert [path.name for path in folder.iterdir()] == [source.name]
+        for settings in (Settings(), Settings(background=BackgroundKind.BLUR)):
+            try:
+                report = convert_video(one, target, settings=settings, make_pipeline=_pipeline)
+            except EoamError as error:
+                require_sentence(error)
+            else:
+                _require_truth(target, report)
+                target.unlink()
+            assert [path.name for path in folder.iterdir()] == [source.name]
+            if isinstance(one, PipeInput):
+                break  # it is empty now
+
+
+def _require_truth(target: Path, report: VideoReport) -> None:
+    """Raise AssertionError unless a result holds the pictures that its report counts; damage has notes, in a line each."""
+    assert report.frames > 0
+    for note in report.notes:
+        require_sentence(Exception(note))
+    with av.open(str(target)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == report.frames
 
 
 def _pipeline(height: int, width: int) -> Pipeline:
