@@ -46,7 +46,7 @@ _KINDS = (
     ("alpha8.webm", "libvpx", "yuva420p", {"auto-alt-ref": "0"}, {}, ()),
     ("a.mov", "prores_ks", "yuv422p10le", {}, {}, ()),
     ("alpha.mov", "png", "rgba", {}, {}, ()),
-    ("hdr.mov", "ffv1", "yuv444p10le", {}, {}, ()),
+    ("hdr.mkv", "ffv1", "yuv444p10le", {}, {}, ()),
     ("interlaced.ts", "mpeg2video", "yuv420p", {"flags": "+ildct+ilme"}, {}, ()),
     ("a.avi", "mjpeg", "yuvj420p", {}, {}, ("pcm_s16le",)),
     ("a.nut", "rawvideo", "yuv420p", {}, {}, ()),
@@ -68,7 +68,7 @@ def samples() -> list[bytes]:
                 made.append(content[: len(content) * 2 // 3])
         made.append(_trimmed(Path(folder, "a.mp4"), Path(folder, "trimmed.mp4")))
     made += [
-        _animation(),
+        *_animations(),
         b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n/etc/hostname\n#EXT-X-ENDLIST\n",
         b"ffconcat version 1.0\nfile /etc/hostname\n",
         b"<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'></MPD>",
@@ -115,11 +115,13 @@ def _trimmed(source: Path, target: Path) -> bytes:
     return target.read_bytes()
 
 
-def _animation() -> bytes:
+def _animations() -> list[bytes]:
+    if not hasattr(cv2, "Animation"):
+        return []  # an OpenCV before 4.12
     animation = cv2.Animation()
     animation.frames = [np.full((16, 32, 4), number * 60, np.uint8) for number in range(3)]
     animation.durations = [40, 40, 40]
-    return bytes(cv2.imencodeanimation(".webp", animation)[1])
+    return [bytes(cv2.imencodeanimation(".webp", animation)[1])]
 
 
 def _check(value: tuple[bytes, str], folder: Path) -> None:
@@ -141,7 +143,7 @@ def _check(value: tuple[bytes, str], folder: Path) -> None:
 
 
 def _require_truth(target: Path, report: VideoReport) -> None:
-    """Raise AssertionError unless a result holds the pictures that its report counts; damage has notes, in a line each."""
+    """Raise AssertionError unless a result holds the pictures that its report counts."""
     assert report.frames > 0
     for note in report.notes:
         require_sentence(Exception(note))
