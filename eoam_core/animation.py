@@ -1,4 +1,7 @@
-"""Animated WebP, which FFmpeg does not decode: OpenCV does, and hands the pictures on as a video."""
+"""Animated WebP, which FFmpeg does not decode, and AVIF, of which it loses the alpha: OpenCV reads both.
+
+The pictures are handed on as a video.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +27,17 @@ _SHORTEST_MS: Final = 11  # what is stored as less is shown for the next, as bro
 _INSTEAD_MS: Final = 100
 
 
-def is_animated_webp(file: BinaryIO) -> bool:
-    """Whether a file, which is left at its beginning, is a WebP whose header says that it is animated."""
+def animation_of(file: BinaryIO) -> str:
+    """Return "webp" or "avif" if a file, which is left at its beginning, says that it is such an animation, or ""."""
     head = file.read(21)
     file.seek(0)
-    return len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
+    if len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20] & 2:
+        return "webp"
+    return "avif" if head[4:12] == b"ftypavis" else ""
 
 
 def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
-    """Return the pictures of an animated WebP as a QuickTime file in memory, compressed without loss.
+    """Return the pictures of an animated WebP or AVIF as a QuickTime file in memory, compressed without loss.
 
     Raises:
         InputError: it is damaged from the first picture on, or too large.
@@ -40,11 +45,18 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
     """
     if not hasattr(cv2, "imdecodeanimation"):
         raise InstallationError(
-            f"{source} is an animated WebP, which needs OpenCV 4.12; install it: "
+            f"{source} is an animation, which needs OpenCV 4.12; install it: "
             f"{install_command(['opencv-python-headless>=4.12'])}"
         )
-    content = _whole_parts(file.read(_MAX_BYTES + 1))
-    width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
+    content = file.read(_MAX_BYTES + 1)
+    if content[:4] == b"RIFF":
+        content = _whole_parts(content)
+        width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
+    else:
+        place = content.find(b"ispe") + 8  # the first picture's box of its size
+        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (place, place + 4))
+    if not width or not height:
+        raise InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
     if len(content) > _MAX_BYTES or width * height > MAX_PIXELS:
         raise InputError(f"{source} is too large to be decoded ({width}x{height} pixels); make it smaller.")
     block = max(1, _BLOCK_PIXELS // (width * height))

@@ -206,6 +206,7 @@ def _image_text() -> str:
 
 def _video_text() -> str:
     return (
-        "Write the person in IN with alpha, or with --background in front of something else. Sound is copied. "
+        "Write the person in IN with alpha, or with --background in front of something else. Sound is copied, and "
+        "all that decodes of a damaged video is written. "
         "With --into FOLDER any number of videos; the exit code is 1 if one of them failed."
     )

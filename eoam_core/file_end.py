@@ -38,7 +38,7 @@ class FileEnd:
         self._file = file
         try:
             self._size = file.seek(0, io.SEEK_END)
-            if form.startswith("mov"):
+            if form.startswith(("mov", "avif")):
                 self._walk_boxes()
             elif form.startswith("matroska"):
                 self._walk_elements()

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from eoam_core.animation import as_container, is_animated_webp
+from eoam_core.animation import animation_of, as_container
 from eoam_core.errors import EoamError, InputError
 from eoam_core.file_end import FileEnd
 from eoam_core.losses import Losses
@@ -240,8 +240,9 @@ def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
     else:
         # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
         file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
-        if is_animated_webp(file):
-            end = FileEnd(file, "webp")
+        animation = animation_of(file)
+        if animation:
+            end = FileEnd(file, animation)
             container = av.open(as_container(av, file, source), "r", options=dict(ALONE))
         else:
             container = av.open(_Named(file, source), "r", options=dict(ALONE))

@@ -41,7 +41,7 @@ class Tracks:
 
     Args:
         av: PyAV.
-        output: the container to write, which has its stream of pictures already and no header yet.
+        output: the container to write, which has no header yet.
         source: the container that is read.
         video: the stream of it whose pictures are written.
         first: the first packets of the others, as far as they are known, by the index of their stream.

@@ -27,7 +27,7 @@ class VideoWriter:
         output: PyAV's container to write.
         encoding: of the pictures.
         video: the stream that the pictures are from.
-        tracks: makes what takes along everything else; called when the pictures have their stream, which is the first.
+        tracks: makes what takes along everything else; called when the first picture is there.
     """
 
     def __init__(self, av: Any, output: Any, encoding: Encoding, video: Any, tracks: Callable[[], Tracks]) -> None:
@@ -97,6 +97,7 @@ class VideoWriter:
         if self._encoding.codec == "libx264":
             height, width = height + height % 2, width + width % 2  # 4:2:0 H.264 has no odd sizes
         self._size, self._aspect = (height, width), aspect
+        self._tracks = self._make_tracks()
         stream = self._output.add_stream(
             self._encoding.codec, rate=self._video.average_rate or _FALLBACK_RATE, options=self._encoding.options
         )
@@ -112,7 +113,6 @@ class VideoWriter:
             context.color_primaries, context.color_trc = self._colours.primaries, self._colours.transfer
             context.color_range = 1  # limited
         self._stream = stream
-        self._tracks = self._make_tracks()
         for packet in self._waiting:
             self._tracks.write(packet)
         self._waiting = []

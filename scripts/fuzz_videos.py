@@ -121,7 +121,7 @@ def _animations() -> list[bytes]:
     animation = cv2.Animation()
     animation.frames = [np.full((16, 32, 4), number * 60, np.uint8) for number in range(3)]
     animation.durations = [40, 40, 40]
-    return [bytes(cv2.imencodeanimation(".webp", animation)[1])]
+    return [bytes(cv2.imencodeanimation(ending, animation)[1]) for ending in (".webp", ".avif")]
 
 
 def _check(value: tuple[bytes, str], folder: Path) -> None:

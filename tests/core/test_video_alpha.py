@@ -100,7 +100,8 @@ def test_a_gif_keeps_what_is_transparent(tmp_path: Path, out: Path) -> None:
     assert picture[:, 68:, 3].min() > 245
 
 
-def test_all_pictures_of_an_animated_webp_are_written_at_their_times(tmp_path: Path, out: Path) -> None:
+@pytest.mark.parametrize("name", ["a.webp", "a.avif", "a.png", "a.gif"])
+def test_all_pictures_of_an_animation_are_written_at_their_times(tmp_path: Path, out: Path, name: str) -> None:
     from PIL import Image
 
     frames = []
@@ -108,8 +109,9 @@ def test_all_pictures_of_an_animated_webp_are_written_at_their_times(tmp_path: P
         rgba = np.zeros((48, 64, 4), np.uint8)
         rgba[10:30, 5 + number * 10 : 20 + number * 10] = (255, 30, 0, 255)
         frames.append(Image.fromarray(rgba))
-    source = tmp_path / "a.webp"
-    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 240, 60, 400], lossless=True)
+    source = tmp_path / name
+    quality = {"lossless": True} if name == "a.webp" else {"disposal": 2} if name == "a.gif" else {}
+    frames[0].save(source, save_all=True, append_images=frames[1:], duration=[100, 240, 60, 400], **quality)
     report = convert(source, out / "a.mov")
     assert (report.frames, report.notes) == (4, ())
     assert times(out / "a.mov") == pytest.approx([0, 0.1, 0.34, 0.4], abs=0.002)
