@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import InputError, InstallationError
 from eoam_core.installation import install_command
-from eoam_core.picture import silent_opencv
+from eoam_core.picture_decoding import silent_opencv
 from eoam_core.pipe import MAX_PIXELS
 
 _MAX_BYTES: Final = 1 << 30

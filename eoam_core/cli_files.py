@@ -21,7 +21,6 @@ from eoam_core.settings import Settings
 
 if TYPE_CHECKING:
     from eoam_core.cutter import Cutter
-    from eoam_core.pipeline import Pipeline
 
 _PIPE: Final = Path("-")
 _STANDARD_INPUT: Final = "Standard input"
@@ -154,6 +153,7 @@ def _convert(
     target: Path | PipeOutput,
     name: str = "",
 ) -> None:
+    from eoam_core.cutter import pipeline_of
     from eoam_core.video import convert_video
 
     with progress(options.progress, unit="frame", name=printable(name)) as on_frame:
@@ -161,7 +161,7 @@ def _convert(
             source,
             target,
             settings=settings,
-            make_pipeline=lambda height, width: _pipeline(options.model, height, width, settings),
+            make_pipeline=lambda height, width: pipeline_of(options.model, height, width, settings),
             on_frame=on_frame,
         )
     _say(f"{name + ': ' if name else ''}{note}" for note in report.notes)
@@ -188,13 +188,6 @@ def _pair(files: list[Path]) -> tuple[Path, Path]:
     if len(files) == 1:
         raise InputError(f"There is no output for {files[0]}; name one behind it, or a folder with --into FOLDER.")
     raise InputError(f"{len(files)} files were named; for more than one input name a folder with --into FOLDER.")
-
-
-def _pipeline(model: Path, height: int, width: int, settings: Settings) -> Pipeline:
-    from eoam_core.pipeline import Pipeline
-    from eoam_core.segmenter import OnnxSegmenter
-
-    return Pipeline(OnnxSegmenter(model, height=height, width=width), settings)
 
 
 def _image_text() -> str:

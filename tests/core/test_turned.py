@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from eoam_core import Cutter, Settings
+from eoam_core.cli import main
 from eoam_core.errors import ModelError
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
@@ -124,3 +125,23 @@ def test_the_network_that_ships_finds_a_lying_person_as_well_as_an_upright_one(t
     assert _overlap(back, expected) > 0.99
     assert _overlap(back, expected) > _overlap(cv2.resize(unturned, found.shape[::-1]), found) + 0.02
     assert picture.shape[:2] == lying.shape[:2]
+
+
+def test_the_command_line_turns_too(tmp_path: Path) -> None:
+    skimage_data = pytest.importorskip("skimage.data")
+    upright = np.ascontiguousarray(skimage_data.astronaut()[..., ::-1])[:, 64:448]
+    lying = tmp_path / "lying.png"
+    assert cv2.imwrite(str(lying), cv2.rotate(upright, LIES[Turn.CLOCKWISE]))
+    shown = {}
+    for turn in ("none", "90"):
+        file = tmp_path / f"{turn}.png"
+        assert main(["image", str(lying), str(file), "--turn", turn]) == 0
+        picture = cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
+        assert picture is not None
+        assert picture.shape == (384, 512, 4)
+        shown[turn] = picture[..., 3]
+    with Cutter(Settings()) as cutter:
+        expected = cutter.cut(upright)[..., 3]
+    back = cv2.rotate(shown["90"], cv2.ROTATE_90_CLOCKWISE)
+    assert _overlap(back, expected) > 0.98
+    assert _overlap(shown["none"], shown["90"]) < 0.95
