@@ -26,6 +26,11 @@ def needs_backdrop(settings: Settings) -> bool:
     return settings.view is not View.MASK
 
 
+def has_chosen_colours(settings: Settings) -> bool:
+    """Whether there are colours in the output that are not the source's, and have to arrive as they are."""
+    return settings.view is not View.RESULT or settings.background in (BackgroundKind.COLOR, BackgroundKind.PICTURE)
+
+
 class Backdrop:
     """Draws one picture and its alpha by the settings that `prepare` was given last."""
 

@@ -13,6 +13,7 @@ from eoam_obs.libobs import LibObs
 _DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
 # How often the source is asked for its colour space; until then libobs converts what it draws to the old one.
 _SPACE_TICKS: Final = 16
+_HDR_CANVASES: Final = (libobs.VIDEO_CS_2100_PQ, libobs.VIDEO_CS_2100_HLG)
 # What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
 _SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
 
@@ -27,10 +28,19 @@ class Camera:
         self._guarded = False  # whether what comes before this filter is the privacy guard, which is stepped over
         self._ticks = 0
         self.width = self.height = 0
-        self.space = libobs.GS_CS_SRGB
+        self._own_space = libobs.GS_CS_SRGB
+        self._is_canvas_hdr = False
+        self._video = libobs.VideoInfo()
+        self._video_reference = ctypes.byref(self._video)
+        self.space = libobs.GS_CS_SRGB  # what the picture is drawn in
 
-    def look(self) -> bool:
-        """See what there is in this tick; False if there is nothing to draw."""
+    def look(self, *, as_shown: bool = False) -> bool:
+        """See what there is in this tick; False if there is nothing to draw.
+
+        OBS tone-maps an HDR source as a whole where the canvas is SDR, whatever a filter has put into it. With
+        `as_shown` the picture is tone-mapped by OBS before that, so that what is added to it afterwards is seen as it
+        was chosen.
+        """
         obs = self._obs
         linked = obs.obs_filter_get_target(self._source) or 0
         if linked != self._linked or self._ticks % _SPACE_TICKS == 0:
@@ -43,7 +53,12 @@ class Camera:
         width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
         is_new = width != self.width or height != self.height
         if is_new or self._ticks % _SPACE_TICKS == 0:
-            self.space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
+            self._own_space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
+            found = obs.obs_get_video_info(self._video_reference)
+            self._is_canvas_hdr = found and self._video.colorspace in _HDR_CANVASES
+        to_map = as_shown and self._own_space == libobs.GS_CS_709_EXTENDED and not self._is_canvas_hdr
+        # In half floats, for canvases of 10 bits.
+        self.space = libobs.GS_CS_SRGB_16F if to_map else self._own_space
         if is_new:
             self._ticks = 0
             self._parent = obs.obs_filter_get_parent(self._source) or 0
@@ -53,7 +68,7 @@ class Camera:
         return bool(width and height)
 
     def draw_into(self, canvas: Canvas) -> None:
-        """Draw what `look` saw, premultiplied, at its own size and in its own colour space.
+        """Draw what `look` saw, premultiplied, at its own size and in the colour space that `look` chose.
 
         Leaves blending enabled and changed: the caller saves and restores it.
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from eoam_core.settings import Settings, View
 from eoam_obs import libobs
 from eoam_obs.backdrop import Backdrop, needs_backdrop
-from eoam_obs.gpu import Canvas
+from eoam_obs.gpu import Canvas, draw_effect
 from eoam_obs.libobs import LibObs
 from eoam_obs.matte_effect import MaskTexture, MatteEffect, Uploads
 
 if TYPE_CHECKING:
     from eoam_core.pipeline import Matte
+
+
+_LEVELS: Final = (View.MASK, View.CONFIDENCE)
 
 
 class Drawing:
@@ -32,7 +35,8 @@ class Drawing:
         self._uploaded: object = None  # the mask that is on the GPU
         self._picture: Canvas | None = None
         self._settings = Settings()
-        self._is_plain, self._is_mask = True, False
+        self._is_plain, self._is_mask, self._is_levels = True, False, False
+        self._levels: Canvas | None = None  # made where it is needed
         self._size = (0, 0)
         self._is_looked = False  # whether the shader knows the settings and sizes
         self._mask_texture = self._coefficients = 0
@@ -113,10 +117,10 @@ class Drawing:
         picture = self._picture
         if picture is None:
             return
-        if self._is_plain:
-            self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=self._is_mask)
-        elif self._backdrop is not None:
-            self._backdrop.draw(self._confidence.texture or self._mask.texture)
+        if self._is_levels and self._obs.gs_get_color_space() != libobs.GS_CS_SRGB:
+            self._draw_levels(picture)
+        else:
+            self._draw(picture)
 
     def destroy(self) -> None:
         """Free everything."""
@@ -124,6 +128,9 @@ class Drawing:
         self._mask_texture = self._coefficients = 0
         self._is_looked = False
         self._free_backdrop()
+        levels, self._levels = self._levels, None
+        if levels is not None:
+            levels.destroy()
         for part in (self._mask, self._confidence, self._effect):
             part.destroy()
 
@@ -132,6 +139,32 @@ class Drawing:
         backdrop, self._ended = self._ended, None
         if backdrop is not None:
             backdrop.close()
+
+    def _draw(self, picture: Canvas) -> None:
+        if self._is_plain:
+            self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=self._is_mask)
+        elif self._backdrop is not None:
+            self._backdrop.draw(self._confidence.texture or self._mask.texture)
+
+    def _draw_levels(self, picture: Canvas) -> None:
+        """Draw levels where linear light is wanted (canvases of 10 bits, HDR): they are bytes as a screen shows them.
+
+        By way of a texture of such bytes, which is decoded when it is drawn.
+        """
+        obs = self._obs
+        levels = self._levels
+        if levels is None:
+            levels = self._levels = Canvas(obs)
+        levels.begin(*self._size)
+        try:
+            self._draw(picture)
+        finally:
+            levels.end()
+        effect = obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT) or 0
+        obs.gs_effect_set_texture_srgb(obs.gs_effect_get_param_by_name(effect, "image") or 0, levels.texture)
+        obs.gs_enable_framebuffer_srgb(True)
+        obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
+        draw_effect(obs, effect, b"Draw", levels.texture, 0, 0)
 
     def _prepare(self, picture: Canvas, now: int, number: object) -> None:
         backdrop = self._backdrop
@@ -149,6 +182,7 @@ class Drawing:
     def _take_look(self, settings: Settings, size: tuple[int, int]) -> None:
         self._settings, self._size = settings, size
         self._is_plain, self._is_mask = not needs_backdrop(settings), settings.view is View.MASK
+        self._is_levels = settings.view in _LEVELS
         low, high = settings.passage
         width, height = size
         self._effect.look(

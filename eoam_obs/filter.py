@@ -23,6 +23,7 @@ from eoam_core.errors import EoamError
 from eoam_core.installation import check_installation
 from eoam_core.settings import NoMask, Settings, Timing
 from eoam_obs import libobs
+from eoam_obs.backdrop import has_chosen_colours
 from eoam_obs.camera import Camera
 from eoam_obs.cover import Cover
 from eoam_obs.drawing import Drawing
@@ -248,7 +249,7 @@ class Filter:
 
     def _advance(self, now: int, passed: int, *, paused: bool) -> None:
         camera, settings = self._camera, self._settings
-        if not camera.look():
+        if not camera.look(as_shown=has_chosen_colours(settings)):
             self._forget(now)
             return
         network = (settings.model, settings.threads, settings.detail, settings.turn)
@@ -402,7 +403,7 @@ class Filter:
         if cover is None:
             cover = self._cover = Cover(self._obs)
         try:
-            if not camera.look():
+            if not camera.look(as_shown=has_chosen_colours(self._settings)):
                 return
             self.space = camera.space
             newest = self._newest

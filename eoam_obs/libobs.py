@@ -54,6 +54,8 @@ GS_CS_SRGB: Final = 0
 GS_CS_SRGB_16F: Final = 1
 GS_CS_709_EXTENDED: Final = 2
 GS_CS_709_SCRGB: Final = 3
+VIDEO_CS_2100_PQ: Final = 4
+VIDEO_CS_2100_HLG: Final = 5
 GS_ZS_NONE: Final = 0
 GS_DYNAMIC: Final = 1 << 1
 GS_CLEAR_COLOR: Final = 1 << 0
@@ -184,6 +186,23 @@ class Vec2(ctypes.Structure):
     _fields_ = (("x", c_float), ("y", c_float))
 
 
+class VideoInfo(ctypes.Structure):
+    """`struct obs_video_info`, the same from OBS 28 to 32, and room for what a later one may add to it."""
+
+    _fields_ = (
+        ("graphics_module", c_char_p),
+        *((name, c_uint32) for name in ("fps_num", "fps_den", "base_width", "base_height")),
+        *((name, c_uint32) for name in ("output_width", "output_height")),
+        ("output_format", c_int),
+        ("adapter", c_uint32),
+        ("gpu_conversion", c_bool),
+        ("colorspace", c_int),
+        ("range", c_int),
+        ("scale_type", c_int),
+        ("room", ctypes.c_ubyte * 256),
+    )
+
+
 class Vec4(ctypes.Structure):
     """`struct vec4`; libobs loads it with aligned SSE moves, so make one with `aligned_zero_vec4` only."""
 
@@ -301,11 +320,13 @@ _BLOCKING: Final[_Prototypes] = {
 _LEAF: Final[_Prototypes] = {
     "os_event_try": (c_int, (c_void_p,)),
     "obs_get_video_frame_time": (c_uint64, ()),
+    "obs_get_video_info": (c_bool, (POINTER(VideoInfo),)),
     "obs_get_base_effect": (c_void_p, (c_int,)),
     "obs_filter_get_target": (c_void_p, (c_void_p,)),
     "obs_filter_get_parent": (c_void_p, (c_void_p,)),
     "obs_source_get_output_flags": (c_uint32, (c_void_p,)),
     "gs_get_context": (c_void_p, ()),
+    "gs_get_color_space": (c_int, ()),
     "gs_effect_get_param_by_name": (c_void_p, (c_void_p, Text)),
     "gs_texture_set_image": (None, (c_void_p, c_void_p, c_uint32, c_bool)),
     "gs_draw_sprite": (None, (c_void_p, c_uint32, c_uint32, c_uint32)),
@@ -444,11 +465,13 @@ class LibObs:
     gs_texrender_end: _Do
     gs_clear: Callable[[int, int, float, int], None]
     obs_get_video_frame_time: Callable[[], int]
+    obs_get_video_info: Callable[[Any], bool]
     obs_get_base_effect: _Get
     obs_filter_get_target: _Get
     obs_filter_get_parent: _Get
     obs_source_get_output_flags: Callable[[int], int]
     gs_get_context: Callable[[], int | None]
+    gs_get_color_space: Callable[[], int]
     gs_effect_get_param_by_name: Callable[[int, str], int | None]
     gs_effect_set_float: Callable[[int, float], None]
     gs_effect_set_vec2: Callable[[int, Any], None]

@@ -159,6 +159,25 @@ def save_picture(file: Path, picture: Picture) -> Path:
     return file
 
 
+def write_hdr_video(file: Path, picture: Picture, count: int, *, transfer: int = 16) -> None:
+    """Write a picture as 10-bit video of BT.2020 whose values are light: SMPTE ST 2084 (16), or HLG (18)."""
+    import av
+
+    height, width = picture.shape[:2]
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("ffv1", rate=30)
+        assert isinstance(stream, av.VideoStream)
+        stream.pix_fmt, stream.width, stream.height = "yuv420p10le", width, height
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, transfer, 9, 1
+        frame = av.VideoFrame.from_ndarray(cv2.convertScaleAbs(picture, alpha=0.75), format="bgr24")
+        frame = frame.reformat(format="yuv420p10le")
+        for number in range(count):
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
 def is_empty(picture: Picture) -> bool:
     """Whether nothing at all is drawn: no alpha, and no colour under it."""
     return not picture.any()

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import clips
 import cv2
 import numpy as np
 import pytest
 from clips import Picture
-from obs_helpers import PLAIN, Recording, Starter, crash_report, lossless, save_picture
+from obs_helpers import PLAIN, Recording, Starter, crash_report, lossless, save_picture, write_hdr_video
 from obs_session import CAMERA, FILTER, SCENE, ObsSession, colour_entry, filter_entry, image_entry, video_entry
 
 WIDTH, HEIGHT = 640, 360
@@ -36,22 +35,6 @@ def rainbow() -> Picture:
     inside = cv2.circle(np.zeros((HEIGHT, WIDTH), np.uint8), (WIDTH // 2, HEIGHT // 2), 140, 255, -1)
     picture[inside > 0] = colours[inside > 0]
     return picture
-
-
-def write_hdr_video(file: Path, picture: Picture, count: int) -> None:
-    """Write a picture as 10-bit video whose values are light of up to 10,000 nits (SMPTE ST 2084)."""
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream("ffv1", rate=30)
-        assert isinstance(stream, av.VideoStream)
-        stream.pix_fmt, stream.width, stream.height = "yuv420p10le", WIDTH, HEIGHT
-        context = stream.codec_context
-        context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, 16, 9, 1
-        frame = av.VideoFrame.from_ndarray(cv2.convertScaleAbs(picture, alpha=0.75), format="bgr24")
-        frame = frame.reformat(format="yuv420p10le")
-        for number in range(count):
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
 
 
 @pytest.fixture(scope="module", params=CANVASES)
