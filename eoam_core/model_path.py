@@ -27,6 +27,12 @@ def model_folders() -> tuple[Path, Path]:
     return _PACKAGE.parent / "models", _PACKAGE / "models"
 
 
+def is_network_file(name: str) -> bool:
+    """Whether a setting names a file of the user's own, and not a network that comes with EOAM."""
+    path = expanded(name)
+    return path.suffix.lower() == ".onnx" or len(path.parts) > 1
+
+
 def expanded(name: str) -> Path:
     """Return the path that a user's text names: `~` is the home folder, and `~nobody` a file of that name."""
     path = Path(name)

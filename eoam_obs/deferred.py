@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.errors import ModelError
-from eoam_core.model_path import default_model_path, expanded
+from eoam_core.model_path import default_model_path, expanded, is_network_file
 from eoam_core.model_sums import SUMS
 from eoam_core.segmenter import OnnxSegmenter, Segmenter
 
@@ -24,9 +24,7 @@ def model_file(name: str) -> Path:
     """Return the file of the network `name`: one that comes with EOAM, or a file of the user's own."""
     if name == DEFAULT_MODEL:
         return default_model_path()
-    path = expanded(name)
-    is_file = path.suffix.lower() == ".onnx" or len(path.parts) > 1
-    return path if is_file else default_model_path().with_name(f"{name}.onnx")
+    return expanded(name) if is_network_file(name) else default_model_path().with_name(f"{name}.onnx")
 
 
 def opener(name: str, threads: int = 1) -> Callable[[int, int], Segmenter]:

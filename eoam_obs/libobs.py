@@ -170,8 +170,7 @@ class SourceInfo(ctypes.Structure):
         *((name, c_void_p) for name in _UNUSED_MEDIA_CALLBACKS),
         ("version", c_uint32),
         ("unversioned_id", c_void_p),
-        # Left empty: OBS 32.2 asks filters with their source's lock held. A callback would wait for Python's lock
-        # there, which another script's tick may have that waits for the source: OBS would hang (see source_type.py).
+        # Left empty: OBS asks with its own locks held, where a callback could hang it (see missing_files.py).
         ("missing_files", c_void_p),
         ("video_get_color_space", GetColorSpace),
     )
@@ -243,6 +242,7 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_data_array_release": (None, (c_void_p,)),
     "obs_source_get_type": (c_int, (c_void_p,)),
     "obs_source_create": (c_void_p, (Text, Text, c_void_p, c_void_p)),
+    "obs_source_create_private": (c_void_p, (Text, Text, c_void_p)),
     "obs_source_release": (None, (c_void_p,)),
     "obs_source_filter_add": (None, (c_void_p, c_void_p)),
     "obs_source_filter_set_order": (None, (c_void_p, c_void_p, c_int)),
@@ -385,6 +385,7 @@ class LibObs:
     obs_data_array_release: _Do
     obs_source_get_type: Callable[[int], int]
     obs_source_create: Callable[[str, str, int | None, int | None], int | None]
+    obs_source_create_private: Callable[[str, str, int | None], int | None]
     obs_source_release: _Do
     obs_source_filter_add: Callable[[int, int], None]
     obs_source_filter_set_order: Callable[[int, int, int], None]

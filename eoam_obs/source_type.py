@@ -31,7 +31,7 @@ from typing import Any, Final, Protocol
 
 from eoam_core.errors import InstallationError
 from eoam_core.settings import Preset, Settings
-from eoam_obs import guard, hotkeys, libobs, log
+from eoam_obs import guard, hotkeys, libobs, log, missing_files
 from eoam_obs.instances import INSTANCES, Instance, VideoFilter, settings_of
 from eoam_obs.locale import Texts
 from eoam_obs.process_settings import ProcessSettings
@@ -163,6 +163,7 @@ def detach(implementation: Implementation) -> None:
         if instance.video_filter is not None:
             instance.video_filter.suspend()
     if _obs is not None:
+        missing_files.pause(_obs)
         _obs.obs_enable_source_type(FILTER_ID, False)
 
 
@@ -310,6 +311,7 @@ def _destroy(handle: int) -> None:
             instance.video_filter.destroy()
     finally:
         if _obs is not None:
+            missing_files.let_go(_obs, handle)
             hotkeys.unregister(_obs, instance)
             instance.let_go(_obs)
             _obs.os_event_destroy(handle)

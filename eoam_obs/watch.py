@@ -1,8 +1,8 @@
 """A thread that looks at the filters twice a second, for what no callback of libobs is there to do.
 
 A panel that is open is renewed when the state of its filter changes, or when its settings were changed from elsewhere;
-a filter that has got its source is told to register its hotkeys; and one that is not drawn at present, to read its
-settings if they were changed.
+a filter that has got its source is told to register its hotkeys; one that is not drawn at present, to read its
+settings if they were changed; and OBS is told which files are missing.
 
 OBS rebuilds a panel to renew it, which takes a slider out of the hand that drags it and closes a list that is open. So
 there is no renewing by the clock, and after a change some time without one must have passed. That the masks fall behind
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from eoam_obs import hotkeys
+from eoam_obs import hotkeys, missing_files
 from eoam_obs.instances import INSTANCES, Instance
 from eoam_obs.libobs import LibObs
 from eoam_obs.python_lock import LOCK
@@ -61,7 +61,7 @@ class Watch:
                 continue
             for instance in instances:
                 # Apart: whatever is wrong with the state, the settings are read.
-                for look in (self._look_at, self._update_soon):
+                for look in (self._look_at, self._update_soon, missing_files.look_soon):
                     try:
                         look(self._obs, instance)
                     except Exception as error:  # one filter's trouble is not the others', nor that of the next time

@@ -228,12 +228,80 @@ def _items(properties):
     return items
 
 
+_LISTING = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
+
+
+def _missing_functions():
+    libobs = ctypes.CDLL(None)
+    for name in ("create", "count", "get_file", "append", "destroy"):
+        getattr(libobs, f"obs_missing_files_{name}").restype = ctypes.c_void_p
+    libobs.obs_missing_files_count.restype = ctypes.c_size_t
+    libobs.obs_source_get_missing_files.restype = ctypes.c_void_p
+    for name in ("obs_missing_file_get_path", "obs_missing_file_get_source_name"):
+        getattr(libobs, name).restype = ctypes.c_char_p
+    return libobs
+
+
+def _missing_files(replace=None):
+    """Do what File > Check for Missing Files does, and what its dialog does with what was chosen: {old path: new}."""
+    libobs = _missing_functions()
+    files = libobs.obs_missing_files_create()
+
+    @_LISTING
+    def look(_data, source):
+        found = libobs.obs_source_get_missing_files(ctypes.c_void_p(source))
+        libobs.obs_missing_files_append(ctypes.c_void_p(files), ctypes.c_void_p(found))
+        libobs.obs_missing_files_destroy(ctypes.c_void_p(found))
+        return True
+
+    libobs.obs_enum_all_sources(look, None)
+    listed = []
+    for number in range(libobs.obs_missing_files_count(ctypes.c_void_p(files))):
+        file = ctypes.c_void_p(libobs.obs_missing_files_get_file(ctypes.c_void_p(files), number))
+        path = libobs.obs_missing_file_get_path(file).decode()
+        listed.append([path, libobs.obs_missing_file_get_source_name(file).decode()])
+        if replace and path in replace:
+            libobs.obs_missing_file_issue_callback(file, replace[path].encode())
+    libobs.obs_missing_files_destroy(ctypes.c_void_p(files))
+    return listed
+
+
+def _answers_without_python(seconds=5):
+    """Ask every source for its files on a thread that is none of Python's, and never give Python's lock away meanwhile.
+
+    Return the names of those that did not answer.
+    """
+    libobs, keeping = _missing_functions(), ctypes.PyDLL(None)
+    sources = []
+
+    @_LISTING
+    def look(_data, source):
+        sources.append(source)
+        return True
+
+    libobs.obs_enum_all_sources(look, None)
+    ask = ctypes.cast(libobs.obs_source_get_missing_files, ctypes.c_void_p)
+    libobs.obs_source_get_name.restype = ctypes.c_char_p
+    waiting = []
+    for source in sources:
+        thread, answer = ctypes.c_ulong(), ctypes.c_void_p()
+        assert keeping.pthread_create(ctypes.byref(thread), None, ask, ctypes.c_void_p(source)) == 0
+        ends = (ctypes.c_long * 2)(int(time.time()) + seconds, 0)
+        if keeping.pthread_timedjoin_np(thread, ctypes.byref(answer), ends) == 0:
+            libobs.obs_missing_files_destroy(answer)
+        else:
+            waiting.append(libobs.obs_source_get_name(ctypes.c_void_p(source)).decode())
+    return {"asked": len(sources), "waiting": waiting}
+
+
 def _networks():
     """The sizes (height, width) of the networks that are open."""
     return [size for _, _, size in sys.modules["eoam_core.session"]._sessions]
 
 
 _COMMANDS = {
+    "missing_files": _missing_files,
+    "answers_without_python": _answers_without_python,
     "networks": _networks,
     "switch_interval": lambda seconds: sys.setswitchinterval(seconds),
     "python_settings": lambda: [sys.getswitchinterval(), sys.modules["cv2"].getNumThreads()],
