@@ -93,7 +93,6 @@ class Filter:
 
     def __init__(self, obs: LibObs, source: int, values: Mapping[str, object], defaults: Settings) -> None:
         self._obs = obs
-        self._source = source
         self._defaults = defaults
         self._settings = defaults
         self._suspended = False

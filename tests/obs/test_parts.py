@@ -527,10 +527,12 @@ class ByHand:
         self.is_quick = False  # process_now finishes in time
         self.matte: Any = None
         self.is_closed = False
+        self.asked: list[tuple[float, float]] = []
         ByHand.made.append(self)
 
     def read_later(self, due_s: float, period_s: float) -> None:
         self.is_asked = True
+        self.asked.append((due_s, period_s))
 
     def process_now(self, sequence: int, timeout_s: float) -> None:
         if self.in_flight is None:
@@ -540,13 +542,13 @@ class ByHand:
                 self.finish()
 
     def read(self) -> None:
-        if self.is_asked and self.in_flight is None and self.source.staged is not None:
+        if not self.is_closed and self.is_asked and self.in_flight is None and self.source.staged is not None:
             self.is_asked = False
             self.in_flight, self.source.staged = self.source.staged, None
             self.submitted.append(self.in_flight)
 
     def finish(self) -> None:
-        if self.in_flight is not None:
+        if self.in_flight is not None and not self.is_closed:
             mask = np.zeros((self.height, self.width), np.uint8)
             timings = SimpleNamespace(total_ms=1.0)
             levels = mask.astype(np.uint16)
@@ -693,7 +695,7 @@ def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None
     del calls[:]
     before = sys.getallocatedblocks()
     stage.tick(100, finish=True)
-    for noted in (stage.obs.shown, stage.obs.techniques, stage.obs.passes, stage.worker.submitted):
+    for noted in (stage.obs.shown, stage.obs.techniques, stage.obs.passes, stage.worker.submitted, stage.worker.asked):
         noted.clear()
     assert sys.getallocatedblocks() - before < 100  # less than one object per frame
 

@@ -34,7 +34,7 @@ _LIMIT_S: Final = 12
 # The tests that look at a module, the quickest to notice first; those without an OBS only.
 _COMMON: Final = ("tests/obs/test_parts.py", "tests/obs/test_load.py")
 _TESTS: Final[dict[str, tuple[str, ...]]] = {
-    "filter": (*_COMMON, "tests/obs/test_python_lock.py", "tests/obs/test_panel_parts.py"),
+    "filter": ("tests/obs/test_filter.py", *_COMMON),
     "matting": ("tests/obs/test_matting.py", *_COMMON),
     "gpu": ("tests/obs/test_gpu.py", *_COMMON),
     "drawing": (*_COMMON, "tests/obs/test_effects.py"),
