@@ -6,7 +6,6 @@ A recording that a crash cut off has no duration yet, and what it has decodes wi
 from __future__ import annotations
 
 import io
-import struct
 from typing import BinaryIO, Final
 
 _MOST_PARTS: Final = 200_000  # a fragmented MP4 has two for each second or so
@@ -25,6 +24,7 @@ class FileEnd:
 
     Attributes:
         is_truncated: whether its last part reaches beyond the file's end.
+        media_bytes: how much a fragmented MP4 holds for its tracks, or 0.
         first_cluster: where a Matroska file's first pictures begin, in bytes, or None.
 
     Args:
@@ -34,6 +34,7 @@ class FileEnd:
 
     def __init__(self, file: BinaryIO, form: str) -> None:
         self.is_truncated = False
+        self.media_bytes = 0
         self.first_cluster: int | None = None
         self._file = file
         try:
@@ -42,6 +43,8 @@ class FileEnd:
                 self._walk_boxes()
             elif form.startswith("matroska"):
                 self._walk_elements()
+            elif form == "avi":
+                self._walk_riffs()
             elif form.startswith("mpegts"):
                 self._count_packets()
             elif form.startswith("webp"):
@@ -57,27 +60,43 @@ class FileEnd:
 
     def _walk_boxes(self) -> None:
         """Walk an MP4 file's boxes: 4 bytes of size, 4 letters (ISO/IEC 14496-12, 4.2)."""
-        place = 0
+        place = media = 0
+        is_fragmented = False
         for _ in range(_MOST_PARTS):
             if place >= self._size:
                 self.is_truncated = place > self._size
-                return
+                break
             head = self._at(place, 16)
-            if len(head) < 8 or head[4:8] not in _BOXES:
-                return  # something else was appended, which is not our business
-            (length,) = struct.unpack(">I", head[:4])
+            length = int.from_bytes(head[:4], "big")
             if length == 1 and len(head) == 16:
-                (length,) = struct.unpack(">Q", head[8:])
-            if length < 8:  # 0 is up to the end, wherever that is
-                return
+                length = int.from_bytes(head[8:], "big")
+            if len(head) < 8 or head[4:8] not in _BOXES or 1 < length < 8:
+                # Something else was appended, which is not our business, or fragments behind it cannot be found.
+                self.is_truncated = is_fragmented and self._holds(b"moof", place)
+                break
+            if not length:  # up to the end, wherever that is
+                break
+            is_fragmented |= head[4:8] == b"moof"
+            media += length - 8 if head[4:8] == b"mdat" else 0
             place += length
+        self.media_bytes = media if is_fragmented else 0
+
+    def _holds(self, name: bytes, place: int) -> bool:
+        """Whether a box of this name comes somewhere behind a place."""
+        self._file.seek(place)
+        before = b""
+        while block := self._file.read(1 << 20):
+            if name in before + block:
+                return True
+            before = block[-len(name) :]
+        return False
 
     def _walk_elements(self) -> None:
         """Walk a Matroska file's elements at the level of its clusters (RFC 8794, RFC 9559)."""
         place = 0
         for _ in range(_MOST_PARTS):
             if place >= self._size:
-                self.is_truncated = place > self._size
+                self.is_truncated |= place > self._size
                 return
             head = self._at(place, 12)
             kind, after = _number(head, 0, keep_marker=True)
@@ -85,11 +104,23 @@ class FileEnd:
             if kind == _CLUSTER and self.first_cluster is None:
                 self.first_cluster = place
             if kind == _SEGMENT:
+                self.is_truncated = length is not None and place + after + length > self._size
                 place += after
                 continue
             if length is None or (kind != _EBML and kind not in _EBML_IDS):
                 return  # of unknown length, as in live recordings, or damaged
             place += after + length
+
+    def _walk_riffs(self) -> None:
+        """Walk an AVI file's parts, of which a large one has several: 4 letters, 4 bytes of size."""
+        place = 0
+        while place < self._size:
+            head = self._at(place, 8)
+            length = int.from_bytes(head[4:], "little")
+            if len(head) < 8 or head[:4] != b"RIFF" or not length:
+                return  # a part whose size was never written, or something else that was appended
+            place += 8 + length + length % 2
+        self.is_truncated = place > self._size + 1
 
     def _count_packets(self) -> None:
         """See whether an MPEG transport stream ends with a whole packet."""

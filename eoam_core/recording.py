@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
-from eoam_core.animation import animation_of, as_container
 from eoam_core.errors import EoamError, InputError
 from eoam_core.file_end import FileEnd
 from eoam_core.losses import Losses
-from eoam_core.pipe import ALONE, PipeInput
-from eoam_core.video_decoder import VideoDecoder, addition
+from eoam_core.pipe import PipeInput
+from eoam_core.skips import Skips
+from eoam_core.video_decoder import VideoDecoder
 from eoam_core.video_extent import Extent
 
 _FRUITLESS: Final = 100  # reads one after the other that fail, until the rest is given up
 _AHEAD_PACKETS: Final = 1000  # that are read before the first is decoded, to see what the sound is
 _AHEAD_BYTES: Final = 1 << 26
 _TRIED: Final = 4  # of each track
-_HEADER_BYTES: Final = 32  # at most, of a cluster and a block in a Matroska file
-_UNREAD_BYTES: Final = 32  # between two pictures of it, headers aside, that belong to none
 _ASPECTS: Final = (Fraction(1, 20), Fraction(20))  # what is beyond is no shape of a pixel
-_REORDERED: Final = 32  # pictures that a decoder may hold back before the one behind a gap comes out
-_GAP: Final = 1.5  # pictures; a jump in time that is no rounding
 
 
 class Recording:
@@ -48,12 +41,7 @@ class Recording:
         self.first_packets: dict[int, list[Any]] = {}  # by their streams' indices, when the first picture is there
         self._losses = Losses()
         self._extent = Extent(container, self.video)
-        self._position = (
-            end.first_cluster if end is not None else None
-        )  # the byte of a Matroska file up to which it was read
-        self._unread = 0  # bytes since the last picture
-        self._skipping = 0  # pictures among which some that were skipped may be missing
-        self._last_shown: float | None = None  # in seconds
+        self._skips = Skips(container, self.video, end)
         self._truncated = end is not None and end.is_truncated
         self._first_aspect: Fraction | None = None
 
@@ -97,7 +85,7 @@ class Recording:
         error: Exception | None = None
         for packet in self._ahead():
             self._extent.read(packet)
-            self._note_position(packet)
+            self._skips.read(packet)
             if packet.stream is not self.video:
                 if packet.dts is not None:
                     yield packet
@@ -115,7 +103,8 @@ class Recording:
                     self._losses.refused()
             for frame in frames:
                 found = True
-                self._note_shown(frame)
+                lost = self._losses.shown(frame.pts)
+                self._losses.skipped(self._skips.before(frame, known=lost))
                 yield from self.decoder.shown(frame)
         yield from self.decoder.rest()
         if not found:
@@ -125,9 +114,6 @@ class Recording:
 
     def _decoded(self, packet: Any) -> list[Any]:
         if packet is not None and not packet.is_discard:
-            if self._unread > _UNREAD_BYTES:
-                self._skipping = _REORDERED
-            self._unread = 0
             self._losses.entered(packet.pts)
         return self.decoder.decoded(packet)
 
@@ -176,83 +162,23 @@ class Recording:
         packet.stream = self.video
         return packet
 
-    def _note_shown(self, frame: Any) -> None:
-        """Count what is missing before a frame.
-
-        Pictures that the reader of a Matroska file has skipped, silently, behind something damaged are known by two
-        jumps, in time and in content: cameras that leave pictures out only let the time jump.
-        """
-        lost = self._losses.shown(frame.pts)
-        rate = self.video.average_rate
-        if frame.pts is None or not rate:
-            return
-        time, before = float(frame.pts * self.video.time_base), self._last_shown
-        self._last_shown = time
-        if not self._skipping:
-            return
-        self._skipping -= 1
-        jump = (time - (-1 / float(rate) if before is None else before)) * float(rate)
-        if jump > _GAP:
-            self._losses.skipped(max(0, round(jump) - 1 - lost))
-            self._skipping = 0
-
-    def _note_position(self, packet: Any) -> None:
-        """Count the bytes of a Matroska file that are in no packet."""
-        if packet.pos is None or packet.size == 0 or not self.container.format.name.startswith("matroska"):
-            return
-        if self._position is not None:
-            self._unread += max(0, packet.pos - self._position - _HEADER_BYTES)
-        self._position = packet.pos + packet.size + len(addition(packet))
-
     def _note_the_end(self) -> None:
-        promised = self._extent.promised()
+        promised = self._extent.promised(truncated=self._truncated or isinstance(self._source, PipeInput))
         if promised is not None:
             self._losses.cut_short(after=self._extent.seconds, of=promised)
         elif self._truncated:
             self._losses.cut_short(after=self._extent.seconds, of=None)
+        else:
+            self._losses.skipped(self._skips.at_end())
 
     def _useless(self, error: Exception | None) -> InputError:
         if error is not None:
-            return _unreadable(self._source, error)
+            return unreadable(self._source, error)
         return InputError(f"{self._source} has no pictures that can be decoded; get a complete copy of it.")
 
 
-@contextmanager
-def opened(av: Any, source: Path | PipeInput) -> Iterator[Recording]:
-    """Yield the opened video.
-
-    Raises:
-        InputError: there is none, or it is none.
-    """
-    if isinstance(source, Path) and not os.path.exists(source):
-        raise InputError(f"There is no video {source}; check the name.")
-    with ExitStack() as stack:
-        try:
-            recording = _opened(av, source, stack)
-        except (av.error.FFmpegError, OSError, ValueError, MemoryError) as error:
-            raise _unreadable(source, error) from error
-        yield recording
-
-
-def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
-    if isinstance(source, PipeInput):
-        container, end = source.open(av), None
-    else:
-        # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
-        file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
-        animation = animation_of(file)
-        if animation:
-            end = FileEnd(file, animation)
-            container = av.open(as_container(av, file, source), "r", options=dict(ALONE))
-        else:
-            container = av.open(_Named(file, source), "r", options=dict(ALONE))
-            with open(source, "rb") as again:  # FFmpeg goes on where it is in the other
-                end = FileEnd(again, container.format.name)
-    stack.callback(container.close)
-    return Recording(av, source, container, end=end)
-
-
-def _unreadable(source: Path | PipeInput, error: Exception) -> InputError:
+def unreadable(source: Path | PipeInput, error: Exception) -> InputError:
+    """Return the sentence for a video that cannot be read at all."""
     reason = getattr(error, "strerror", None) or error
     if isinstance(source, PipeInput):
         return InputError(
@@ -275,11 +201,3 @@ def _chosen_video(container: Any, source: Path | PipeInput) -> Any:
 def is_cover(stream: Any) -> bool:
     """Whether a stream of pictures is an album cover and no video."""
     return bool(stream.disposition & type(stream.disposition).attached_pic)
-
-
-class _Named:
-    """An open file of which FFmpeg sees the bytes and the name's ending, by which some formats are known."""
-
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-        self.name = f"video{path.suffix}" if re.fullmatch(r"\.[A-Za-z0-9]{1,8}", path.suffix) else "video"

@@ -16,11 +16,11 @@ from eoam_core.encoding import encoding_for, import_av, piped_encoding, require_
 from eoam_core.errors import InputError
 from eoam_core.pipe import PipeInput, PipeOutput
 from eoam_core.pipeline import Pipeline
-from eoam_core.recording import opened
 from eoam_core.settings import Settings
 from eoam_core.target import replacing, writing
 from eoam_core.tracks import Tracks
 from eoam_core.video_picture import Development
+from eoam_core.video_source import opened
 from eoam_core.video_writer import VideoWriter
 
 

@@ -40,8 +40,13 @@ class Extent:
             self._video_end = max(self._video_end, end)
             self._longest = max(self._longest, length)
 
-    def promised(self) -> float | None:
-        """Return the seconds that there should be, if that is more than what was read, or None."""
+    def promised(self, *, truncated: bool) -> float | None:
+        """Return the seconds that there should be, if that is more than what was read, or None.
+
+        `truncated` says that the file is known to lack its end, or that nothing is known of that.
+        """
+        if self._form == "avi" and not truncated:
+            return None  # a camera that takes no more pictures goes on counting
         should_be, there_is = self._header()
         if should_be is None:
             return None

@@ -94,7 +94,7 @@ def _level(path: Path, track: int = 0) -> tuple[float, float]:
 @pytest.mark.parametrize("encoder", SOUNDS)
 def test_every_sound_comes_into_every_container(tmp_path: Path, out: Path, encoder: str, suffix: str) -> None:
     source, codec = _with_sound(tmp_path, encoder)
-    report = convert(source, out / f"a{suffix}", background="blur")
+    report = convert(source, out / f"a{suffix}", background="color")
     with av.open(str(out / f"a{suffix}")) as container:
         (found,) = [stream.codec.canonical_name for stream in container.streams.audio]
     if found == codec or (found, codec) == ("mp3", "mp2"):  # one entry of MP4 is for both
@@ -112,14 +112,14 @@ def test_every_sound_comes_into_every_container(tmp_path: Path, out: Path, encod
 
 def test_more_than_two_channels_are_kept(tmp_path: Path, out: Path) -> None:
     source, _ = _with_sound(tmp_path, "flac", layout="5.1")
-    convert(source, out / "a.mov", background="blur")
+    convert(source, out / "a.mov", background="color")
     with av.open(str(out / "a.mov")) as container:
         assert container.streams.audio[0].codec_context.channels == 6
 
 
 def test_channels_that_no_encoder_takes_are_mixed_with_a_note(tmp_path: Path, out: Path) -> None:
     source, _ = _with_sound(tmp_path, "flac", layout="5.1(side)")
-    report = convert(source, out / "a.webm", background="blur")
+    report = convert(source, out / "a.webm", background="color")
     with av.open(str(out / "a.webm")) as container:
         assert container.streams.audio[0].codec_context.channels == 2
     assert report.notes == ("The sound was encoded anew as opus in stereo: webm cannot hold flac.",)
@@ -157,7 +157,7 @@ def test_all_tracks_with_their_flags_and_names_and_the_chapters_are_kept(
     tmp_path: Path, out: Path, suffix: str
 ) -> None:
     source = _described(tmp_path / "in.mkv")
-    report = convert(source, out / f"a{suffix}", background="blur")
+    report = convert(source, out / f"a{suffix}", background="color")
     with av.open(str(out / f"a{suffix}")) as container:
         tracks = container.streams.audio
         assert [track.language for track in tracks] == ["eng", "ger" if suffix == ".mov" else "deu"]
@@ -190,7 +190,7 @@ def _with_subtitles(folder: Path) -> Path:
 
 
 def test_subtitles_are_kept_where_the_container_holds_them(tmp_path: Path, out: Path) -> None:
-    report = convert(_with_subtitles(tmp_path), out / "a.mkv", background="blur")
+    report = convert(_with_subtitles(tmp_path), out / "a.mkv", background="color")
     assert report.notes == ()
     with av.open(str(out / "a.mkv")) as container:
         (track,) = container.streams.subtitles
@@ -199,7 +199,7 @@ def test_subtitles_are_kept_where_the_container_holds_them(tmp_path: Path, out: 
 
 
 def test_subtitles_that_a_container_cannot_hold_are_named(tmp_path: Path, out: Path) -> None:
-    report = convert(_with_subtitles(tmp_path), out / "a.mp4", background="blur")
+    report = convert(_with_subtitles(tmp_path), out / "a.mp4", background="color")
     assert report.notes == ("Left out: subtitles (eng), since mp4 cannot hold subrip.",)
 
 
@@ -227,7 +227,7 @@ def test_a_second_video_track_is_named(tmp_path: Path, out: Path) -> None:
 def test_damaged_sound_does_not_sink_the_video(tmp_path: Path, out: Path, target: str) -> None:
     whole = written(tmp_path / "in.mp4", moving(25), sounds=["flac"])
     source = spoiled(whole, tmp_path / "bad.mp4", first=2, count=3, stream=1)
-    report = convert(source, out / target, background="blur")
+    report = convert(source, out / target, background="color")
     assert report.frames == 25
     if target == "a.mov":
         assert "The sound is damaged: 3 packets of it are left out." in report.notes
