@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+from eoam_core.cli import main
 from eoam_core.errors import InputError
 from eoam_core.pipe import PipeInput
 from eoam_core.settings import Settings
@@ -254,6 +255,17 @@ def test_sound_that_is_longer_than_the_pictures_is_no_alarm(tmp_path: Path, out:
         output.mux(track.encode(None))
     report = convert(source, out / "a.mkv", background="color")
     assert (report.frames, report.notes) == (10, ())
+
+
+def test_the_command_says_in_one_line_what_is_missing_and_succeeds(
+    tmp_path: Path, out: Path, network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("EOAM_MODEL", str(network))
+    whole = written(tmp_path / "a.avi", moving(10), codec="mjpeg", pixels="yuvj420p", options={})
+    source = spoiled(whole, tmp_path / "b.avi", first=4)
+    assert main(["video", str(source), str(out / "a.mp4"), "--background", "green", "--no-progress"]) == 0
+    assert capsys.readouterr().err.splitlines() == ["eoam: The video is damaged: 1 picture was left out."]
+    assert len(pictures(out / "a.mp4")) == 9
 
 
 def test_a_file_in_which_nothing_decodes_is_refused(tmp_path: Path, out: Path) -> None:
