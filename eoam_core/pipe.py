@@ -14,6 +14,8 @@ from eoam_core.errors import InputError
 # open otherwise. And no picture of an absurd size, whose memory FFmpeg would take.
 MAX_PIXELS: Final = 8192 * 8192
 ALONE: Final = {"protocol_whitelist": "none", "max_pixels": str(MAX_PIXELS)}
+# Names and titles in old files are in any encoding: what is no UTF-8 is shown as such, and no reason to refuse a video.
+OF_WORDS: Final = {"metadata_errors": "replace"}
 _RAW: Final = re.compile(r"(\d+x\d+)@(\d+(?:\.\d+)?(?:/\d+)?):([a-z0-9]+)")
 
 
@@ -99,14 +101,14 @@ class PipeInput:
     def open(self, av: Any) -> Any:
         """Return PyAV's container."""
         if self._raw is None:
-            return av.open(_Reading(self._file), "r", options=dict(ALONE))
+            return av.open(_Reading(self._file), "r", options=dict(ALONE), **OF_WORDS)
         options = {
             **ALONE,
             "video_size": self._raw.size,
             "framerate": self._raw.rate,
             "pixel_format": self._raw.pixel_format,
         }
-        return av.open(_Reading(self._file), "r", format="rawvideo", options=options)
+        return av.open(_Reading(self._file), "r", format="rawvideo", options=options, **OF_WORDS)
 
 
 class PipeOutput:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from eoam_core.animation import animation_of, as_container
 from eoam_core.errors import InputError
 from eoam_core.file_end import FileEnd
-from eoam_core.pipe import ALONE, PipeInput
+from eoam_core.pipe import ALONE, OF_WORDS, PipeInput
 from eoam_core.recording import Recording, unreadable
 
 
@@ -42,9 +42,9 @@ def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
         animation = animation_of(file)
         if animation:
             end = FileEnd(file, animation)
-            container = av.open(as_container(av, file, source), "r", options=dict(ALONE))
+            container = av.open(as_container(av, file, source), "r", options=dict(ALONE), **OF_WORDS)
         else:
-            container = av.open(_Named(file, source), "r", options=dict(ALONE))
+            container = av.open(_Named(file, source), "r", options=dict(ALONE), **OF_WORDS)
             with open(source, "rb") as again:  # FFmpeg goes on where it is in the other
                 end = FileEnd(again, container.format.name)
     stack.callback(container.close)

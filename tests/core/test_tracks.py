@@ -173,6 +173,21 @@ def test_all_tracks_with_their_flags_and_names_and_the_chapters_are_kept(
         assert report.notes[1] == "Sound track 2 (deu) was encoded anew as opus: webm cannot hold aac."
 
 
+@pytest.mark.parametrize("name", ["in.mkv", "in.mp4", "in.mov"])
+def test_words_in_an_old_encoding_are_no_reason_to_refuse_a_video(tmp_path: Path, out: Path, name: str) -> None:
+    source = _described(tmp_path / name)
+    content = source.read_bytes()
+    for word in (b"Evening", b"Kommentar", b"Two"):
+        assert word in content
+        content = content.replace(word, word[:-1] + b"\xe9")
+    source.write_bytes(content)
+    report = convert(source, out / "a.mp4", background="color")
+    assert (report.frames, report.notes) == (25, ())
+    with av.open(str(out / "a.mp4")) as container:
+        assert container.metadata["title"] == "Evenin\ufffd"
+        assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["One", "Tw\ufffd"]
+
+
 def _with_subtitles(folder: Path) -> Path:
     (folder / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,600\nGood evening\n\n", encoding="utf-8")
     whole = written(folder / "plain.mkv", moving(25))
