@@ -36,6 +36,7 @@ _KIND: Final = "image_source"
 _FILE: Final = "file"  # its setting
 _CLEARED: Final = {"background_picture": "", "model": Settings().model}
 _PERIOD_S: Final = 5.0  # between two looks at the disk
+_PATIENCE: Final = 20  # times as long as a look took: the drive of a computer that is off may take half a minute
 
 
 @dataclass
@@ -70,8 +71,10 @@ def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None
         files = _files[instance.handle] = _Files(obs)
     now = time.monotonic() if now is None else now
     if stored is not files.stored or now >= files.look_at:
-        files.stored, files.look_at = stored, now + _PERIOD_S
+        files.stored, began = stored, time.monotonic()
         files.missing = {name: file for name, file in used_files(stored).items() if not _is_there(file)}
+        took = time.monotonic() - began
+        files.look_at = now + took + max(_PERIOD_S, _PATIENCE * took)
     if files.missing or files.stand_ins:
         obs.obs_queue_task(libobs.OBS_TASK_UI, _renew_now, instance.handle, False)
 
