@@ -30,7 +30,9 @@ from typing import Any, Final
 from tools.mutation.mutants import Mutant, mutants
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
-_LIMIT_S: Final = 12
+_LONGEST_S: Final = 60.0
+_SHORTEST_S: Final = 5.0
+_TIMES: Final = 4.0  # as long as the tests take without a mutant
 # The tests that look at a module, the quickest to notice first; those without an OBS only.
 _COMMON: Final = ("tests/obs/test_parts.py", "tests/obs/test_load.py")
 _TESTS: Final[dict[str, tuple[str, ...]]] = {
@@ -82,13 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for module in options.modules:
         file = _ROOT / "eoam_obs" / f"{module}.py"
         source = file.read_text(encoding="utf-8")
-        if _outcome(module, compile(source, file, "exec")) != "survived":
+        began = time.monotonic()
+        if _outcome(module, compile(source, file, "exec"), _LONGEST_S) != "survived":
             sys.stderr.write(f"{module}: the tests fail without any mutant\n")
             return 1
+        limit_s = max(_SHORTEST_S, _TIMES * (time.monotonic() - began))
         for mutant in mutants(source):
             if (module, mutant.name) in known:
                 continue
-            outcome = _outcome(module, _compiled(mutant, file))
+            outcome = _outcome(module, _compiled(mutant, file), limit_s)
             known[module, mutant.name] = outcome
             with options.results.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps({"module": module, "mutant": mutant.name, "outcome": outcome}) + "\n")
@@ -117,12 +121,12 @@ def _compiled(mutant: Mutant, file: Path) -> CodeType:
     return compile(ast.unparse(mutant.tree), str(file), "exec")
 
 
-def _outcome(module: str, code: CodeType) -> str:
+def _outcome(module: str, code: CodeType, limit_s: float) -> str:
     """Return "killed", "timeout" or "survived"."""
     child = os.fork()
     if not child:
         os._exit(_run(module, code))
-    ends = time.monotonic() + _LIMIT_S
+    ends = time.monotonic() + limit_s
     while time.monotonic() < ends:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
