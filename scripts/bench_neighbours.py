@@ -126,7 +126,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clip", type=Path, help="what is filtered; the astronaut, moving, unless given")
     parser.add_argument("--fps", type=int, nargs="+", default=[30, 60])
-    parser.add_argument("--intervals", type=float, nargs="+", default=[5.0, 0.5], metavar="MS")
+    parser.add_argument("--intervals", type=float, nargs="+", default=[5.0, 0.2], metavar="MS")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each stretch")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1, help="of the busy script")

@@ -39,7 +39,7 @@ _TESTS: Final[dict[str, tuple[str, ...]]] = {
     "filter": ("tests/obs/test_filter.py", *_COMMON),
     "matting": ("tests/obs/test_matting.py", *_COMMON),
     "gpu": ("tests/obs/test_gpu.py", *_COMMON),
-    "drawing": (*_COMMON, "tests/obs/test_effects.py"),
+    "drawing": ("tests/obs/test_parts.py", "tests/obs/test_colour_spaces.py", "tests/obs/test_effects.py"),
     "pace": ("tests/obs/test_load.py", "tests/obs/test_panel_parts.py", "tests/obs/test_parts.py"),
     "watch": ("tests/obs/test_watch.py", "tests/obs/test_panel_parts.py"),
     "stored": ("tests/obs/test_panel_parts.py", "tests/obs/test_script_panel.py"),
