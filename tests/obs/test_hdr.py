@@ -114,8 +114,8 @@ OUTPUTS: dict[str, dict[str, object]] = {
 def recorded(obs: ObsSession, folder: Path) -> dict[str, Picture]:
     """Return what OBS puts out, (h, w, 3) uint8 RGB: of each source as it is, and of each clip with each output."""
     obs.set_filter(view="mask")
-    obs.wait_frames(20)
-    seen = obs.screenshot()[..., :3]  # as levels: a screenshot is bytes
+    # As levels: a screenshot is bytes.
+    seen = obs.wait_for_picture(lambda found: len(np.unique(found[..., :3])) > 4, "the mask's greys")[..., :3]
     levels = save_picture(folder / "levels.png", np.ascontiguousarray(seen[..., ::-1]))
     obs.request("SetInputSettings", inputName="grey", inputSettings={"file": str(levels)})
     items = obs.request("GetSceneItemList", sceneName=SCENE)["sceneItems"]
@@ -128,10 +128,10 @@ def recorded(obs: ObsSession, folder: Path) -> dict[str, Picture]:
 
     def note(name: str) -> None:
         names.append(name)
-        obs.wait_frames(30)  # behind the curtain
+        obs.wait_frames(15)  # behind the curtain
         for is_shut in (False, True):
             obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=curtain, sceneItemEnabled=is_shut)
-            obs.wait_frames(15)
+            obs.wait_frames(10)
 
     for source in ("green", "white", "ground", "grey", CAMERA):
         show_only(obs, source, CURTAIN)
