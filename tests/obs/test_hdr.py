@@ -91,14 +91,17 @@ def show_only(obs: ObsSession, *sources: str) -> None:
 
 
 def between_curtains(frames: list[Picture]) -> list[Picture]:
-    """Return a frame of the middle of each run without the curtain, which the first frame shows."""
+    """Return the brightest frame of each run without the curtain, which the first frame shows.
+
+    The brightest: nothing at all is drawn where a mask comes too late, on a busy machine.
+    """
     runs: list[list[Picture]] = [[]]
     for frame in frames:
         if np.abs(frame.astype(int) - frames[0]).mean() > 2:
             runs[-1].append(frame)
         elif runs[-1]:
             runs.append([])
-    return [run[len(run) // 2] for run in runs if run]
+    return [max(run, key=lambda frame: float(frame.mean())) for run in runs if run]
 
 
 OUTPUTS: dict[str, dict[str, object]] = {
