@@ -20,6 +20,7 @@ from test_parts import ByHand, Stage
 import eoam_obs.matting
 from eoam_obs.locale import Texts
 from eoam_obs.pace import Pace, Patience, Rate, Speed
+from eoam_obs.python_lock import LOCK
 from eoam_obs.state import State
 
 
@@ -60,6 +61,17 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     made = Stage()
     yield made
     made.filter.destroy()
+
+
+@pytest.mark.parametrize("scripts", [(), ("counter.py", "other.py")])
+def test_the_log_names_the_scripts_that_keep_python_busy(
+    scripts: tuple[str, ...], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING, "eoam")
+    monkeypatch.setattr(LOCK, "busy_scripts", scripts)
+    assert Speedometer().run(10, masks=10)
+    assert ("busy_scripts=counter.py,other.py" in caplog.text) is bool(scripts)
+    assert ("busy_scripts" in caplog.text) is bool(scripts)
 
 
 def test_one_thread_at_a_time_looks_at_the_pace() -> None:
