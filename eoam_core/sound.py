@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from typing import Any, Final
 
 # encoder, its codec, bits per second and channel, samples per packet; the first that the container can hold is taken
@@ -22,10 +23,18 @@ class Sound:
         source: the track of the container that is read.
         packets: its first ones, as far as they are known.
         name: what the notes call it.
+        anew: encode it anew in any case.
     """
 
     def __init__(
-        self, av: Any, output: Any, source: Any, packets: Sequence[Any] = (), *, name: str = "The sound"
+        self,
+        av: Any,
+        output: Any,
+        source: Any,
+        packets: Sequence[Any] = (),
+        *,
+        name: str = "The sound",
+        anew: bool = False,
     ) -> None:
         self._av = av
         self._name = name
@@ -33,12 +42,20 @@ class Sound:
         self._resampler: Any = None
         self._told = ""
         self._damaged = 0
+        self._lost = 0  # since they are of another kind than the track began with
+        self._form = output.format.name
+        # Without any, as the sound of MPEG-TS, the container leaves room for those of the first packet.
+        self._parameters = b"" if source.codec_context is None else bytes(source.codec_context.extradata or b"")
+        self._now = self._parameters
+        self._is_told = bool(self._parameters)
+        told = {self._parameters, *(parameters_of(packet) or self._parameters for packet in packets)} - {b""}
+        self._changes = len(told) > 1
         if source.codec_context is None:
             self._told = f"{name} was left out: it is of a kind that nothing here knows."
-        elif can_hold(av, output, source, packets):
+        elif not anew and not self._changes and can_hold(av, output, source, packets):
             self._stream = output.add_stream_from_template(source)
         else:
-            self._encode(output, source)
+            self._encode(output, source, anew=anew)
 
     @property
     def stream(self) -> Any:
@@ -50,15 +67,29 @@ class Sound:
         """What the user should know."""
         are = "packets of it are" if self._damaged != 1 else "packet of it is"
         lost = f"{self._name} is damaged: {self._damaged} {are} left out."
-        return tuple(note for note in (self._told, lost * bool(self._damaged)) if note)
+        are = "packets of it are" if self._lost != 1 else "packet of it is"
+        other = f"{self._name} changes midway, which {self._form} cannot hold: {self._lost} {are} left out."
+        return tuple(note for note in (self._told, other * bool(self._lost), lost * bool(self._damaged)) if note)
 
     def packets(self, packet: Any) -> Iterator[Any]:
         """Yield what to write for a packet of the source."""
         if self._resampler is not None:
             yield from self._anew(packet)
-        elif self._stream is not None:
+        elif self._stream is not None and self.fits(packet):
+            if parameters_of(packet) is not None and self._is_told:
+                packet = without_parameters(self._av, packet)
+            self._is_told = True
             packet.stream = self._stream
             yield packet
+        elif self._stream is not None:
+            self._lost += 1
+
+    def fits(self, packet: Any) -> bool:
+        """Whether a packet is of the kind that the container was told of, or is decoded anyway."""
+        told = parameters_of(packet)
+        if told is not None:
+            self._parameters, self._now = self._parameters or told, told
+        return self._resampler is not None or self._stream is None or self._now == self._parameters
 
     def refused(self) -> None:
         """Note that the container did not take a packet."""
@@ -70,8 +101,9 @@ class Sound:
             yield from self._resampled(None)
             yield from self._stream.encode(None)
 
-    def _encode(self, output: Any, source: Any) -> None:
+    def _encode(self, output: Any, source: Any, *, anew: bool) -> None:
         codec, container = source.codec.canonical_name, output.format.name + " in a pipe" * (output.file is not None)
+        codec += " that changes midway" * (self._changes or anew)
         self._told = f"{self._name} was left out: {container} cannot hold {codec}."
         if output.format.name == "rawvideo":  # calls itself able to hold anything, and is one stream without a header
             return
@@ -108,6 +140,10 @@ class Sound:
 
     def _resampled(self, frame: Any) -> Iterator[Any]:
         parts: list[Any] = []
+        if frame is not None and frame.pts is not None and frame.time_base:
+            # A resampler's times are in samples only where the rate changes, and the encoder is told of one unit.
+            unit = Fraction(1, frame.sample_rate)
+            frame.pts, frame.time_base = round(frame.pts * frame.time_base / unit), unit
         try:
             parts = self._resampler.resample(frame)
         except ValueError:  # the sound has changed its rate or its channels
@@ -166,7 +202,26 @@ def _trial(av: Any, output: Any) -> Any:
 
 
 def _copy(av: Any, packet: Any, stream: Any) -> Any:
+    copy = without_parameters(av, packet)
+    copy.stream = stream
+    return copy
+
+
+def parameters_of(packet: Any) -> bytes | None:
+    """Return what a packet says how its track is to be decoded from now on, if it says so."""
+    return bytes(packet.get_sidedata("new_extradata")) if packet.has_sidedata("new_extradata") else None
+
+
+def without_parameters(av: Any, packet: Any) -> Any:
+    """Return a copy of a packet that leaves the container's header alone.
+
+    For new parameters of AAC, FFmpeg's Matroska muxer writes over the header that it has written, the tracks behind
+    included, since it takes for granted that it has left room for them.
+    """
     copy = av.Packet(bytes(packet))
     copy.pts, copy.dts, copy.duration, copy.time_base = packet.pts, packet.dts, packet.duration, packet.time_base
-    copy.stream = stream
+    copy.is_keyframe = packet.is_keyframe
+    for one in packet.iter_sidedata():
+        if one.data_type not in ("new_extradata", "param_change"):
+            copy.set_sidedata(one)
     return copy

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from eoam_core.recording import is_cover
-from eoam_core.sound import Sound, can_hold
+from eoam_core.sound import Sound, can_hold, parameters_of, without_parameters
 
 # What somebody has written about the video. Where it was taken, and with what, is not handed on.
 _KEPT: Final = (
@@ -36,6 +37,29 @@ _BIBLIOGRAPHIC: Final = dict(pair.split("/") for pair in _TWO_CODES.split())
 _PREROLL_S: Final = 0.1  # of sound before the first that is heard, which its decoder needs
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackPlan:
+    """Say what becomes of the other tracks.
+
+    Args:
+        anew: the indices of the tracks of sound that are encoded anew in any case.
+        bare: leave all of them out.
+        is_last: nothing can be written again, so whatever does not fit is left out.
+    """
+
+    anew: frozenset[int] = frozenset()
+    bare: bool = False
+    is_last: bool = False
+
+
+class TracksUnfit(Exception):
+    """What was written with a plan is no good; `plan` is the next one to write all of it again with."""
+
+    def __init__(self, plan: TrackPlan) -> None:
+        super().__init__(plan)
+        self.plan = plan
+
+
 class Tracks:
     """Bring everything but the pictures into another container.
 
@@ -45,20 +69,36 @@ class Tracks:
         source: the container that is read.
         video: the stream of it whose pictures are written.
         first: the first packets of the others, as far as they are known, by the index of their stream.
+        plan: what becomes of them.
     """
 
-    def __init__(self, av: Any, output: Any, source: Any, video: Any, first: Mapping[int, Sequence[Any]]) -> None:
+    def __init__(
+        self,
+        av: Any,
+        output: Any,
+        source: Any,
+        video: Any,
+        first: Mapping[int, Sequence[Any]],
+        *,
+        plan: TrackPlan = TrackPlan(is_last=True),
+    ) -> None:
         self._av = av
         self._output = output
         self._sounds: dict[int, Sound] = {}  # by the index in the source
         self._copied: dict[int, Any] = {}  # subtitles
         self._left_out: list[str] = []
+        self._plan = plan
         _keep_words(source.metadata, output)
+        if plan.bare:
+            self._left_out.append(f"all other tracks and the chapters, since {output.format.name} cannot hold them")
+            return
         self._keep_chapters(source)
         several = len(source.streams.audio) > 1
         for number, track in enumerate(source.streams.audio, 1):
             name = f"Sound track {number}{_language(track)}" if several else "The sound"
-            sound = self._sounds[track.index] = Sound(av, output, track, first.get(track.index, ()), name=name)
+            anew = track.index in plan.anew
+            sound = Sound(av, output, track, first.get(track.index, ()), name=name, anew=anew)
+            self._sounds[track.index] = sound
             if sound.stream is not None:
                 _describe(track, sound.stream, output.format.name)
         for track in source.streams.subtitles:
@@ -78,16 +118,30 @@ class Tracks:
         left_out = (f"Left out: {', '.join(self._left_out)}.",) if self._left_out else ()
         return (*(note for sound in self._sounds.values() for note in sound.notes), *left_out)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the container holds nothing but the pictures."""
+        return not self._copied and all(sound.stream is None for sound in self._sounds.values())
+
     def write(self, packet: Any) -> None:
-        """Take one packet of the source."""
+        """Take one packet of the source.
+
+        Raises:
+            TracksUnfit: its track can be copied up to here only.
+        """
         if packet.is_discard and packet.pts is not None and packet.pts * packet.time_base < -_PREROLL_S:
             return  # an editor has cut it off, and left it in the file
         if packet.stream.index in self._copied:
-            packet.stream = self._copied[packet.stream.index]
+            target = self._copied[packet.stream.index]
+            packet = packet if parameters_of(packet) is None else without_parameters(self._av, packet)
+            packet.stream = target
             self._mux(packet)
             return
-        sound = self._sounds.get(packet.stream.index)
+        index = packet.stream.index
+        sound = self._sounds.get(index)
         if sound is not None:
+            if not self._plan.is_last and not sound.fits(packet):
+                raise TracksUnfit(replace(self._plan, anew=self._plan.anew | {index}))
             for ready in sound.packets(packet):
                 if not self._mux(ready):
                     sound.refused()

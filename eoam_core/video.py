@@ -7,21 +7,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from eoam_core.colour_description import ColourDescription
 from eoam_core.compose import flattened, has_alpha
 from eoam_core.cutter import Cutter
-from eoam_core.encoding import encoding_for, import_av, piped_encoding, require_encoder
+from eoam_core.encoding import Encoding, encoding_for, import_av, piped_encoding, require_encoder
 from eoam_core.errors import InputError
 from eoam_core.pipe import PipeInput, PipeOutput
 from eoam_core.pipeline import Pipeline
 from eoam_core.settings import Settings
 from eoam_core.target import replacing, writing
-from eoam_core.tracks import Tracks
+from eoam_core.tracks import TrackPlan, Tracks, TracksUnfit
 from eoam_core.video_picture import Development
 from eoam_core.video_source import opened
 from eoam_core.video_writer import VideoWriter
+from eoam_core.written import pictures_in
+
+_BARE: Final = TrackPlan(bare=True, is_last=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,10 +68,42 @@ def convert_video(
         encoding = encoding_for(target, with_alpha=alpha)
     av = import_av()
     require_encoder(av, encoding)
+    # What comes from a pipe cannot be read again, and what went into one cannot be taken back.
+    plan = TrackPlan(is_last=not isinstance(source, Path) or not isinstance(target, Path))
+    while True:
+        try:
+            return _converted(av, source, target, encoding, settings, make_pipeline, on_frame, plan)
+        except TracksUnfit as unfit:
+            plan = unfit.plan
+
+
+def _converted(
+    av: Any,
+    source: Path | PipeInput,
+    target: Path | PipeOutput,
+    encoding: Encoding,
+    settings: Settings,
+    make_pipeline: Callable[[int, int], Pipeline] | None,
+    on_frame: Callable[[int | None], None],
+    plan: TrackPlan,
+) -> VideoReport:
+    alpha = has_alpha(settings)
+    count = 0
+    written: int | None = None
+
+    def read_back(path: Path) -> None:
+        nonlocal written
+        written = pictures_in(av, path)
+        if written != count and not plan.is_last and not writer.is_alone:
+            raise TracksUnfit(_BARE)
+        if not written:
+            raise InputError(f"{target} cannot be written: no player would open it; choose another ending.")
+
     with (
         Cutter(settings, make_pipeline=make_pipeline) as cutter,
         opened(av, source) as recording,
-        _created(av, target, source=source) as output,
+        _created(av, target, source=source, read_back=read_back) as output,
+        _without_tracks_if_refused(av, plan),
     ):
         development = Development()
         writer = VideoWriter(
@@ -76,11 +111,10 @@ def convert_video(
             output,
             encoding,
             recording.video,
-            lambda: Tracks(av, output, recording.container, recording.video, recording.first_packets),
+            lambda: Tracks(av, output, recording.container, recording.video, recording.first_packets, plan=plan),
         )
         total = recording.expected_frames
         shape: tuple[object, ...] | None = None
-        count = 0
         for item in recording.items():
             if not isinstance(item, av.VideoFrame):
                 writer.write_packet(item)
@@ -99,24 +133,38 @@ def convert_video(
             on_frame(total)
         writer.finish()
         notes = (*recording.notes, *development.notes, *writer.notes)
+    if written is not None and written < count:
+        notes = (*notes, f"{count - written} of {count} pictures did not come into the file.")
+        count = written
     return VideoReport(frames=count, notes=notes)
 
 
 @contextmanager
-def _created(av: Any, target: Path | PipeOutput, *, source: Path | PipeInput) -> Iterator[Any]:
+def _without_tracks_if_refused(av: Any, plan: TrackPlan) -> Iterator[None]:
+    """Begin again without the other tracks where one of their packets, which FFmpeg holds back, fails."""
+    try:
+        yield
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+        if plan.is_last:
+            raise
+        raise TracksUnfit(_BARE) from error
+
+
+@contextmanager
+def _created(
+    av: Any, target: Path | PipeOutput, *, source: Path | PipeInput, read_back: Callable[[Path], None]
+) -> Iterator[Any]:
     if isinstance(target, PipeOutput):
         with _writing(av, target), target.open(av) as output:
             yield output
         return
     # A pipe is no file that the target could be.
     other = source if isinstance(source, Path) else Path(os.devnull)
-    with (
-        replacing(target, source=other) as temporary,
-        _writing(av, target),
+    with replacing(target, source=other) as temporary:
         # With the protocol: without, FFmpeg would look for one before a colon in the name.
-        av.open(f"file:{os.path.abspath(temporary)}", "w") as output,
-    ):
-        yield output
+        with _writing(av, target), av.open(f"file:{os.path.abspath(temporary)}", "w") as output:
+            yield output
+        read_back(temporary)
 
 
 @contextmanager

@@ -49,6 +49,11 @@ class VideoWriter:
         """What the user should know."""
         return () if self._tracks is None else self._tracks.notes
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether the container holds nothing but the pictures."""
+        return self._tracks is None or self._tracks.is_empty
+
     def write_picture(self, picture: Bytes, original: Any, *, colours: ColourDescription, aspect: Fraction) -> None:
         """Encode a picture at the time of the frame that it was made of.
 
