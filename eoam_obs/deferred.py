@@ -58,8 +58,9 @@ class DeferredSegmenter:
 
     Opening a session takes some 50 ms, which neither OBS's graphics thread nor its UI thread has to give. After a
     failure the same error answers every frame. Every `RETRY_S` seconds `state` is asked whether the file has changed:
-    one that was repaired is picked up without a restart. One that is as it was may take a second to read and judge; it
-    is tried after twice the time of before, up to five minutes, since the reason may have been another, such as memory.
+    one that was repaired is picked up without a restart. A network that was refused, and is as it was, may take a
+    second to read and judge; it is tried after twice the time of before, up to five minutes. Other errors, such as a
+    library that is missing, are tried again every `RETRY_S` seconds.
     """
 
     def __init__(
@@ -127,7 +128,9 @@ class DeferredSegmenter:
             self._segmenter = self._open(self.height, self.width)
         except Exception as error:
             self._failure, self._failed_with = error, state
-            self._pause_s = min(max(RETRY_S, 2 * self._pause_s), _LONGEST_RETRY_S)
+            # A library that was missing may be there in a moment, and to look for it costs nothing.
+            longest = _LONGEST_RETRY_S if isinstance(error, ModelError) else RETRY_S
+            self._pause_s = min(max(RETRY_S, 2 * self._pause_s), longest)
             now = self._clock()  # to fail may have taken long
             self._look_at, self._retry_at = now + RETRY_S, now + self._pause_s
             raise

@@ -267,6 +267,7 @@ _BLOCKING: Final[_Prototypes] = {
     "obs_data_set_int": (None, (c_void_p, Text, c_longlong)),
     "obs_data_set_default_int": (None, (c_void_p, Text, c_longlong)),
     "obs_data_erase": (None, (c_void_p, Text)),
+    "obs_data_clear": (None, (c_void_p,)),
     "obs_properties_add_group": (c_void_p, (c_void_p, Text, Text, c_int, c_void_p)),
     "obs_properties_add_int": (c_void_p, (c_void_p, Text, Text, c_int, c_int, c_int)),
     "obs_properties_add_color": (c_void_p, (c_void_p, Text, Text)),
@@ -409,6 +410,7 @@ class LibObs:
     obs_data_get_int: Callable[[int, str], int]
     obs_data_set_int: Callable[[int, str, int], None]
     obs_data_set_default_int: Callable[[int, str, int], None]
+    obs_data_clear: _Do
     obs_data_erase: Callable[[int, str], None]
     obs_properties_add_group: Callable[[int, str, str, int, int], int]
     obs_properties_add_int: Callable[[int, str, str, int, int, int], int]

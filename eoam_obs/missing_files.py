@@ -59,6 +59,7 @@ class _Files:
 
 
 _files: Final[dict[int, _Files]] = {}  # by the filters' handles
+_pauses: Final = [0]  # how often the script went
 
 
 def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None:
@@ -71,8 +72,11 @@ def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None
         files = _files[instance.handle] = _Files(obs)
     now = time.monotonic() if now is None else now
     if stored is not files.stored or now >= files.look_at:
-        files.stored, began = stored, time.monotonic()
-        files.missing = {name: file for name, file in used_files(stored).items() if not _is_there(file)}
+        began, pauses = time.monotonic(), _pauses[0]
+        missing = {name: file for name, file in used_files(stored).items() if not _is_there(file)}
+        if pauses != _pauses[0]:
+            return  # the script went while a drive took its time
+        files.stored, files.missing = stored, missing
         took = time.monotonic() - began
         files.look_at = now + took + max(_PERIOD_S, _PATIENCE * took)
     if files.missing or files.stand_ins:
@@ -97,6 +101,7 @@ def used_files(stored: Stored) -> dict[str, str]:
 
 def pause(obs: LibObs) -> None:
     """List nothing any more: nobody would take what the user chooses. On the UI thread."""
+    _pauses[0] += 1
     for files in list(_files.values()):
         files.missing, files.stored = {}, None
         for stand_in in files.stand_ins.values():

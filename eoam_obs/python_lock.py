@@ -12,11 +12,11 @@ import dis
 import sys
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 _TRIES: Final = 5  # to give the lock away and take it back, at each look
 _SLOW: Final = 0.5  # of the switch interval: who waits longer has waited for somebody
@@ -24,7 +24,6 @@ _LOOKS: Final = 6  # three seconds
 _OFTEN: Final = 4  # of these looks
 _OWN: Final = ("eoam_core", "eoam_obs", "eoam_install")
 _ROUND: Final = ("JUMP_", "POP_JUMP_", "RESUME")  # instructions after which CPython 3.10 to 3.14 give the lock away
-_Place = tuple[int, int]  # a frame and where it is
 
 
 class PythonLock:
@@ -48,16 +47,13 @@ class PythonLock:
         self._give_way, self._clock, self._frames, self._interval = give_way, clock, frames, interval
         self._waits: deque[bool] = deque(maxlen=_LOOKS)  # whether most of a look's tries were slow
         self._busy: deque[frozenset[str]] = deque(maxlen=_LOOKS)  # the scripts that went on between two looks
-        self._places: dict[int, _Place] = {}
         self.busy_scripts: tuple[str, ...] = ()  # names of files, while they keep Python busy
 
     def look(self) -> None:
         """See how long the lock takes to come back now, and who has it meanwhile."""
         waited = sum(self._is_slow() for _ in range(_TRIES)) > _TRIES // 2
         self._waits.append(waited)
-        self._busy.append(self._moving() if waited else frozenset())
-        if not waited:
-            self._places = {}
+        self._busy.append(self._who_goes_on() if waited else frozenset())
         if sum(self._waits) < _OFTEN:
             self.busy_scripts = ()
             return
@@ -69,23 +65,44 @@ class PythonLock:
         self._give_way()
         return self._clock() - began >= _SLOW * self._interval()
 
-    def _moving(self) -> frozenset[str]:
-        """Return the scripts whose threads would go on if they had the lock.
+    def _who_goes_on(self) -> frozenset[str]:
+        """Return the scripts whose threads go on in most of a few moments, a few milliseconds in all.
 
-        A thread that waits for something is in a call, and in the same one at every look. One that computes is
-        elsewhere each time, or where Python gives the lock away: at the end of a loop's round.
+        A thread that looks for work now and then is elsewhere at every look, but waits in all of these moments.
         """
-        before, self._places = self._places, {}
-        names = set()
+        seen: Counter[str] = Counter()
+        places = self._places_now()
+        for _ in range(_TRIES):
+            self._give_way()
+            before, places = places, self._places_now()
+            seen.update({at.script for thread, at in places.items() if at.goes_on(before.get(thread))})
+        return frozenset(name for name, count in seen.items() if name and count > _TRIES // 2)
+
+    def _places_now(self) -> dict[int, _Place]:
         own = threading.get_ident()
-        for thread, frame in self._frames().items():
-            if thread == own:
-                continue
-            name, place = _script(frame), (id(frame), frame.f_lasti)
-            self._places[thread] = place
-            if name and (_is_between_rounds(frame) or before.get(thread, place) != place):
-                names.add(name)
-        return frozenset(names)
+        return {thread: _Place.of(frame) for thread, frame in self._frames().items() if thread != own}
+
+
+class _Place(NamedTuple):
+    """Where a thread is: the script, its innermost frame, the instruction, whether a loop's round has just ended."""
+
+    script: str
+    frame: int
+    instruction: int
+    is_between_rounds: bool
+
+    @classmethod
+    def of(cls, frame: FrameType) -> _Place:
+        """Return where a frame is."""
+        return cls(_script(frame), id(frame), frame.f_lasti, _is_between_rounds(frame))
+
+    def goes_on(self, before: _Place | None) -> bool:
+        """Whether the thread would go on if it had the lock, given where it was a moment ago.
+
+        A thread that waits for something is in a call, and stays in it. One that computes is elsewhere, or where Python
+        gives the lock away: at the end of a loop's round.
+        """
+        return self.is_between_rounds or (before is not None and before[1:] != self[1:])
 
 
 def _is_between_rounds(frame: FrameType) -> bool:

@@ -101,7 +101,8 @@ def write(api: Any, data: Any, settings: Settings) -> None:
     try:
         values = read(api, data)
     except UnreadableError:
-        values = {}  # every value is written
+        api.obs_data_clear(data)  # or it would stay unreadable; this is what somebody asked for who presses Defaults
+        values = {}
     _write(api, data, values, settings)
 
 

@@ -1,8 +1,9 @@
-"""A thread that looks at the filters twice a second, for what no callback of libobs is there to do.
+"""Two threads that look at the filters twice a second, for what no callback of libobs is there to do.
 
 A panel that is open is renewed when the state of its filter changes, or when its settings were changed from elsewhere;
 a filter that has got its source is told to register its hotkeys; one that is not drawn at present, to read its
-settings if they were changed; and OBS is told which files are missing.
+settings if they were changed. And OBS is told which files are missing: by the second thread, since a drive that does
+not answer may hold that up for half a minute.
 
 OBS rebuilds a panel to renew it, which takes a slider out of the hand that drags it and closes a list that is open. So
 there is no renewing by the clock, and after a change some time without one must have passed. That the masks fall behind
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from eoam_obs import hotkeys, missing_files
@@ -30,7 +31,7 @@ _JOIN_TIMEOUT_S: Final = 2.0
 
 
 class Watch:
-    """The thread; it ends with `close`, and with nothing else: what goes wrong with one filter is logged.
+    """The threads; they end with `close`, and with nothing else: what goes wrong with one filter is logged.
 
     `update_soon` is called for every filter, every `period_s` seconds.
     """
@@ -39,33 +40,41 @@ class Watch:
         self, obs: LibObs, update_soon: Callable[[LibObs, Instance], None], *, period_s: float = _PERIOD_S
     ) -> None:
         self._obs = obs
-        self._update_soon = update_soon
+        self._lock_looked_at = -period_s
         self._period_s = period_s
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="eoam-watch", daemon=True)
-        self._thread.start()
+        # Apart: whatever is wrong with the state, the settings are read.
+        looks = (self._look_at_lock, self._look_at, update_soon)
+        self._thread = threading.Thread(target=self._run, args=(looks,), name="eoam-watch", daemon=True)
+        self._files = threading.Thread(
+            target=self._run, args=((missing_files.look_soon,),), name="eoam-files", daemon=True
+        )
+        for thread in (self._thread, self._files):
+            thread.start()
 
     def close(self) -> None:
-        """Stop and wait; may be called more than once."""
+        """Stop and wait, for a drive that does not answer a moment only; may be called more than once."""
         self._closing.set()
-        if threading.current_thread() is not self._thread:
-            self._thread.join(_JOIN_TIMEOUT_S)
+        for thread in (self._thread, self._files):
+            if threading.current_thread() is not thread:
+                thread.join(_JOIN_TIMEOUT_S)
 
-    def _run(self) -> None:
+    def _run(self, looks: Sequence[Callable[[LibObs, Instance], None]]) -> None:
         while not self._closing.wait(self._period_s):
-            try:
-                LOCK.look()
-                instances = list(INSTANCES.values())
-            except Exception as error:  # there is no memory, for one
-                report("watch", error)
-                continue
-            for instance in instances:
-                # Apart: whatever is wrong with the state, the settings are read.
-                for look in (self._look_at, self._update_soon, missing_files.look_soon):
+            for instance in list(INSTANCES.values()):
+                for look in looks:
+                    if self._closing.is_set():
+                        return
                     try:
                         look(self._obs, instance)
                     except Exception as error:  # one filter's trouble is not the others', nor that of the next time
                         report("watch", error)
+
+    def _look_at_lock(self, obs: LibObs, instance: Instance) -> None:
+        now = time.monotonic()
+        if now - self._lock_looked_at >= self._period_s / 2:  # once for all filters
+            self._lock_looked_at = now
+            LOCK.look()
 
     def _look_at(self, obs: LibObs, instance: Instance) -> None:
         look_at(obs, instance, time.monotonic())

@@ -103,6 +103,9 @@ class Api:
     def obs_data_erase(self, data: Data, name: str) -> None:
         del data[name]
 
+    def obs_data_clear(self, data: Data) -> None:
+        data.clear()
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("obs_properties_add_"):
             answer: Any = lambda properties, *rest: self._add(name[19:], properties, *rest)  # noqa: E731
@@ -374,6 +377,24 @@ def test_the_rate_is_that_of_the_last_second_or_two() -> None:
         counted = rate.per_second(90)
     assert counted == 0
     assert rate.per_second(5) == 0  # counted anew
+
+
+class Nested(Api):
+    """Gives a text that cannot be read for as long as anything is stored under the name "strange"."""
+
+    def obs_data_get_json(self, data: Data) -> str:
+        return "[" * 100_000 if "strange" in data else super().obs_data_get_json(data)
+
+
+def test_defaults_make_what_could_not_be_read_readable_again(warnings: pytest.LogCaptureFixture) -> None:
+    api, data = Nested(), Data(strange=1, threshold=0.9)
+    known = Settings(threshold=0.8)
+    assert stored.settle(api, data, known, NEW).settings == known
+    stored.write(api, data, NEW)
+    settled = stored.settle(api, data, known, NEW)
+    assert settled.settings == NEW
+    data["threshold"] = 0.6
+    assert stored.settle(api, data, settled.settings, NEW).settings.threshold == 0.6
 
 
 def test_the_defaults_are_written_as_defaults() -> None:

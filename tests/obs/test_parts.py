@@ -18,7 +18,7 @@ import pytest
 from libobs_double import LibobsDouble
 
 import eoam_obs.matting
-from eoam_core.errors import ModelError
+from eoam_core.errors import InstallationError, ModelError
 from eoam_core.geometry import network_size
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
@@ -144,6 +144,21 @@ def test_a_file_that_stays_as_it_is_is_tried_more_and_more_rarely_and_a_changed_
     state[0] = "whole"
     now[0] += RETRY_S + 1
     assert not segmenter.segment(frame).any()
+
+
+def test_a_library_that_is_missing_is_looked_for_every_few_seconds() -> None:
+    now, attempts = [0.0], [0]
+
+    def open_segmenter(height: int, width: int) -> NullSegmenter:
+        attempts[0] += 1
+        raise InstallationError("onnxruntime is missing")
+
+    segmenter = DeferredSegmenter(16, 16, open_segmenter=open_segmenter, state=lambda: 0, clock=lambda: now[0])
+    for _ in range(600):
+        now[0] += 1.0
+        with pytest.raises(InstallationError):
+            segmenter.segment(np.zeros((16, 16, 4), np.uint8))
+    assert attempts[0] == 600 / RETRY_S
 
 
 def test_the_state_of_a_networks_file_changes_with_it_and_with_its_list(tmp_path: Path) -> None:

@@ -31,19 +31,24 @@ class Threads:
         self.now = 0.0
         self.wait_s = 0.0
         self.frames: dict[int, Any] = {}
+        self.moving: tuple[int, ...] = ()
         self.lock = PythonLock(
             give_way=self._give_way, clock=lambda: self.now, frames=self._frames, interval=lambda: INTERVAL_S
         )
 
     def _give_way(self) -> None:
         self.now += self.wait_s
+        for thread in self.moving:
+            self.frames[thread].f_lasti += 2
 
     def _frames(self) -> dict[int, FrameType]:
         return {thread: frame for thread, frame in self.frames.items() if frame is not None}
 
-    def run(self, looks: int, *, moving: tuple[int, ...] = ()) -> tuple[str, ...]:
+    def run(self, looks: int, *, moving: tuple[int, ...] = (), polling: tuple[int, ...] = ()) -> tuple[str, ...]:
+        """Look so often, while the threads `moving` compute and the threads `polling` wait elsewhere at each look."""
+        self.moving = moving
         for _ in range(looks):
-            for thread in moving:
+            for thread in polling:
                 self.frames[thread].f_lasti += 2
             self.lock.look()
         return self.lock.busy_scripts
@@ -84,6 +89,11 @@ def test_scripts_that_wait_or_compute_now_and_then_are_not_named(threads: Thread
     for look in range(40):
         threads.wait_s = INTERVAL_S if look % 4 == 0 else 0.0
         assert threads.run(1, moving=(1,)) == ()
+
+
+def test_a_script_that_looks_for_work_now_and_then_is_not_named_beside_one_that_computes(threads: Threads) -> None:
+    threads.wait_s = INTERVAL_S
+    assert threads.run(20, moving=(1,), polling=(2,)) == ("counter.py",)
 
 
 def test_a_library_is_named_by_the_script_that_called_it(threads: Threads) -> None:

@@ -107,16 +107,14 @@ def test_settings_that_cannot_be_read_do_not_end_it_either(instances: dict[int, 
         watch.close()
 
 
-def test_trouble_with_the_list_of_filters_is_over_at_the_next_look(
+def test_trouble_with_the_lock_is_said_once_and_holds_up_nothing(
     instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = Troubled()
     _add(instances, 1, good)
-    fails = iter([True, True, False])
 
     def look() -> None:
-        if next(fails, False):
-            raise MemoryError("no memory")
+        raise MemoryError("no memory")
 
     monkeypatch.setattr(watch_module.LOCK, "look", look)
     with caplog.at_level(logging.ERROR, "eoam"):
@@ -128,9 +126,33 @@ def test_trouble_with_the_list_of_filters_is_over_at_the_next_look(
     assert [record.getMessage().split()[1] for record in caplog.records] == ["callback=watch"]
 
 
+def test_a_drive_that_does_not_answer_holds_up_nothing_but_the_missing_files(
+    instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = Troubled()
+    _add(instances, 1, good)
+    asked, answers = threading.Event(), threading.Event()
+
+    def look_soon(obs: Any, instance: Instance) -> None:
+        asked.set()
+        answers.wait(LONG_S)
+
+    monkeypatch.setattr(watch_module.missing_files, "look_soon", look_soon)
+    watch = _watch()
+    try:
+        assert asked.wait(LONG_S)
+        good.asked = 0
+        good.often.clear()
+        assert good.often.wait(LONG_S)
+    finally:
+        answers.set()
+        watch.close()
+
+
 def test_it_looks_at_pythons_lock_too(instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch) -> None:
     looked = threading.Event()
     monkeypatch.setattr(watch_module.LOCK, "look", looked.set)
+    _add(instances, 1, Troubled())
     watch = _watch()
     try:
         assert looked.wait(LONG_S)
