@@ -26,7 +26,7 @@ from eoam_core.cli_options import (
     settings_of,
 )
 from eoam_core.cli_webcam import add_webcam_command
-from eoam_core.errors import EoamError
+from eoam_core.errors import EoamError, InstallationError
 from eoam_core.settings import settings_table
 
 _FAILED: Final = 2
@@ -83,7 +83,13 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from eoam_core.doctor import as_json, as_text, examine, is_healthy
+    try:
+        from eoam_core.doctor import as_json, as_text, examine, is_healthy
+    except ModuleNotFoundError as error:  # it looks at OBS as the installer does
+        raise InstallationError(
+            f"eoam doctor needs the folder eoam_install, which is not here ({error}); unpack the whole download, or "
+            "run eoam info instead."
+        ) from error
 
     findings = examine(options.model)
     sys.stdout.write(as_json(findings) if options.json else as_text(findings))

@@ -153,7 +153,10 @@ class Readback:
         self._left = 0
 
     def note(self, waited_s: float) -> None:
-        """Take note of how long the pixels of one picture took to be handed out."""
+        """Take note of how long the pixels of one picture took to be handed out.
+
+        That includes a wait for Python's lock; where that is as long, to read later does no harm either.
+        """
         if self._left:
             self._left -= 1
             if not self._left:
@@ -225,8 +228,10 @@ class Shrinker:
     def read(self) -> Pixels | None:
         """Return a copy of what was staged last, BGRA, which stays as it is until the next read but one; or None.
 
-        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile, and
-        only for as long as the copying takes. OBS cannot draw in that time.
+        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile,
+        until the driver has handed the pixels out and they are copied. OBS cannot draw in that time, which `readback`
+        keeps short. A second surface, and reading the older of the two, would keep it shorter beside a busy GPU, but
+        every picture would be shown a frame later, beside an idle one too.
 
         Raises:
             GraphicsError: the driver did not hand the pixels out.

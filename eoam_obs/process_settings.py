@@ -1,4 +1,8 @@
-"""What the filter changes for everybody in OBS's process while the script is loaded, and puts back.
+"""What the filter changes for everybody in OBS's process while the script is loaded, and puts back here.
+
+What it leaves: the folders of its libraries at the front of Python's path and a finder for its own packages
+(obs_eoam.py; what was imported stays imported), a function for Python's end (source_type.py), and the environment's
+ORT_DISABLE_TELEMETRY, without which onnxruntime would write into the user's home.
 
 * Python's switch interval. All scripts share one Python and its lock (the GIL). A thread that wants the lock waits
   until the one that has it gives it back, or for this interval; CPython's is 5 ms. The filter gives the lock back where

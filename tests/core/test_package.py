@@ -152,3 +152,16 @@ def test_the_required_versions_are_the_projects() -> None:
     assert required == set(project["dependencies"])
     python = ".".join(str(part) for part in installation.MINIMUM_PYTHON)
     assert project["requires-python"] == f">={python}"
+
+
+def test_without_the_installer_doctor_says_so_in_one_sentence() -> None:
+    code = """
+import sys
+sys.modules["eoam_install"] = None
+from eoam_core.cli import main
+sys.exit(main(["doctor"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("eoam: eoam doctor needs the folder eoam_install")
+    assert done.stderr.count("\n") == 1
