@@ -1305,3 +1305,46 @@ def test_behind_nothing_the_background_is_forgotten(drawn: Drawn, monkeypatch: p
     monkeypatch.setattr(drawn.drawing._backdrop, "forget", lambda: forgotten.append(True))
     drawn.show(blurred, picture=None)
     assert forgotten == [True]
+
+
+def test_a_mask_has_sixteen_bits_on_the_gpu(drawn: Drawn) -> None:
+    made: list[tuple[int, ...]] = []
+    create = drawn.obs.gs_texture_create
+
+    def noted(*given: Any) -> int:
+        made.append(given[:3])
+        return int(create(*given))
+
+    drawn.obs.gs_texture_create = noted
+    drawn.drawing.upload(drawn.matte())
+    assert made == [(64, 36, libobs.GS_R16)] * 2
+
+
+def test_levels_go_by_way_of_bytes_where_linear_light_is_wanted(drawn: Drawn) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def noted(name: str) -> None:
+        function = getattr(drawn.obs, name)
+
+        def call(*given: Any) -> Any:
+            calls.append((name, *given))
+            return function(*given)
+
+        setattr(drawn.obs, name, call)
+
+    drawn.drawing.upload(drawn.matte())
+    drawn.obs.gs_get_color_space = lambda: libobs.GS_CS_SRGB_16F
+    effect = drawn.obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT)
+    image = drawn.obs.parameter_of(effect, "image")
+    for name in ("gs_effect_set_texture_srgb", "gs_blend_function", "gs_draw_sprite"):
+        noted(name)
+    assert drawn.show(Settings(view=View.MASK)) == 1
+    levels = drawn.drawing._levels
+    assert levels is not None
+    assert calls[-3:] == [
+        ("gs_effect_set_texture_srgb", image, levels.texture),
+        ("gs_blend_function", libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA),
+        ("gs_draw_sprite", levels.texture, 0, 0, 0),
+    ]
+    assert drawn.obs.framebuffer_srgb
+    assert drawn.obs.inside == 0
