@@ -340,13 +340,14 @@ class ObsSession:
         return self.wait(probe, what, timeout_s=timeout_s)[0]
 
     def rendered_frames(self) -> int:
-        """Return how many frames OBS has rendered."""
-        return int(self.request("GetStats")["renderTotalFrames"])
+        """Return how many frames OBS has really rendered: its total counts those that it was too late for as well."""
+        stats = self.request("GetStats")
+        return int(stats["renderTotalFrames"]) - int(stats["renderSkippedFrames"])
 
     def wait_frames(self, count: int) -> None:
         """Wait until OBS has rendered this many more frames."""
         target = self.rendered_frames() + count
-        self.wait(lambda: self.rendered_frames() >= target, f"{count} more frames", timeout_s=30 + count / 5)
+        self.wait(lambda: self.rendered_frames() >= target, f"{count} more frames", timeout_s=60 + count)
 
     def source_size(self, source: str = CAMERA) -> tuple[int, int]:
         """Return the (width, height) of a source of the scene."""

@@ -95,6 +95,11 @@ class Recording:
         """Return the number of the frame that is being recorded, a few frames more or less."""
         return round(float(self._obs.request("GetRecordStatus")["outputDuration"]) / 1000 * self._obs.fps)
 
+    def wait_frames(self, count: int) -> None:
+        """Wait until so many more are recorded; up to 16 that were rendered before may be among them."""
+        target = self.moment() + count
+        self._obs.wait(lambda: self.moment() >= target, f"{count} more recorded frames", timeout_s=60 + count)
+
     def stop(self) -> list[Picture]:
         """Return all frames, (h, w, 3) uint8 RGB; AVI's empty chunks, where OBS left a frame out, are not frames."""
         import av

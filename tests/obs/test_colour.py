@@ -75,9 +75,10 @@ def recorded(obs: ObsSession) -> dict[str, tuple[Picture, Picture]]:
         for enabled in (False, True):
             obs.request("SetSourceFilterEnabled", sourceName=source, filterName=FILTER, filterEnabled=enabled)
             show_only(obs, source)
-            obs.wait_frames(40)
-            moments[source, enabled] = recording.moment() - 5
-            obs.wait_frames(5)
+            obs.wait_frames(30)
+            recording.wait_frames(25)
+            moments[source, enabled] = recording.moment() - 3
+            recording.wait_frames(3)
     frames = recording.stop()
     return {source: (frames[moments[source, False]], frames[moments[source, True]]) for source in SOURCES}
 

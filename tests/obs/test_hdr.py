@@ -134,7 +134,8 @@ def recorded(obs: ObsSession, folder: Path) -> dict[str, Picture]:
         obs.wait_frames(15)  # behind the curtain
         for is_shut in (False, True):
             obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=curtain, sceneItemEnabled=is_shut)
-            obs.wait_frames(10)
+            obs.wait_frames(8)
+            recording.wait_frames(20)
 
     for source in ("green", "white", "ground", "grey", CAMERA):
         show_only(obs, source, CURTAIN)
