@@ -1,11 +1,12 @@
 """Animated WebP, which FFmpeg does not decode, and AVIF, of which it loses the alpha: OpenCV reads both.
 
-The pictures are handed on as a video.
+The pictures are handed on as a video, and developed as single ones are.
 """
 
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import InputError, InstallationError
 from eoam_core.installation import install_command
-from eoam_core.picture_decoding import silent_opencv
+from eoam_core.picture_decoding import examined, silent_opencv
+from eoam_core.picture_file import DamagedPictureError, PictureFile
+from eoam_core.picture_pixels import developed
 from eoam_core.pipe import MAX_PIXELS
 
 _MAX_BYTES: Final = 1 << 30
@@ -36,8 +39,16 @@ def animation_of(file: BinaryIO) -> str:
     return "avif" if head[4:12] == b"ftypavis" else ""
 
 
-def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
-    """Return the pictures of an animated WebP or AVIF as a QuickTime file in memory, compressed without loss.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Animation:
+    """The pictures of an animation as a QuickTime file in memory, and sentences about what is lost."""
+
+    file: io.BytesIO
+    notes: tuple[str, ...]
+
+
+def as_container(av: Any, file: BinaryIO, source: Path) -> Animation:
+    """Return the pictures of an animated WebP or AVIF, upright and in sRGB, compressed without loss.
 
     Raises:
         InputError: it is damaged from the first picture on, or too large.
@@ -51,39 +62,59 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> io.BytesIO:
     content = file.read(_MAX_BYTES + 1)
     if content[:4] == b"RIFF":
         content = _whole_parts(content)
-        width, height = (int.from_bytes(content[at : at + 3], "little") + 1 for at in (24, 27))
-    else:
-        place = content.find(b"ispe") + 8  # the first picture's box of its size
-        width, height = (int.from_bytes(content[at : at + 4], "big") for at in (place, place + 4))
-    if not width or not height:
-        raise InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
-    if len(content) > _MAX_BYTES or width * height > MAX_PIXELS:
-        raise InputError(f"{source} is too large to be decoded ({width}x{height} pixels); make it smaller.")
-    block = max(1, _BLOCK_PIXELS // (width * height))
+    said = _said(content, source)
+    if len(content) > _MAX_BYTES or said.width * said.height > MAX_PIXELS:
+        raise InputError(f"{source} is too large to be decoded ({said.width}x{said.height} pixels); make it smaller.")
+    block = max(1, _BLOCK_PIXELS // (said.width * said.height))
+    notes: dict[str, None] = {}
     result = io.BytesIO()
     with av.open(result, "w", format="mov") as output:
         stream = output.add_stream("png", rate=Fraction(1000, _INSTEAD_MS))
-        stream.width, stream.height, stream.pix_fmt = width, height, "rgba"
+        stream.width, stream.height, stream.pix_fmt = said.width, said.height, "rgba"
+        if said.orientation >= 5:  # on its side
+            stream.width, stream.height = said.height, said.width
         stream.codec_context.time_base = _TIME_BASE
         start = time = 0
         while start < _MAX_FRAMES:
-            frames, durations = _block(np.frombuffer(content, np.uint8), start, block)
-            for picture, duration in zip(frames, durations, strict=True):
-                frame = av.VideoFrame.from_ndarray(picture, format="bgra")
+            pictures, durations = _block(np.frombuffer(content, np.uint8), start, block)
+            for picture, duration in zip(pictures, durations, strict=True):
+                found: list[str] = []
+                upright = developed(picture, said, name=str(source), notes=found)
+                notes |= dict.fromkeys(found)  # each once
+                frame = av.VideoFrame.from_ndarray(upright, format="bgra")
                 frame.pts, frame.time_base = time, _TIME_BASE
                 shown_for = duration if duration >= _SHORTEST_MS else _INSTEAD_MS
                 time += shown_for
                 for packet in stream.encode(frame):
                     packet.duration = shown_for  # else the last picture would be shown as long as the first
                     output.mux(packet)
-            start += len(frames)
-            if len(frames) < block:
+            start += len(pictures)
+            if len(pictures) < block:
                 break
         if start == 0:
-            raise InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
+            raise _without_pictures(source)
         output.mux(stream.encode(None))
     result.seek(0)
-    return result
+    return Animation(file=result, notes=tuple(notes))
+
+
+def _said(content: bytes, source: Path) -> PictureFile:
+    """Return what the file says of its pictures; where that makes no sense, their size alone."""
+    try:
+        file = examined(content)
+    except DamagedPictureError:
+        file = None
+    if file is None:
+        at = content.find(b"ispe") + 8  # the first picture's box of its size
+        width, height = (int.from_bytes(content[start : start + 4], "big") for start in (at, at + 4))
+        file = PictureFile(kind="AVIF", width=width, height=height, end=len(content))
+    if file.width <= 0 or file.height <= 0:
+        raise _without_pictures(source)
+    return file
+
+
+def _without_pictures(source: Path) -> InputError:
+    return InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
 
 
 def _whole_parts(content: bytes) -> bytes:
@@ -98,15 +129,12 @@ def _whole_parts(content: bytes) -> bytes:
     return content if at == len(content) else content[:4] + (at - 8).to_bytes(4, "little") + content[8:at]
 
 
-def _block(content: NDArray[np.uint8], start: int, count: int) -> tuple[list[NDArray[np.uint8]], list[int]]:
-    """Return up to `count` pictures from `start` on, BGRA, and how many milliseconds each is shown."""
+def _block(content: NDArray[np.uint8], start: int, count: int) -> tuple[list[NDArray[Any]], list[int]]:
+    """Return up to `count` pictures from `start` on, as they are stored, and how many milliseconds each is shown."""
     decode: Any = cv2.imdecodeanimation
     try:
         with silent_opencv():
             ok, animation = decode(content, start=start, count=count)
     except cv2.error:
         return [], []
-    if not ok:
-        return [], []
-    pictures = [frame if frame.shape[2] == 4 else cv2.cvtColor(frame, cv2.COLOR_BGR2BGRA) for frame in animation.frames]
-    return pictures, [int(duration) for duration in animation.durations]
+    return (list(animation.frames), [int(duration) for duration in animation.durations]) if ok else ([], [])

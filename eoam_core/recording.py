@@ -30,15 +30,25 @@ class Recording:
         source: where it comes from, for messages.
         container: PyAV's container.
         end: what the file's structure says, or None for what comes from a pipe.
+        notes: what the user should know already.
     """
 
-    def __init__(self, av: Any, source: Path | PipeInput, container: Any, *, end: FileEnd | None = None) -> None:
+    def __init__(
+        self,
+        av: Any,
+        source: Path | PipeInput,
+        container: Any,
+        *,
+        end: FileEnd | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
         self._av = av
         self._source = source
         self.container = container
         self.video = _chosen_video(container, source)
         self.decoder = VideoDecoder(av, self.video)
         self.first_packets: dict[int, list[Any]] = {}  # by their streams' indices, when the first picture is there
+        self._first_notes = notes
         self._losses = Losses()
         self._extent = Extent(container, self.video)
         self._skips = Skips(container, self.video, end)
@@ -48,7 +58,7 @@ class Recording:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know, when everything was read."""
-        return (*self._losses.notes, *self.decoder.notes)
+        return (*self._first_notes, *self._losses.notes, *self.decoder.notes)
 
     @property
     def expected_frames(self) -> int | None:

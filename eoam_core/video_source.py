@@ -34,21 +34,24 @@ def opened(av: Any, source: Path | PipeInput) -> Iterator[Recording]:
 
 
 def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
+    notes: tuple[str, ...] = ()
     if isinstance(source, PipeInput):
         container, end = source.open(av), None
     else:
         # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
         file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
-        animation = animation_of(file)
-        if animation:
-            end = FileEnd(file, animation)
-            container = av.open(as_container(av, file, source), "r", options=dict(ALONE), **OF_WORDS)
+        kind = animation_of(file)
+        if kind:
+            end = FileEnd(file, kind)
+            animation = as_container(av, file, source)
+            notes = animation.notes
+            container = av.open(animation.file, "r", options=dict(ALONE), **OF_WORDS)
         else:
             container = av.open(_Named(file, source), "r", options=dict(ALONE), **OF_WORDS)
             with open(source, "rb") as again:  # FFmpeg goes on where it is in the other
                 end = FileEnd(again, container.format.name)
     stack.callback(container.close)
-    return Recording(av, source, container, end=end)
+    return Recording(av, source, container, end=end, notes=notes)
 
 
 class _Named:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,11 @@ from numpy.typing import NDArray
 
 from eoam_core.compose import flattened
 from eoam_core.errors import InputError, InstallationError
+from eoam_core.orientation import oriented
+from eoam_core.picture_decoding import decode
 from eoam_core.settings import Settings
 
+from .pictures import DISPLAY_P3, LOSSLESS, colours, curve, exif, profile, srgb_curve
 from .videos import convert, everything, pictures, times, transparent_pictures, written
 
 Bytes = NDArray[np.uint8]
@@ -118,6 +122,74 @@ def test_all_pictures_of_an_animation_are_written_at_their_times(tmp_path: Path,
     for number, picture in enumerate(transparent_pictures(out / "a.mov")):
         assert picture[20, 12 + number * 10, 3] > 240
         assert picture[20, 40 - number * 10 if number != 1 else 60, 3] < 10
+
+
+def _animation(form: str, **options: Any) -> bytes:
+    """Return an animation of two pictures of four fields each, 40x20, the second a little brighter."""
+    from PIL import Image
+
+    first = colours()
+    second = Image.fromarray(first + np.uint8(5))
+    file = io.BytesIO()
+    options = LOSSLESS[form] | options
+    Image.fromarray(first).save(file, form, save_all=True, append_images=[second], duration=100, **options)
+    return file.getvalue()
+
+
+def _as_video(content: bytes, folder: Path, out: Path) -> tuple[list[Bytes], tuple[str, ...]]:
+    """Return the pictures of an animation that became a video, RGBA, and what was said of it."""
+    source = folder / "animation"
+    source.write_bytes(content)
+    report = convert(source, out / "a.mov", make_pipeline=everything)
+    return transparent_pictures(out / "a.mov"), report.notes
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_animated_webp_comes_out_upright(tmp_path: Path, out: Path, orientation: int) -> None:
+    shown, notes = _as_video(_animation("WEBP", exif=exif(orientation)), tmp_path, out)
+    assert notes == ()
+    expected = oriented(colours(), orientation).astype(int)
+    assert [picture.shape[:2] for picture in shown] == [expected.shape[:2]] * 2
+    assert np.abs(shown[0][..., :3] - expected).mean() < 6
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_an_animated_avif_comes_out_upright(tmp_path: Path, out: Path, quarters: int) -> None:
+    content = _animation("AVIF")
+    place = content.index(b"colrnclx")  # that it is sRGB, which is assumed anyway
+    turn = b"irot" + bytes([quarters]) + bytes(10)
+    assert content.count(b"\4\1\2\x83\4") == 1  # the picture's four properties
+    content = content.replace(b"\4\1\2\x83\4", b"\4\1\2\x83\x84")  # a turn has to be marked as essential
+    shown, notes = _as_video(content[:place] + turn + content[place + len(turn) :], tmp_path, out)
+    assert notes == ()
+    assert shown[0].shape[:2] == ((20, 40), (40, 20))[quarters % 2]
+
+
+@pytest.mark.parametrize("form", ["WEBP", "AVIF"])
+def test_the_profile_of_an_animation_is_converted_as_that_of_a_picture(tmp_path: Path, out: Path, form: str) -> None:
+    content = _animation(form, icc_profile=profile(DISPLAY_P3, srgb_curve()))
+    expected = decode(content, name="x").pixels[..., 2::-1].astype(int)
+    shown, notes = _as_video(content, tmp_path, out)
+    assert notes == ()
+    assert np.abs(expected - colours()).max() > 20  # else there would be nothing to see
+    assert np.abs(shown[0][..., :3] - expected).mean() < 6
+
+
+def test_a_profile_of_an_animation_that_is_not_known_is_named_once(tmp_path: Path, out: Path) -> None:
+    _, notes = _as_video(_animation("WEBP", icc_profile=profile(None, curve(1.8))), tmp_path, out)
+    (note,) = notes
+    assert note.endswith("has a colour profile that is one for grey pictures; its colours may look different.")
+
+
+def test_an_animated_avif_of_ten_bits_becomes_a_video(tmp_path: Path, out: Path) -> None:
+    animation: Any = cv2.Animation()
+    animation.frames = [np.full((20, 40, 3), level, np.uint16) for level in (400, 800)]
+    animation.durations = np.array([100, 100])
+    ok, content = cv2.imencodeanimation(".avif", animation, [cv2.IMWRITE_AVIF_DEPTH, 10])
+    assert ok
+    shown, _ = _as_video(content.tobytes(), tmp_path, out)
+    levels = [int(picture[10, 20, 0]) for picture in shown]
+    assert levels == pytest.approx([100, 199], abs=4)
 
 
 def test_an_animated_webp_that_is_cut_short_gives_what_is_there(tmp_path: Path, out: Path) -> None:
