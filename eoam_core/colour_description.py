@@ -39,12 +39,15 @@ class ColourDescription:
     caution: str = ""
 
     @classmethod
-    def of_frame(cls, frame: Any, context: Any) -> ColourDescription:
-        """Return that of a decoded frame of PyAV; what it does not say its codec's context may."""
-        matrix = _known(frame.colorspace, context.colorspace)
-        primaries = _known(frame.color_primaries, context.color_primaries)
-        transfer = _known(frame.color_trc, context.color_trc)
-        is_dolby = primaries == UNKNOWN and str(context.codec_tag).lower() in _DOLBY_TAGS
+    def of_frame(cls, frame: Any, *contexts: Any) -> ColourDescription:
+        """Return that of a decoded frame of PyAV; what it does not say, the first of its codec's contexts that does."""
+        matrix, primaries, transfer = (int(n) for n in (frame.colorspace, frame.color_primaries, frame.color_trc))
+        for context in contexts:
+            matrix = _known(matrix, context.colorspace)
+            primaries = _known(primaries, context.color_primaries)
+            transfer = _known(transfer, context.color_trc)
+        tags = [str(context.codec_tag).lower() for context in contexts]
+        is_dolby = primaries == UNKNOWN and any(tag in _DOLBY_TAGS for tag in tags)
         caution = "Dolby Vision (profile 5)" if is_dolby else (_BEYOND | _REVERSIBLE).get(matrix, "")
         if _is_rgb(frame):
             matrix = RGB

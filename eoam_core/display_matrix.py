@@ -35,13 +35,13 @@ class Orientation:
         return cls(mirrored_x=a < 0, mirrored_y=d < 0)
 
     @classmethod
-    def of_frame(cls, frame: Any) -> Orientation:
-        """Return what a decoded frame of PyAV asks for."""
+    def of_frame(cls, frame: Any, default: Orientation | None = None) -> Orientation:
+        """Return what a decoded frame of PyAV asks for, or the default if it does not say."""
         try:
             found = [bytes(data) for data in frame.side_data if data.type.name == _DISPLAY_MATRIX]
         except ValueError:  # beside the matrix lies something that this PyAV has no name for
             return _TURNS[round(int(frame.rotation) / 90) % 4]
-        return cls.of_matrix(found[0]) if found else cls()
+        return cls.of_matrix(found[0]) if found else default or cls()
 
     def applied(self, picture: Bytes) -> Bytes:
         """Return `picture`, (h, w, channels) uint8, upright: (h, w, channels), or (w, h, channels) if it is turned."""

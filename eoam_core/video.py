@@ -119,8 +119,8 @@ def _converted(
             if not isinstance(item, av.VideoFrame):
                 writer.write_packet(item)
                 continue
-            colours = ColourDescription.of_frame(item, recording.decoder.context)
-            picture = development.picture(item, colours)
+            colours = ColourDescription.of_frame(item, *recording.decoder.contexts)
+            picture = development.picture(item, colours, recording.decoder.orientation)
             aspect = recording.aspect(turned=picture.shape[0] != item.height)
             if shape not in (None, (picture.shape, aspect)):
                 cutter.reset()  # what it remembers is from before

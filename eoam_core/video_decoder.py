@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from eoam_core.display_matrix import Orientation
 from eoam_core.errors import InstallationError
 from eoam_core.installation import install_command
 from eoam_core.interlacing import Deinterlacer
@@ -30,6 +31,7 @@ class VideoDecoder:
         # Threads that each take a slice: a decoder with threads that each take a frame tells errors later.
         stream.codec_context.options = {**stream.codec_context.options, "max_pixels": ALONE["max_pixels"]}
         self._context: Any = None
+        self.orientation = Orientation()  # what the container asks for and frames of another decoder do not say
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -40,6 +42,11 @@ class VideoDecoder:
     def context(self) -> Any:
         """The codec's context in PyAV."""
         return self._stream.codec_context if self._context is None else self._context
+
+    @property
+    def contexts(self) -> tuple[Any, ...]:
+        """The codec's context, and that of the container, which alone has what the container says of the colours."""
+        return self.context, self._stream.codec_context
 
     def decoded(self, packet: Any) -> list[Any]:
         """Return the frames that come out for a packet, or at the end for None: as they are stored.
@@ -78,7 +85,16 @@ class VideoDecoder:
                 f"install the one from the package index: {install_command(['av>=17.1'])}"
             ) from error
         context.options = {"max_pixels": ALONE["max_pixels"]}
+        self.orientation = self._asked(packet)
         return context
+
+    def _asked(self, packet: Any) -> Orientation:
+        """Return the orientation that the container gives the frames of the decoder that it would be read with."""
+        try:
+            frames = self._stream.codec_context.decode(packet)
+        except (self._av.error.FFmpegError, ValueError):
+            return Orientation()  # the packet is damaged, which the other decoder will say
+        return Orientation.of_frame(frames[0]) if frames else Orientation()
 
 
 def _says_alpha(stream: Any) -> bool:

@@ -31,14 +31,17 @@ class Development:
             for kind in self._cautions
         )
 
-    def picture(self, frame: Any, description: ColourDescription) -> Bytes:
-        """Return a decoded frame of PyAV as BGRA, (h, w, 4) uint8, upright; what is transparent has no colour."""
+    def picture(self, frame: Any, description: ColourDescription, default: Orientation | None = None) -> Bytes:
+        """Return a decoded frame of PyAV as BGRA, (h, w, 4) uint8, upright; what is transparent has no colour.
+
+        `default` is how it lies if the frame does not say.
+        """
         if description.caution:
             self._cautions[description.caution] = None
         if description != self._description:
             self._description = description
             self._mapper = ToneMapper(description) if description.is_wide else None
-        orientation = Orientation.of_frame(frame)
+        orientation = Orientation.of_frame(frame, default)
         if self._mapper is not None:
             picture = self._mapper.converted(_deep(frame, description))
         else:

@@ -92,6 +92,44 @@ def test_what_was_hidden_is_never_seen(
     assert np.abs(hidden - expected).max() < 40, hidden.reshape(-1, 3).max(0)
 
 
+def _tagged(path: Path, *, codec: str = "libvpx-vp9", tags: tuple[int, int, int] = (9, 9, 18), turn: int = 0) -> Path:
+    """Write a grey video with alpha, whose container says what its colours are and how it lies."""
+
+    def prepare(_: Any, stream: Any) -> None:
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = tags
+        if turn:
+            stream.set_display_rotation(turn)
+
+    def frame(shown: Any) -> Any:
+        shown.colorspace, shown.color_primaries, shown.color_trc = tags
+        return shown
+
+    grey = np.full((96, 128, 4), 191, np.uint8)
+    grey[..., 3] = 255
+    grey[:, :32, 3] = 0
+    options = {"auto-alt-ref": "0", "crf": "10", "b": "2M"}
+    return written(path, [grey] * 3, codec=codec, pixels="yuva420p", options=options, prepare=prepare, frame=frame)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+@pytest.mark.parametrize("name", ["a.webm", "a.mkv"])
+def test_hdr_with_alpha_is_tone_mapped_as_its_container_says(tmp_path: Path, out: Path, name: str, codec: str) -> None:
+    convert(_tagged(tmp_path / name, codec=codec), out / "hdr.mov", make_pipeline=everything)
+    plain = _tagged(tmp_path / f"plain-{name}", codec=codec, tags=(1, 1, 1))
+    convert(plain, out / "sdr.mov", make_pipeline=everything)
+    hdr, sdr = (int(transparent_pictures(out / file)[0][48, 80, 0]) for file in ("hdr.mov", "sdr.mov"))
+    assert abs(sdr - 191) < 4
+    assert hdr - sdr > 20  # 75 % of HLG's signal is white
+
+
+def test_a_turned_video_with_alpha_comes_out_upright(tmp_path: Path, out: Path) -> None:
+    convert(_tagged(tmp_path / "a.mkv", turn=90), out / "a.mov", make_pipeline=everything)
+    shown = transparent_pictures(out / "a.mov")[0]
+    assert shown.shape[:2] == (128, 96)
+    assert shown[-20:, :, 3].max() < 8  # what was on the left is below, after a quarter turn counter-clockwise
+
+
 def test_a_gif_keeps_what_is_transparent(tmp_path: Path, out: Path) -> None:
     from PIL import Image
 
