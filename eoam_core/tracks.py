@@ -100,17 +100,19 @@ class Tracks:
             sound = Sound(av, output, track, first.get(track.index, ()), name=name, anew=anew)
             self._sounds[track.index] = sound
             if sound.stream is not None:
-                _describe(track, sound.stream, output.format.name)
+                describe(track, sound.stream, output.format.name)
         for track in source.streams.subtitles:
             if track.codec_context is not None and can_hold(av, output, track, first.get(track.index, ())):
                 self._copied[track.index] = output.add_stream_from_template(track)
-                _describe(track, self._copied[track.index], output.format.name)
+                describe(track, self._copied[track.index], output.format.name)
             else:
                 codec = track.codec.canonical_name if track.codec_context is not None else "its codec"
                 self._left_out.append(f"subtitles{_language(track)}, since {output.format.name} cannot hold {codec}")
         others = [track for track in source.streams.video if track is not video]
         self._count("cover picture", sum(map(is_cover, others)))
         self._count("more video track", sum(not is_cover(track) for track in others))
+        self._count("data track", sum(not _is_chapters(track, source) for track in source.streams.data))
+        self._count("attached file", len(source.streams.attachments))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -181,7 +183,7 @@ def _keep_words(words: Any, output: Any) -> None:
             output.metadata[key.lower()] = value
 
 
-def _describe(source: Any, target: Any, form: str) -> None:
+def describe(source: Any, target: Any, form: str) -> None:
     """Give a track the flags, the language and the name of the one it was made of."""
     target.disposition = source.disposition
     title = source.metadata.get("title") or source.metadata.get("name")  # QuickTime calls it so
@@ -190,6 +192,11 @@ def _describe(source: Any, target: Any, form: str) -> None:
     if source.language and source.language != "und":
         language = str(source.language)
         target.metadata["language"] = _BIBLIOGRAPHIC.get(language, language) if form == "mov" else language
+
+
+def _is_chapters(track: Any, source: Any) -> bool:
+    """Whether a track of data is QuickTime's list of chapters, which FFmpeg tells as chapters already."""
+    return bool(source.chapters()) and track.discard == type(track.discard).all
 
 
 def _language(track: Any) -> str:

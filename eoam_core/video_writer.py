@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eoam_core.colour_description import ColourDescription
 from eoam_core.encoding import Encoding
 from eoam_core.letterbox import letterboxed
-from eoam_core.tracks import Tracks
+from eoam_core.tracks import Tracks, describe
 
 Bytes = NDArray[np.uint8]
 
@@ -106,6 +106,7 @@ class VideoWriter:
         stream = self._output.add_stream(
             self._encoding.codec, rate=self._video.average_rate or _FALLBACK_RATE, options=self._encoding.options
         )
+        describe(self._video, stream, self._output.format.name)
         context = stream.codec_context
         context.height, context.width = height, width
         context.pix_fmt = self._encoding.pixel_format

@@ -238,6 +238,41 @@ def test_a_second_video_track_is_named(tmp_path: Path, out: Path) -> None:
     assert 90 < red[0] < 160  # the darker one, which is the default
 
 
+def test_a_track_of_data_and_an_attached_file_are_named(tmp_path: Path, out: Path) -> None:
+    def attach(output: Any, _: Any) -> None:
+        output.add_attachment("a.ttf", "application/x-truetype-font", b"a font")
+
+    def with_timecode(output: Any, stream: Any) -> None:
+        stream.metadata["timecode"] = "01:00:00:00"
+
+    source = written(tmp_path / "in.mov", moving(5), prepare=with_timecode)
+    assert convert(source, out / "a.mov").notes == ("Left out: 1 data track.",)
+    source = written(tmp_path / "in.mkv", moving(5), prepare=attach)
+    assert convert(source, out / "b.mov").notes == ("Left out: 1 attached file.",)
+
+
+def test_chapters_are_not_called_a_track_of_data(tmp_path: Path, out: Path) -> None:
+    def prepare(output: Any, _: Any) -> None:
+        chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {"title": "One"}}
+        output.set_chapters([chapter])
+
+    source = written(tmp_path / "in.mov", moving(5), prepare=prepare)
+    with av.open(str(source)) as container:
+        assert container.streams.data
+        assert container.chapters()
+    assert convert(source, out / "a.mov").notes == ()
+
+
+def test_the_pictures_keep_their_name_and_language(tmp_path: Path, out: Path) -> None:
+    def prepare(_: Any, stream: Any) -> None:
+        stream.metadata.update(title="Camera 2", language="eng")
+
+    convert(written(tmp_path / "in.mkv", moving(5), prepare=prepare), out / "a.mkv")
+    with av.open(str(out / "a.mkv")) as container:
+        (stream,) = container.streams.video
+        assert (stream.metadata.get("title"), stream.language) == ("Camera 2", "eng")
+
+
 @pytest.mark.parametrize("target", ["a.mov", "a.mkv"])
 def test_damaged_sound_does_not_sink_the_video(tmp_path: Path, out: Path, target: str) -> None:
     whole = written(tmp_path / "in.mp4", moving(25), sounds=["flac"])
