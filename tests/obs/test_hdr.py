@@ -117,8 +117,10 @@ OUTPUTS: dict[str, dict[str, object]] = {
 def recorded(obs: ObsSession, folder: Path) -> dict[str, Picture]:
     """Return what OBS puts out, (h, w, 3) uint8 RGB: of each source as it is, and of each clip with each output."""
     obs.set_filter(view="mask")
-    # As levels: a screenshot is bytes.
-    seen = obs.wait_for_picture(lambda found: len(np.unique(found[..., :3])) > 4, "the mask's greys")[..., :3]
+    # As levels: a screenshot is bytes. The mask is opaque, what is shown before it is not.
+    seen = obs.wait_for_picture(
+        lambda found: len(np.unique(found[..., :3])) > 4 and bool((found[..., 3] == 255).all()), "the mask's greys"
+    )[..., :3]
     levels = save_picture(folder / "levels.png", np.ascontiguousarray(seen[..., ::-1]))
     obs.request("SetInputSettings", inputName="grey", inputSettings={"file": str(levels)})
     items = obs.request("GetSceneItemList", sceneName=SCENE)["sceneItems"]

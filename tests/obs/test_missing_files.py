@@ -94,8 +94,9 @@ def test_what_was_replaced_by_another_missing_file_is_listed_again(obs: ObsSessi
     obs.set_filter(background="picture", background_picture=first)
     listed_is(obs, probe, [[first, LABEL]])
     probe("missing_files", replace={first: second})
+    # OBS has it in its list at once, the filter when the watch has seen it there.
+    obs.wait(lambda: settings(obs)["background_picture"] == second, "the file that was chosen")
     listed_is(obs, probe, [[second, LABEL]])
-    assert settings(obs)["background_picture"] == second
 
 
 def test_a_file_that_comes_back_or_is_not_used_is_not_listed(obs: ObsSession, probe: Probe, folder: Path) -> None:
