@@ -160,6 +160,22 @@ def test_it_looks_at_pythons_lock_too(instances: dict[int, Instance], monkeypatc
         watch.close()
 
 
+def test_the_lock_is_looked_at_once_for_all_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    now = [100.0]
+    monkeypatch.setattr(watch_module.LOCK, "look", lambda: looks.append(now[0]))
+    monkeypatch.setattr(watch_module.time, "monotonic", lambda: now[0])
+    obs: Any = Watched()
+    watch = Watch(obs, lambda obs, instance: None)
+    watch.close()
+    looks.clear()
+    watch._lock_looked_at = -1.0
+    for moment in (100.0, 100.1, 100.2, 100.25, 100.4, 100.5):
+        now[0] = moment
+        watch._look_at_lock(obs, Instance(1, 7))
+    assert looks == [100.0, 100.25, 100.5]
+
+
 def test_it_looks_twice_a_second_and_keeps_no_process_alive(instances: dict[int, Instance]) -> None:
     obs: Any = Watched()
     watch = Watch(obs, lambda obs, instance: None)
