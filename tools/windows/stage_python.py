@@ -17,7 +17,7 @@ TESTS: Final = REPOSITORY / "tests" / "core"
 # Windows' own clipboard is there, too, and these tests need no OBS.
 MORE: Final = (REPOSITORY / "tests" / "obs" / "test_windows_clipboard.py",)
 _PROCESSES: Final = 2
-_LIMIT_S: Final = 540.0
+_LIMIT_S: Final = 1200.0
 _HANGING_S: Final = 240  # a test that takes longer says where it is
 _ENDED: Final = (0, 1)  # pytest's exit codes: all passed, some failed
 _LAST_LINES: Final = 15
