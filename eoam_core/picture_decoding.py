@@ -128,7 +128,10 @@ def _undecodable(file: PictureFile, name: str) -> str:
     if file.kind in ("GIF", "AVIF"):
         built = re.search(rf"^\s*{file.kind}:\s*(?!NO\b)\S", cv2.getBuildInformation(), re.MULTILINE)
         if built is None:
-            return f"OpenCV {cv2.__version__} does not read {file.kind}, which {name} is; update it: {update_command()}"
+            return (
+                f"This OpenCV ({cv2.__version__}) does not read {file.kind}, which {name} is; {_SAVE_AS}, "
+                f"or update it: {update_command()}"
+            )
     return f"The {file.kind} {name} is damaged or of a kind that is not supported; {_SAVE_AS}."
 
 

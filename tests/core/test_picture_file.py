@@ -87,7 +87,9 @@ def test_an_opencv_that_lacks_a_format_is_named_with_its_cure(form: str, monkeyp
     for text in (information, re.sub(rf"{form}:.*", "", information)):  # older ones do not know the word
         monkeypatch.setattr(cv2, "getBuildInformation", lambda text=text: text)
         said = _refusal(content)
-        assert said.startswith(f"OpenCV {cv2.__version__} does not read {form}, which a picture is; update it: ")
+        assert said.startswith(f"This OpenCV ({cv2.__version__}) does not read {form}, which a picture is; ")
+        assert "JPEG or PNG" in said
+        assert "or update it: " in said
 
 
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 2}, {"optimize": True}])
