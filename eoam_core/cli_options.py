@@ -28,7 +28,7 @@ def require_libraries() -> None:
     broken = [part for part in bad if part.fault]
     if broken:
         names = ", ".join(f"{part.name} {part.version}".strip() for part in broken)
-        raise InstallationError(f"There, but not loading: {names}. To repair: {broken[0].remedy}")
+        raise InstallationError(f"Installed, but not loading: {names}. To repair: {broken[0].remedy}")
     if bad:
         names = ", ".join(f"{part.name} {part.required}" for part in bad)
         raise InstallationError(f"Missing or too old: {names}. To install: {update_command()}")

@@ -217,9 +217,10 @@ class Settings:
         metadata=_choice(
             "output",
             "Camera is turned",
-            "Choose how you rotate the source in OBS under Transform, if the camera is mounted on its side: a filter "
-            "gets the picture before that, and the network finds people badly who lie on their side. Best: put the "
-            "camera into a group, rotate it there, and put this filter on the group; then leave this at No.",
+            "If your camera is mounted on its side, choose the rotation that you set under Transform in OBS. The "
+            "filter gets the picture before that rotation, and the network finds people badly who lie on their side. "
+            "Best: put the camera into a group, rotate it there, and put this filter on the group; then leave this at "
+            "No.",
             {
                 Turn.NONE: "No",
                 Turn.CLOCKWISE: "Rotated 90 degrees CW",

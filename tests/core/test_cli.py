@@ -331,7 +331,7 @@ def test_a_library_that_does_not_load_is_not_called_missing(
     broken_library(tmp_path / "broken", monkeypatch)
     assert main(["image", str(photo), str(out / "a.png")]) == 2
     (said,) = capsys.readouterr().err.splitlines()  # and not what numpy prints itself
-    assert said.startswith("eoam: There, but not loading: onnxruntime")
+    assert said.startswith("eoam: Installed, but not loading: onnxruntime")
     assert "(onnxruntime does not load: numpy.core.multiarray failed to import)" in said
     assert "issing" not in said
 
