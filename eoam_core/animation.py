@@ -76,7 +76,8 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> Animation:
         stream.codec_context.time_base = _TIME_BASE
         start = time = 0
         while start < _MAX_FRAMES:
-            pictures, durations = _block(np.frombuffer(content, np.uint8), start, block)
+            # One row, since OpenCV 4.12 does not take a column, as which an array of one dimension arrives.
+            pictures, durations = _block(np.frombuffer(content, np.uint8)[np.newaxis], start, block)
             for picture, duration in zip(pictures, durations, strict=True):
                 found: list[str] = []
                 upright = developed(picture, said, name=str(source), notes=found)
