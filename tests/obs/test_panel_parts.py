@@ -436,7 +436,7 @@ def test_what_is_made_by_hand_says_what_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[" * 100_000, '{"threshold": 0.9, "other": ' + "[" * 5000 + "]" * 5000 + "}"]
+    "content", ["{", "[" * 100_000, '{"threshold": 0.9, "other": ' + "[" * 100_000 + "]" * 100_000 + "}"]
 )
 def test_what_cannot_be_read_is_left_alone_and_the_settings_stay(
     content: str, warnings: pytest.LogCaptureFixture
