@@ -18,7 +18,7 @@ import obspython
 
 _FOLDER = Path(__file__).resolve().parent  # of the file itself: people put a symbolic link where OBS looks
 _TWICE = "EOAM is in Tools > Scripts more than once, and works once. Take all but one out."
-_PACKAGES = ("eoam_core", "eoam_obs", "eoam_install")
+_PACKAGES = ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install")
 
 
 class _Packages:
@@ -69,10 +69,11 @@ _LOG = logging.getLogger("eoam")
 try:
     from eoam_core.errors import EoamError
     from eoam_core.installation import check_installation, check_model
-    from eoam_obs import script_panel, source_type
     from eoam_obs.implementation import FilterImplementation
-    from eoam_obs.locale import texts_for
-    from eoam_obs.script_panel import ScriptPanel
+    from eoam_obs.panels import script_panel
+    from eoam_obs.panels.script_panel import ScriptPanel
+    from eoam_obs.source import source_type
+    from eoam_obs.source.locale import texts_for
 except ModuleNotFoundError as error:
     _BROKEN = f"The folders eoam_core and eoam_obs must lie beside {Path(__file__).name} in {_FOLDER} ({error})."
 except Exception as error:  # a Python that is too old fails in any way it likes

@@ -8,6 +8,7 @@ need nothing beside the standard library.
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from eoam_core.geometry import network_size
     from eoam_core.installation import Component, check_installation, install_command
     from eoam_core.model_path import default_model_path
-    from eoam_core.picture import fit_network, read_picture, write_png
+    from eoam_core.pictures.picture import fit_network, read_picture, write_png
     from eoam_core.pipeline import Matte, Pipeline, Timings
     from eoam_core.segmenter import ModelInfo, NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
     from eoam_core.settings import (
@@ -33,16 +34,12 @@ if TYPE_CHECKING:
         describe_settings,
     )
     from eoam_core.temporal import MaskSmoother
-    from eoam_core.video import VideoReport, convert_video
-    from eoam_core.webcam import Camera, Sink, run_webcam, settings_for_webcam
-    from eoam_core.webcam_devices import OpenedCamera, PreviewWindow, VirtualCamera
     from eoam_core.worker import Worker
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BackgroundKind",
-    "Camera",
     "Component",
     "Cutter",
     "EoamError",
@@ -55,25 +52,19 @@ __all__ = [
     "ModelInfo",
     "NullSegmenter",
     "OnnxSegmenter",
-    "OpenedCamera",
     "ParsedSettings",
     "Pipeline",
-    "PreviewWindow",
     "Regions",
     "Segmenter",
     "SettingInfo",
     "Settings",
-    "Sink",
     "Timing",
     "Timings",
-    "VideoReport",
     "View",
-    "VirtualCamera",
     "Worker",
     "alpha_from_mask",
     "check_installation",
     "compose_frame",
-    "convert_video",
     "cut_out",
     "default_model_path",
     "describe_settings",
@@ -84,8 +75,6 @@ __all__ = [
     "network_size",
     "read_model_info",
     "read_picture",
-    "run_webcam",
-    "settings_for_webcam",
     "write_png",
 ]
 
@@ -97,7 +86,7 @@ _HOMES = {
     "geometry": ("network_size",),
     "installation": ("Component", "check_installation", "install_command"),
     "model_path": ("default_model_path",),
-    "picture": ("fit_network", "read_picture", "write_png"),
+    "pictures.picture": ("fit_network", "read_picture", "write_png"),
     "pipeline": ("Matte", "Pipeline", "Timings"),
     "segmenter": ("ModelInfo", "NullSegmenter", "OnnxSegmenter", "Segmenter", "read_model_info"),
     "settings": (
@@ -112,20 +101,31 @@ _HOMES = {
         "describe_settings",
     ),
     "temporal": ("MaskSmoother",),
-    "video": ("VideoReport", "convert_video"),
-    "webcam": ("Camera", "Sink", "run_webcam", "settings_for_webcam"),
-    "webcam_devices": ("OpenedCamera", "PreviewWindow", "VirtualCamera"),
     "worker": ("Worker",),
 }
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_HOME_OF = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
+# What lay here up to version 0.1: programs that import it from here go on working.
+_MOVED = {
+    "Camera": "eoam_cli.webcam.run",
+    "OpenedCamera": "eoam_cli.webcam.devices",
+    "PreviewWindow": "eoam_cli.webcam.devices",
+    "Sink": "eoam_cli.webcam.run",
+    "VideoReport": "eoam_cli.video.convert",
+    "VirtualCamera": "eoam_cli.webcam.devices",
+    "convert_video": "eoam_cli.video.convert",
+    "run_webcam": "eoam_cli.webcam.run",
+    "settings_for_webcam": "eoam_cli.webcam.run",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import the module that holds `name` when it is first asked for (PEP 562)."""
-    module = _HOME_OF.get(name)
+    module = _HOME_OF.get(name) or _MOVED.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    if name in _MOVED:
+        warnings.warn(f"eoam_core.{name} has moved: import it from {module}", DeprecationWarning, stacklevel=2)
+    value = getattr(importlib.import_module(module), name)
     globals()[name] = value  # the next access does not come here again
     return value
 

@@ -17,8 +17,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.compositing import (
+    blurred_room,
+    cleaned,
+    confidence_picture,
+    encoded,
+    linear_light,
+    outlined,
+    side_by_side,
+)
 from eoam_core.refine import Refiner, fine_levels, picture_alpha
-from eoam_core.scenery import blurred_room, cleaned, confidence_picture, encoded, linear_light, outlined, side_by_side
 from eoam_core.settings import BackgroundKind, Settings, View
 
 Bytes = NDArray[np.uint8]

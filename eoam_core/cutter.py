@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eoam_core.compose import compose_frame
 from eoam_core.geometry import network_size
-from eoam_core.picture import BackgroundPicture, fit_network
+from eoam_core.pictures.picture import BackgroundPicture, fit_network
 from eoam_core.pipeline import Matte, Pipeline
 from eoam_core.segmenter import OnnxSegmenter, default_model_path
 from eoam_core.settings import BackgroundKind, Settings, View

@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from eoam_install.errors import InstallError
+from eoam_machine.errors import InstallError
 
 _MOST_ENTRIES = 20_000
 _LONGEST_NAME = 400

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eoam_install import installer, layouts, obs_settings, receipt, scenes, wheels
-from eoam_install.errors import InstallError, explain
-from eoam_install.layouts import Obs
-from eoam_install.machine import Machine, this_machine
+from eoam_install import installer, wheels
 from eoam_install.pythons import find_pip, running_python
+from eoam_machine import layouts, obs_settings, receipt, scenes
+from eoam_machine.errors import InstallError, explain
+from eoam_machine.layouts import Obs
+from eoam_machine.machine import Machine, this_machine
 
 SOURCE = Path(__file__).resolve().parent.parent
 _FAILED, _INTERRUPTED = 1, 130
@@ -129,7 +130,7 @@ def _doctor(options: argparse.Namespace, machine: Machine) -> int:
         program = installer.python_of(machine, obs).program
     if program is None:
         raise InstallError(f"The doctor needs Python 3.{minor}, which OBS has but this computer has no program of.")
-    return subprocess.run([str(program), "-m", "eoam_core", "doctor"], cwd=target, check=False).returncode
+    return subprocess.run([str(program), "-m", "eoam_cli", "doctor"], cwd=target, check=False).returncode
 
 
 def _fetch(options: argparse.Namespace, machine: Machine) -> None:

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from eoam_install import installer, wheels
-from eoam_install.errors import InstallError, explain
-from eoam_install.machine import Machine, this_machine
 from eoam_install.pythons import running_python
 from eoam_install.transaction import staging
+from eoam_machine.errors import InstallError, explain
+from eoam_machine.machine import Machine, this_machine
 
 _LOG = logging.getLogger("eoam")
 _MODULES = ("numpy", "cv2", "onnxruntime")

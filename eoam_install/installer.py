@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from eoam_install import layouts, obs_settings, receipt, scenes, wheels
-from eoam_install.errors import InstallError, explain
-from eoam_install.layouts import Obs
-from eoam_install.machine import Machine
-from eoam_install.payload import MODEL, payload
+from eoam_install import wheels
+from eoam_install.payload import payload
 from eoam_install.place import check_space, check_target, foreign_files
 from eoam_install.pythons import Python, choose_python, find_pip, running_python
 from eoam_install.running import is_running
 from eoam_install.transaction import Staging, remove_file, remove_tree, staging
+from eoam_machine import layouts, obs_settings, receipt, scenes
+from eoam_machine.errors import InstallError, explain
+from eoam_machine.layouts import Obs
+from eoam_machine.machine import Machine
 
 _DOWNLOADS = "downloads"
 
@@ -138,7 +139,7 @@ def install(
         )
         on_progress(0.95, "Trying it out")
         paths = [new.folder, new.folder / plan.environment.folder]
-        try_out(plan.python.program, paths, new.folder, model=new.folder / MODEL)
+        try_out(plan.python.program, paths, new.folder, model=new.folder / receipt.MODEL)
         changes = _changes(plan, previous)
         _write_receipt(plan, new, previous, changes, version, kept.keys() - plan.files.keys())
         new.commit()

@@ -6,12 +6,18 @@ import hashlib
 from pathlib import Path
 
 from eoam_core.model_sums import SUMS, is_whole, known_sha256
-from eoam_install.errors import InstallError
+from eoam_machine.errors import InstallError
+from eoam_machine.receipt import MODEL
 
 _FILES = ("obs_eoam.py", "install.py", "README.txt", "LICENSE")
-_FOLDERS = ("eoam_core", "eoam_obs", "eoam_install", "locale")
-_NEEDED = ("obs_eoam.py", "eoam_core/__init__.py", "eoam_obs/__init__.py", "eoam_install/wheels.lock.json")
-MODEL = "models/eoam.onnx"
+_FOLDERS = ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install", "locale")
+_NEEDED = (
+    "obs_eoam.py",
+    "eoam_core/__init__.py",
+    "eoam_obs/__init__.py",
+    "eoam_machine/__init__.py",
+    "eoam_install/wheels.lock.json",
+)
 
 
 def payload(source: Path) -> dict[str, Path]:

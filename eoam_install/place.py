@@ -6,12 +6,22 @@ import os
 import shutil
 from pathlib import Path
 
-from eoam_install import receipt, wheels
-from eoam_install.errors import InstallError
-from eoam_install.machine import Machine
+from eoam_install import wheels
+from eoam_machine import receipt
+from eoam_machine.errors import InstallError
+from eoam_machine.machine import Machine
 
 # What an update replaces as a whole; what others have put elsewhere into the folder is kept.
-_OWN_FOLDERS = ("eoam_core", "eoam_obs", "eoam_install", "locale", wheels.LIBRARIES, receipt.BACKUPS)
+_OWN_FOLDERS = (
+    "eoam_core",
+    "eoam_obs",
+    "eoam_cli",
+    "eoam_machine",
+    "eoam_install",
+    "locale",
+    wheels.LIBRARIES,
+    receipt.BACKUPS,
+)
 LONGEST_PATH = 259  # characters of a path on Windows; longer ones must be switched on, and OBS would not see them
 LONGEST_NAME = 140  # characters: the libraries' longest path in the folder, and what its name has more at first
 

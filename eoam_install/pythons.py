@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from eoam_install import binaries
-from eoam_install.errors import InstallError
-from eoam_install.layouts import Obs
-from eoam_install.machine import Machine
+from eoam_machine import binaries
+from eoam_machine.errors import InstallError
+from eoam_machine.layouts import Obs
+from eoam_machine.machine import Machine
 
 OLDEST = (3, 10)  # what eoam_core needs
 # The newest Python that an OBS from this version on loads, on Windows and macOS.

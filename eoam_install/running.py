@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from eoam_install.layouts import Obs
-from eoam_install.machine import Machine
+from eoam_machine.layouts import Obs
+from eoam_machine.machine import Machine
 
 
 def is_running(obs: Obs, machine: Machine) -> bool:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from eoam_install.errors import InstallError, explain
+from eoam_machine.errors import InstallError, explain
 
 _STALE_S = 3600.0
 # On Windows a program that ended a moment ago, or a virus scanner that looks at new files, still holds them.

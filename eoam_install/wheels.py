@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from eoam_install import archive
-from eoam_install.errors import InstallError
+from eoam_machine.errors import InstallError
 
 LOCK = Path(__file__).with_name("wheels.lock.json")
 LIBRARIES = "libraries"  # the folder beside the script, in it one folder per version of Python

@@ -9,15 +9,17 @@ from typing import Any, Final
 
 from eoam_core.presets import acting
 from eoam_core.settings import Settings
-from eoam_obs import panel, shaders, stored
-from eoam_obs.filter import Filter
-from eoam_obs.libobs import LibObs
-from eoam_obs.locale import Texts
-from eoam_obs.state import State
-from eoam_obs.stored import Stored
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.frame import shaders
+from eoam_obs.frame.filter import Filter
+from eoam_obs.panels import panel
+from eoam_obs.source import stored
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.state import State
+from eoam_obs.source.stored import Stored
 
 # The drawing imports them where it needs them, since they need libraries that may be missing.
-_NEEDED_BY_FRAMES: Final = ("eoam_core.geometry", "eoam_core.refine", "eoam_core.scenery", "eoam_obs.matting")
+_NEEDED_BY_FRAMES: Final = ("eoam_core.geometry", "eoam_core.refine", "eoam_core.compositing", "eoam_obs.frame.matting")
 _LOG: Final = logging.getLogger("eoam")
 
 

@@ -1,1 +1,1 @@
-"""The EOAM network: its definition, training, evaluation and export. The product reads only the exported files."""
+"""The EOAM network: its definition, training and export. The product reads only the exported files."""

@@ -33,7 +33,7 @@ class Teacher:
 
 def open_teacher(folder: Path) -> Teacher:
     """Open MediaPipe's models in `folder`. Raises DataError."""
-    from .evaluate import Network, peer_networks  # evaluate needs more than a training machine without peers has
+    from models.networks import Network, peer_networks
 
     missing = [str(folder / name) for name in FILES if not (folder / name).is_file()]
     if missing:

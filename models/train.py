@@ -398,7 +398,7 @@ def finish(words: list[str]) -> Path:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the command line's parser; models.ablation trains by the same options."""
+    """Return the command line's parser; evaluation.experiments.ablation trains by the same options."""
     parser = argparse.ArgumentParser(prog="python -m models.train", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
     parser.add_argument(
@@ -428,7 +428,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="learn from these folders as well; a checkpoint names them, and --resume uses them again",
     )
     parser.add_argument("--variant", choices=VARIANTS, default="eoam")
-    parser.add_argument("--fusion", choices=FUSIONS, default="eoam", help="for comparison: models.ablation")
+    parser.add_argument(
+        "--fusion", choices=FUSIONS, default="eoam", help="for comparison: evaluation.experiments.ablation"
+    )
     parser.add_argument("--gate", choices=GATES, default=NetConfig.gate, help="the classes that CM is made of")
     parser.add_argument("--temperature", type=float, default=NetConfig.temperature, help="of the gate; 1 is none")
     parser.add_argument("--gated", type=int, default=NetConfig.gated, help="channels of f_a that the gate sees")

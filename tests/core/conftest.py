@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from eoam_core import bench
+from eoam_cli import bench
 
 from .doubles import save_network
 

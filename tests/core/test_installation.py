@@ -58,7 +58,7 @@ def test_a_library_built_for_another_numpy_is_there_and_its_cure_brings_both_up_
 def test_the_bounds_are_the_same_everywhere() -> None:
     root = Path(installation.__file__).parent.parent
     declared = [f"{package}>={minimum}" for _, _, package, minimum in installation._LIBRARIES]
-    for name in ("pyproject.toml", "scripts/setup", "scripts/lock_wheels.py"):
+    for name in ("pyproject.toml", "scripts/setup", "tools/release/lock_wheels.py"):
         text = (root / name).read_text(encoding="utf-8")
         assert all(f'"{requirement}"' in text for requirement in declared)
 

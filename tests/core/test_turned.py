@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
+from eoam_cli.main import main
 from eoam_core import Cutter, Settings
-from eoam_core.cli import main
 from eoam_core.errors import ModelError
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-CLI: Final = "from eoam_core.cli import main; sys.exit(main(sys.argv[1:]))"
+CLI: Final = "from eoam_cli.main import main; sys.exit(main(sys.argv[1:]))"
 KILLED_BY_THE_FILTER: Final = -signal.SIGSYS
 # (the number by which the kernel's audit knows the processor, that of the call `socket`)
 _CALLS: Final = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from eoam_install import archive, wheels
-from eoam_install.errors import InstallError
 from eoam_install.wheels import Wheel
+from eoam_machine.errors import InstallError
 
 from .confined import run
 

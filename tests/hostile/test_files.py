@@ -14,15 +14,15 @@ from pathlib import Path
 
 import av
 import cv2
-import fuzz_pictures
 import numpy as np
 import pytest
 
-from eoam_core.cli import main
+from eoam_cli.main import main
 from eoam_core.errors import InputError
-from eoam_core.picture import read_picture
-from eoam_core.picture_decoding import MAX_PIXELS, examined
+from eoam_core.pictures.decoding import MAX_PIXELS, examined
+from eoam_core.pictures.picture import read_picture
 from eoam_core.settings import Settings
+from tools.fuzz import pictures
 
 from .confined import CLI, run
 
@@ -91,7 +91,7 @@ def test_a_picture_that_claims_to_be_huge_costs_no_memory(tmp_path: Path, width:
     assert not (tmp_path / "out.png").exists()
 
 
-@pytest.mark.parametrize("content", fuzz_pictures.samples(), ids=lambda content: content[:4].hex())
+@pytest.mark.parametrize("content", pictures.samples(), ids=lambda content: content[:4].hex())
 def test_the_size_that_a_header_claims_is_the_one_that_opencv_decodes(content: bytes) -> None:
     file = examined(content)
     assert file is not None
@@ -108,7 +108,7 @@ def test_the_largest_camera_is_below_the_limit() -> None:
 
 def test_what_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
     code = (
-        "from eoam_core import picture; picture._MAX_BYTES = 1 << 22; from eoam_core.cli import main; "
+        "from eoam_core import picture; picture._MAX_BYTES = 1 << 22; from eoam_cli.main import main; "
         "sys.exit(main(['image', '/dev/zero', sys.argv[1]]))"
     )
     done = run(code, [tmp_path / "out.png"], mebibytes=2048)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fuzz
 import pytest
+
+from tools.fuzz import __main__
 
 SECONDS = 1.0
 SEED = 8
 
 
-@pytest.mark.parametrize("name", sorted(fuzz.targets()))
+@pytest.mark.parametrize("name", sorted(__main__.targets()))
 def test_nothing_but_a_sentence_comes_of_hostile_input(name: str) -> None:
-    outcome = fuzz.run(name, seconds=SECONDS, seed=SEED)
+    outcome = __main__.run(name, seconds=SECONDS, seed=SEED)
     assert not outcome.fault, outcome.fault
     assert outcome.inputs > 0
 
@@ -30,9 +31,9 @@ def test_a_fault_and_a_crash_are_reported_with_the_command_that_repeats_them(
         "def worse(value, folder):\n    ctypes.string_at(0)\n"
         "TARGETS = (Target('bad', lambda: st.integers(0, 9), bad), Target('worse', st.integers, worse))\n"
     )
-    (tmp_path / "fuzz.py").write_text(Path(fuzz.__file__).read_text())
-    monkeypatch.setattr(fuzz, "__file__", str(tmp_path / "fuzz.py"))
-    bad = fuzz.run("bad", seconds=20, seed=1)
+    (tmp_path / "fuzz.py").write_text(Path(__main__.__file__).read_text())
+    monkeypatch.setattr(__main__, "__file__", str(tmp_path / "fuzz.py"))
+    bad = __main__.run("bad", seconds=20, seed=1)
     assert "seven" in bad.fault
     assert "scripts/fuzz --only bad --seed " in bad.fault
-    assert "killed by SIGSEGV" in fuzz.run("worse", seconds=20, seed=1).fault
+    assert "killed by SIGSEGV" in __main__.run("worse", seconds=20, seed=1).fault

@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from fuzz_models import toy
 from onnx import TensorProto, helper
 
 import eoam_core.session as session_module
@@ -22,6 +21,7 @@ from eoam_core import model_file, model_path
 from eoam_core.errors import ModelError
 from eoam_core.model_file import read_model
 from eoam_core.segmenter import OnnxSegmenter, read_model_info
+from tools.fuzz.models import toy
 
 from .confined import REPOSITORY, run
 

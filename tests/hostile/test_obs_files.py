@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from eoam_core import doctor, obs_log
-from eoam_install import binaries, installer, obs_settings, receipt, scenes
-from eoam_install.errors import InstallError
-from eoam_install.receipt import Change, Receipt
-from tests.core import recorded
+from eoam_cli import doctor, obs_log
+from eoam_install import installer
+from eoam_machine import binaries, obs_settings, receipt, scenes
+from eoam_machine.errors import InstallError
+from eoam_machine.receipt import Change, Receipt
+from tests.install import recorded
 
 SCRIPT = "/home/zoe/eoam-obs/obs_eoam.py"
 

@@ -11,18 +11,17 @@ from email.message import Message
 from importlib import metadata
 from pathlib import Path
 
-import audit
-import licences
 import pytest
-import release
 import tomllib
 
 from eoam_install import wheels
+from tools.release import audit, build, licences
 
 from .confined import REPOSITORY
 
-PRODUCT = [*(REPOSITORY / "eoam_core").rglob("*.py"), *(REPOSITORY / "eoam_obs").rglob("*.py")]
-PRODUCT += [*(REPOSITORY / "eoam_install").rglob("*.py"), REPOSITORY / "obs_eoam.py", REPOSITORY / "install.py"]
+PACKAGES = ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install")
+PRODUCT = [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py")]
+PRODUCT += [REPOSITORY / "obs_eoam.py", REPOSITORY / "install.py"]
 
 _MODULES = {
     "pickle",
@@ -157,7 +156,7 @@ def test_a_licence_that_is_not_permissive_fails_for_the_filter_alone(monkeypatch
 def test_the_bill_of_materials_has_a_licence_and_a_hash_for_everything_that_is_fetched() -> None:
     lock = wheels.read_lock()
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    components = release._sbom(project, 0)["components"]
+    components = build._sbom(project, 0)["components"]
     for component in components:
         assert re.fullmatch(r"[0-9a-f]{64}", component["hashes"][0]["content"])
         assert component["licenses"][0]["license"]

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from obs_helpers import Starter, crash_report
-from obs_session import ObsSession, missing_programs, virtual_display
-from toy_model import write_brightness_model
+
+from tests.obs_live.obs_helpers import Starter, crash_report
+from tools.obs_driver.session import ObsSession, missing_programs, virtual_display
+from tools.obs_driver.toy_model import write_brightness_model
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

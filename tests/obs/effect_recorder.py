@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from shader_check import Draw, undrawn, uniforms, unset
+from tests.obs.shader_check import Draw, undrawn, uniforms, unset
 
 _FIRST_PARAMETER = 1_000_000  # above all other handles
 

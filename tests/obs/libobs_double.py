@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from effect_recorder import EffectRecorder
-
-from eoam_obs import libobs
+from eoam_obs.binding import libobs
+from tests.obs.effect_recorder import EffectRecorder
 
 PROTOTYPES: Final = {**libobs._BLOCKING, **libobs._LEAF}
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eoam_obs.background_file import BackgroundFile
-from tests.core.pictures import DISPLAY_P3, animated, exif, noise, profile, saved, srgb_curve
+from eoam_obs.frame.background_file import BackgroundFile
+from tests.pictures.pictures import DISPLAY_P3, animated, exif, noise, profile, saved, srgb_curve
 
 _SECOND = 1_000_000_000
 

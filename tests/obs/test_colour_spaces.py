@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from libobs_double import LibobsDouble
 
 from eoam_core.settings import BackgroundKind, Settings, View
-from eoam_obs import libobs
-from eoam_obs.backdrop import has_chosen_colours
-from eoam_obs.camera import Camera
-from eoam_obs.gpu import Canvas
+from eoam_obs.binding import libobs
+from eoam_obs.frame.camera import Camera
+from eoam_obs.frame.compositor import has_chosen_colours
+from eoam_obs.frame.gpu import Canvas
+from tests.obs.libobs_double import LibobsDouble
 
 SRGB, SRGB_16F, HDR = libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED
 SDR_CANVAS, PQ_CANVAS, HLG_CANVAS = 2, 4, 5
@@ -123,7 +123,7 @@ def test_levels_are_decoded_on_their_way_to_linear_light(view: View, space: int,
     """Inside a texture of bytes they are drawn as they are; that texture is drawn as linear light."""
     from test_effects import matte
 
-    from eoam_obs.drawing import Drawing
+    from eoam_obs.frame.drawing import Drawing
 
     obs: Any = Target(space)
     with obs.graphics():

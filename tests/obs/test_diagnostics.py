@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from libobs_double import strict
 
 from eoam_core.settings import Settings
-from eoam_obs import desktop, diagnostics, sources
-from eoam_obs.locale import Texts
-from eoam_obs.state import State
+from eoam_obs.binding import desktop
+from eoam_obs.panels import diagnostics
+from eoam_obs.source import sources
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.state import State
+from tests.obs.libobs_double import strict
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the programs of Linux")
 

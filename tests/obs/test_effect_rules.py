@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from shader_check import Draw, faults, undrawn, unset
+
+from tests.obs.shader_check import Draw, faults, undrawn, unset
 
 HEAD = """
 uniform float4x4 ViewProj;

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shader_check import Draw, faults, uniforms, unset
 from test_parts import NoteTaking
 
 import eoam_obs
 from eoam_core.settings import BackgroundKind, Settings, View
-from eoam_obs.background_file import BackgroundFile
-from eoam_obs.cover import Cover
-from eoam_obs.drawing import Drawing
-from eoam_obs.gpu import Canvas
-from eoam_obs.scene_effect import SceneEffect
+from eoam_obs.frame.background_file import BackgroundFile
+from eoam_obs.frame.drawing import Drawing
+from eoam_obs.frame.gpu import Canvas
+from eoam_obs.frame.placeholder import Cover
+from eoam_obs.frame.scene_effect import SceneEffect
+from tests.obs.shader_check import Draw, faults, uniforms, unset
 
 FILES = sorted((Path(eoam_obs.__file__).parent / "effects").glob("*.effect"))
 

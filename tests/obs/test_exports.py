@@ -20,7 +20,7 @@ from typing import Final
 import lief
 import pytest
 
-from eoam_obs import frontend, libobs, library
+from eoam_obs.binding import frontend, libobs, library
 from tools.windows.errors import WindowsToolError
 from tools.windows.fetch import fetch_one
 

@@ -12,22 +12,22 @@ import pytest
 from test_load import Clock
 from test_parts import TICK, ByHand, NoteTaking, Stage
 
-import eoam_obs.filter
-import eoam_obs.matting
+import eoam_obs.frame.filter
+import eoam_obs.frame.matting
 from eoam_core.settings import Settings
-from eoam_obs import libobs
-from eoam_obs.filter import Filter
-from eoam_obs.gpu import Readback
-from eoam_obs.pace import Pace
-from eoam_obs.state import State
+from eoam_obs.binding import libobs
+from eoam_obs.frame.filter import Filter
+from eoam_obs.frame.gpu import Readback
+from eoam_obs.frame.pace import Pace
+from eoam_obs.source.state import State
 
 SECOND = 1_000_000_000
 
 
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eoam_obs.matting, "Matting", ByHand)
-    monkeypatch.setattr(eoam_obs.filter, "_reported_names", set())
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", ByHand)
+    monkeypatch.setattr(eoam_obs.frame.filter, "_reported_names", set())
     ByHand.made.clear()
 
 
@@ -44,7 +44,7 @@ def stage(by_hand: None) -> Iterator[Stage]:
 @pytest.fixture
 def clock(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(eoam_obs.filter, "Pace", lambda: Pace(clock))
+    monkeypatch.setattr(eoam_obs.frame.filter, "Pace", lambda: Pace(clock))
     stage.filter.resume()
     return clock
 
@@ -111,7 +111,7 @@ def test_the_state_says_how_it_runs(stage: Stage, clock: Clock, timing: str, del
 def test_other_scripts_are_named_only_where_masks_lack(
     stage: Stage, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(eoam_obs.filter, "LOCK", SimpleNamespace(busy_scripts=("counter.py",)))
+    monkeypatch.setattr(eoam_obs.frame.filter, "LOCK", SimpleNamespace(busy_scripts=("counter.py",)))
     for number in range(600):
         clock.now += TICK / SECOND
         stage.tick(finish=number < 90 or number % 6 == 0)
@@ -189,8 +189,8 @@ def test_missing_libraries_are_all_named_with_their_remedies(
         return SimpleNamespace(name=name, ok=ok, fault=fault, remedy=f"install {name}")
 
     parts = [part("numpy", ok=True), part("onnxruntime", ok=False), part("opencv", ok=False), part("model", ok=False)]
-    monkeypatch.setattr(eoam_obs.filter, "check_installation", lambda: parts)
-    monkeypatch.setitem(sys.modules, "eoam_obs.matting", None)
+    monkeypatch.setattr(eoam_obs.frame.filter, "check_installation", lambda: parts)
+    monkeypatch.setitem(sys.modules, "eoam_obs.frame.matting", None)
     stage.tick()
     problem = "onnxruntime is missing: install onnxruntime opencv does not load: install opencv"
     assert stage.filter.state().problem == problem
@@ -237,11 +237,11 @@ def test_every_other_frame_keeps_the_limit_of_aligned_at_most(stage: Stage) -> N
     stage.filter.update({"every": 10})
     stage.tick(40, finish=True, nanoseconds=SECOND // 2)
     assert stage.filter._limit_ns == SECOND
-    assert eoam_obs.filter._STALE_NS[stage.filter._settings.timing] == 2 * SECOND
+    assert eoam_obs.frame.filter._STALE_NS[stage.filter._settings.timing] == 2 * SECOND
 
 
 def test_the_worker_is_told_when_to_read_and_when_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eoam_obs.filter.time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(eoam_obs.frame.filter.time, "monotonic", lambda: 1000.0)
     running(stage)
     for nanoseconds, tick_s in ((TICK, 0.033), (SECOND // 1000, 0.004), (SECOND // 10, 0.05), (SECOND * 4 // 10, 0.05)):
         stage.tick(nanoseconds=nanoseconds, finish=True)
@@ -373,7 +373,7 @@ def test_a_worker_that_ends_slowly_is_waited_for_at_the_end(by_hand: None, monke
         def close_soon(self) -> None:
             self.asked_to_close = True
 
-    monkeypatch.setattr(eoam_obs.matting, "Matting", Slow)
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", Slow)
     stage = Stage()
     for size in ((640, 360), (360, 640), (640, 640)):
         stage.obs.size = size
@@ -406,7 +406,7 @@ def test_a_worker_that_is_made_while_the_script_goes_is_closed_again(
             super().__init__(*arguments)
             stage.filter.suspend()
 
-    monkeypatch.setattr(eoam_obs.matting, "Matting", Leaving)
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", Leaving)
     assert stage.tick() == 0
     assert stage.worker.is_closed
     assert stage.filter._matting is None

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from libobs_double import LibobsDouble
 
-from eoam_obs import libobs
-from eoam_obs.gpu import Canvas, GraphicsError, PictureRing, Readback, Shrinker, draw_effect
+from eoam_obs.binding import libobs
+from eoam_obs.frame.gpu import Canvas, GraphicsError, PictureRing, Readback, Shrinker, draw_effect
+from tests.obs.libobs_double import LibobsDouble
 
 
 class Calls(LibobsDouble):

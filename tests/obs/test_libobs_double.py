@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from libobs_double import PROTOTYPES, LibobsDouble, LibobsFault, checked, strict
 
-from eoam_obs import libobs
+from eoam_obs.binding import libobs
+from tests.obs.libobs_double import PROTOTYPES, LibobsDouble, LibobsFault, checked, strict
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from eoam_core import loaded
-from eoam_obs import library
-from eoam_obs.library import FRONTEND, LIBOBS
+from eoam_obs.binding import library
+from eoam_obs.binding.library import FRONTEND, LIBOBS
 
 # What dyld names inside OBS 28 and later on macOS, and the loader inside a Flatpak of OBS.
 _MACOS = "/Applications/OBS.app/Contents"
@@ -129,7 +129,7 @@ def in_plain_python(code: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_in_plain_python_one_sentence_says_to_run_it_in_obs() -> None:
-    ended = in_plain_python("from eoam_obs.libobs import LibObs; LibObs()")
+    ended = in_plain_python("from eoam_obs.binding.libobs import LibObs; LibObs()")
     assert ended.returncode == 1, "Python has crashed"
     assert ended.stderr.splitlines()[-1].endswith(
         "InstallationError: libobs is not loaded in this process; run this inside OBS Studio"
@@ -145,7 +145,7 @@ def test_without_obs_the_frontend_has_neither_a_profile_nor_a_virtual_camera() -
 def test_a_libobs_that_is_loaded_for_itself_alone_is_found() -> None:
     name = ctypes.util.find_library("obs")
     code = (
-        f"import ctypes; ctypes.CDLL({name!r}, mode=ctypes.RTLD_LOCAL); from eoam_obs.libobs import LibObs; "
+        f"import ctypes; ctypes.CDLL({name!r}, mode=ctypes.RTLD_LOCAL); from eoam_obs.binding.libobs import LibObs; "
         "obs = LibObs(); print(hasattr(ctypes.CDLL(None), 'obs_register_source_s'), obs.number, obs.version, sep='|')"
     )
     ended = in_plain_python(code)

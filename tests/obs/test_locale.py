@@ -8,11 +8,11 @@ import string
 from pathlib import Path
 
 import pytest
-from obs_session import REPOSITORY
 
 from eoam_core.presets import values_of
 from eoam_core.settings import Preset, describe_settings
-from eoam_obs.locale import FOLDER, Texts, as_lines, read_file, settings_texts, texts_for
+from eoam_obs.source.locale import FOLDER, Texts, as_lines, read_file, settings_texts, texts_for
+from tools.obs_driver.session import REPOSITORY
 
 LANGUAGES = ("de-DE", "es-ES", "fr-FR", "ja-JP", "pt-BR", "zh-CN")
 ENGLISH = read_file(FOLDER / "en-US.ini")
@@ -24,7 +24,7 @@ def fields(text: str) -> set[str]:
 
 def test_the_english_file_holds_the_settings_own_texts() -> None:
     texts = settings_texts()
-    assert {key: ENGLISH.get(key) for key in texts} == texts, "run: python -m eoam_obs.locale"
+    assert {key: ENGLISH.get(key) for key in texts} == texts, "run: python -m eoam_obs.source.locale"
     settings = {info.name for info in describe_settings()} | {"unit"}
     others = {key for key in ENGLISH if key.partition(".")[0] in settings and not key.endswith(".short")}
     assert others == set(texts)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import eoam_obs.matting
+import eoam_obs.frame.matting
 from eoam_core.errors import ModelError
 from eoam_core.segmenter import NullSegmenter
 from eoam_core.settings import Settings
 from eoam_core.turned import TurnedSegmenter
-from eoam_obs.deferred import DeferredSegmenter
-from eoam_obs.gpu import Pixels
-from eoam_obs.matting import Matting
+from eoam_obs.frame.deferred import DeferredSegmenter
+from eoam_obs.frame.gpu import Pixels
+from eoam_obs.frame.matting import Matting
 
 HEIGHT, WIDTH = 32, 48
 PLAIN = Settings.validated(regions="share", region_share=0.0, holes="open", smoothing=0.0, refinement=0.0)
@@ -272,7 +272,7 @@ def test_the_network_is_opened_with_the_first_frame_turned_as_it_is_set(monkeypa
 
         return open_segmenter
 
-    monkeypatch.setattr(eoam_obs.matting, "opener", opener)
+    monkeypatch.setattr(eoam_obs.frame.matting, "opener", opener)
     settings = PLAIN.replace(model="mine", threads=3, turn="90")
     source = Source()
     matting = Matting(HEIGHT, WIDTH, settings, source)

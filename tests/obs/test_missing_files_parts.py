@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from libobs_double import LibobsDouble
 
 from eoam_core.model_path import expanded, is_network_file
 from eoam_core.settings import BackgroundKind, Settings, View
-from eoam_obs import missing_files
-from eoam_obs.instances import INSTANCES, Instance
-from eoam_obs.stored import Stored
+from eoam_obs.source import missing_files
+from eoam_obs.source.instances import INSTANCES, Instance
+from eoam_obs.source.stored import Stored
+from tests.obs.libobs_double import LibobsDouble
 
 HANDLE, SOURCE, SETTINGS = 5, 7, 70
 

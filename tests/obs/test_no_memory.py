@@ -11,9 +11,9 @@ from typing import Any, Final
 import pytest
 from test_parts import ByHand, NoteTaking, Stage
 
-import eoam_obs.matting
-from eoam_obs.filter import Filter
-from eoam_obs.gpu import Canvas
+import eoam_obs.frame.matting
+from eoam_obs.frame.filter import Filter
+from eoam_obs.frame.gpu import Canvas
 
 _PRODUCT: Final = tuple(str(Path(__file__).parents[2] / name) for name in ("eoam_core", "eoam_obs"))
 _SECONDS: Final = 3 * 1_000_000_000  # longer than the filter waits after a failure
@@ -56,7 +56,7 @@ def rearm(monkeypatch: pytest.MonkeyPatch, scarce: list[Scarce], owner: object, 
 
 @pytest.fixture
 def filters(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Stage]]:
-    monkeypatch.setattr(eoam_obs.matting, "Matting", ByHand)
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", ByHand)
     ByHand.made.clear()
     made: list[Stage] = []
     yield made

@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
-from libobs_double import checked, strict
 
 from eoam_core.settings import VERSION, Preset, Settings, describe_settings
-from eoam_obs import panel, stored, watch
-from eoam_obs.instances import Instance
-from eoam_obs.locale import FOLDER, Texts
-from eoam_obs.pace import Rate
-from eoam_obs.state import State
-from eoam_obs.stored import FOLLOW_KEY, MODEL_FILE_KEY, VERSION_KEY
+from eoam_obs.frame.pace import Rate
+from eoam_obs.panels import panel
+from eoam_obs.source import stored, watch
+from eoam_obs.source.instances import Instance
+from eoam_obs.source.locale import FOLDER, Texts
+from eoam_obs.source.state import State
+from eoam_obs.source.stored import FOLLOW_KEY, MODEL_FILE_KEY, VERSION_KEY
+from tests.obs.libobs_double import checked, strict
 
 NEW = Settings(advanced=False)  # what stands in a script's panel that nobody has touched
 

@@ -15,21 +15,22 @@ from typing import Any
 
 import numpy as np
 import pytest
-from libobs_double import LibobsDouble
 
-import eoam_obs.matting
+import eoam_obs.frame.matting
 from eoam_core.errors import InstallationError, ModelError
 from eoam_core.geometry import network_size
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
 from eoam_core.settings import BackgroundKind, Settings, View
-from eoam_obs import libobs, source_type
-from eoam_obs.deferred import RETRY_S, DeferredSegmenter, file_state
-from eoam_obs.drawing import Drawing
-from eoam_obs.filter import Filter
-from eoam_obs.gpu import Canvas, GraphicsError, PictureRing, Pixels, Readback, Shrinker
-from eoam_obs.matting import Matting
-from eoam_obs.thunks import callback
+from eoam_obs.binding import libobs
+from eoam_obs.binding.callbacks import callback
+from eoam_obs.frame.deferred import RETRY_S, DeferredSegmenter, file_state
+from eoam_obs.frame.drawing import Drawing
+from eoam_obs.frame.filter import Filter
+from eoam_obs.frame.gpu import Canvas, GraphicsError, PictureRing, Pixels, Readback, Shrinker
+from eoam_obs.frame.matting import Matting
+from eoam_obs.source import source_type
+from tests.obs.libobs_double import LibobsDouble
 
 TICK = 33_000_000  # nanoseconds
 
@@ -625,7 +626,7 @@ class Stage:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    monkeypatch.setattr(eoam_obs.matting, "Matting", ByHand)
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", ByHand)
     ByHand.made.clear()
     stage = Stage()
     yield stage
@@ -658,7 +659,7 @@ def test_what_is_set_while_the_worker_is_made_reaches_it_too(stage: Stage, monke
             super().__init__(*arguments)
             stage.filter.update({"threshold": 0.9})
 
-    monkeypatch.setattr(eoam_obs.matting, "Matting", Slow)
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", Slow)
     stage.tick()
     assert stage.worker.settings.threshold == 0.9
 
@@ -989,7 +990,7 @@ def test_the_cover_is_made_of_this_ticks_picture(stage: Stage) -> None:
 
 
 def test_without_libraries_the_cover_is_all_there_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "eoam_obs.matting", None)
+    monkeypatch.setitem(sys.modules, "eoam_obs.frame.matting", None)
     stage.filter.update({"no_mask": "blur"})
     assert covers(stage, 10)
 
@@ -1121,7 +1122,7 @@ def test_suspended_it_draws_nothing_and_resumed_it_starts_over(stage: Stage) -> 
 def test_libraries_that_do_not_load_are_named_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "eoam_obs.matting", None)
+    monkeypatch.setitem(sys.modules, "eoam_obs.frame.matting", None)
     with caplog.at_level(logging.ERROR, "eoam"):
         assert stage.tick(100) == 0
     assert [record.getMessage().split()[0] for record in caplog.records] == ["filter_cannot_run"]

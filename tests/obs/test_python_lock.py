@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from test_parts import ByHand, Stage
 
-import eoam_obs.matting
-from eoam_obs import libobs, process_settings
-from eoam_obs.locale import Texts
-from eoam_obs.process_settings import SWITCH_INTERVAL_S, ProcessSettings
-from eoam_obs.python_lock import PythonLock
-from eoam_obs.state import State
+import eoam_obs.frame.matting
+from eoam_obs.binding import libobs, process_settings
+from eoam_obs.binding.process_settings import SWITCH_INTERVAL_S, ProcessSettings
+from eoam_obs.binding.python_lock import PythonLock
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.state import State
 
 INTERVAL_S = 0.005
 LANGUAGES = ["en-US", "de-DE", "es-ES", "fr-FR", "ja-JP", "pt-BR", "zh-CN"]
@@ -251,7 +251,7 @@ def test_opencvs_threads_are_put_back_too_and_it_need_not_be_there(
 
 def test_a_frame_gives_pythons_lock_away_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
     # Each time is a wait of up to a switch interval beside a script that computes.
-    monkeypatch.setattr(eoam_obs.matting, "Matting", ByHand)
+    monkeypatch.setattr(eoam_obs.frame.matting, "Matting", ByHand)
     ByHand.made.clear()
     stage = Stage()
     calls: Counter[str] = Counter()

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from obs_session import REPOSITORY
+
+from tools.obs_driver.session import REPOSITORY
 
 SCRIPT = REPOSITORY / "obs_eoam.py"
 STAND_IN = """
@@ -47,7 +48,7 @@ def test_libraries_are_looked_for_beside_the_script_then_elsewhere(tmp_path: Pat
 
 def test_the_projects_packages_and_nothing_else_are_found_beside_the_script(tmp_path: Path) -> None:
     beside, elsewhere = tmp_path / "beside", tmp_path / "elsewhere"
-    for package in ("eoam_core", "eoam_install", "models", "tests", "tools"):
+    for package in ("eoam_core", "eoam_machine", "eoam_install", "models", "tests", "tools"):
         (beside / package).mkdir(parents=True)
         (beside / package / "__init__.py").touch()
     (elsewhere / "eoam_core").mkdir(parents=True)
@@ -75,7 +76,7 @@ print(sum(finder.__name__ == "_Packages" for finder in sys.meta_path if isinstan
 @pytest.mark.parametrize("left_out", [(), ("eoam_install",)], ids=["whole", "without the installer"])
 def test_without_the_installer_the_script_loads_all_the_same(tmp_path: Path, left_out: tuple[str, ...]) -> None:
     shutil.copy(SCRIPT, tmp_path)
-    for package in ("eoam_core", "eoam_obs", "eoam_install", "locale", "models"):
+    for package in ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install", "locale", "models"):
         if package not in left_out:
             (tmp_path / package).symlink_to(REPOSITORY / package)
     printed = run(

@@ -6,16 +6,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from libobs_double import strict
 from test_panel_parts import Api, Data, Item
 
 from eoam_core.settings import Preset
-from eoam_obs import diagnostics, frontend, script_panel, virtual_camera
-from eoam_obs.diagnostics import Part
+from eoam_obs.binding import frontend
 from eoam_obs.implementation import FilterImplementation
-from eoam_obs.locale import Texts
-from eoam_obs.script_panel import DEFAULTS, ScriptPanel
-from eoam_obs.state import State
+from eoam_obs.panels import diagnostics, script_panel
+from eoam_obs.panels.diagnostics import Part
+from eoam_obs.panels.script_panel import DEFAULTS, ScriptPanel
+from eoam_obs.source import virtual_camera
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.state import State
+from tests.obs.libobs_double import strict
 
 
 @strict
@@ -118,7 +120,7 @@ def test_without_the_part_that_installs_there_is_no_button_for_it() -> None:
 def test_every_control_has_a_long_description(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Obspython()
     script = panel_of(api, Job())
-    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda obs: ["camera"])
+    monkeypatch.setattr("eoam_obs.source.sources.video_sources", lambda obs: ["camera"])
     own = FilterImplementation(DEFAULTS)
     thunks = dict.fromkeys(("modified", "refresh", "reset", "guard"), "thunk")
     for properties in (script.properties(), own.properties(api, None, State(kind="waiting"), thunks)):  # type: ignore[arg-type]
@@ -272,10 +274,10 @@ def test_adding_says_what_was_there_and_what_could_not_be_made(
     api = Obspython()
     script = panel_of(api)
     added: list[str] = []
-    monkeypatch.setattr("eoam_obs.sources.video_sources", lambda obs: ["camera"])
-    monkeypatch.setattr("eoam_obs.sources.add_filter", lambda obs, name, *kind: bool(added.append(name) or True))
-    monkeypatch.setattr("eoam_obs.source_type.is_on", lambda name: is_there)
-    monkeypatch.setattr("eoam_obs.source_type.guard_on", lambda name: guarded)
+    monkeypatch.setattr("eoam_obs.source.sources.video_sources", lambda obs: ["camera"])
+    monkeypatch.setattr("eoam_obs.source.sources.add_filter", lambda obs, name, *kind: bool(added.append(name) or True))
+    monkeypatch.setattr("eoam_obs.source.source_type.is_on", lambda name: is_there)
+    monkeypatch.setattr("eoam_obs.source.source_type.guard_on", lambda name: guarded)
     properties = script.properties()
     press(script, api, properties, "add")
     said = find(api, properties, "done").label

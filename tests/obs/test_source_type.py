@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from libobs_double import LibobsDouble
 
 from eoam_core.errors import InstallationError
-from eoam_obs import libobs, source_type
-from eoam_obs.instances import INSTANCES, Instance
-from eoam_obs.locale import Texts
-from eoam_obs.state import State
+from eoam_obs.binding import libobs
+from eoam_obs.source import source_type
+from eoam_obs.source.instances import INSTANCES, Instance
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.state import State
+from tests.obs.libobs_double import LibobsDouble
 
 DRAWS = source_type._DRAWS_IN_A_ROW
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from test_panel_parts import Watched
 
-from eoam_obs import thunks
-from eoam_obs import watch as watch_module
-from eoam_obs.instances import INSTANCES, Instance
-from eoam_obs.state import State
-from eoam_obs.watch import Watch, look_at
+from eoam_obs.binding import callbacks
+from eoam_obs.source import watch as watch_module
+from eoam_obs.source.instances import INSTANCES, Instance
+from eoam_obs.source.state import State
+from eoam_obs.source.watch import Watch, look_at
 
 SOON_S = 0.001
 LONG_S = 60.0  # the limit of a wait, which is not reached
@@ -39,7 +39,7 @@ class Troubled:
 
 @pytest.fixture
 def instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, Instance]]:
-    monkeypatch.setattr(thunks, "_reported", set())
+    monkeypatch.setattr(callbacks, "_reported", set())
     assert not INSTANCES
     yield INSTANCES
     INSTANCES.clear()

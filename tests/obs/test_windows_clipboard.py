@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eoam_obs import desktop, windows_clipboard
+from eoam_obs.binding import desktop, windows_clipboard
 
 TEXT = "Grüße 日本 😀\nsecond line"
 

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import cv2
 import pytest
-from obs_session import (
+
+from eoam_install.pythons import running_python
+from eoam_machine.machine import this_machine
+from tools.obs_driver.session import (
     REPOSITORY,
     Collection,
     ObsSession,
@@ -22,9 +25,6 @@ from obs_session import (
     missing_programs,
     virtual_display,
 )
-
-from eoam_install.machine import this_machine
-from eoam_install.pythons import running_python
 
 NOBODY = 65534
 pytestmark = pytest.mark.obs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from eoam_install import obs_settings, receipt, scenes
+from eoam_machine import obs_settings, receipt, scenes
 from tools.windows import pip_settings
 from tools.windows.computer import COLLECTIONS, PEOPLE, Computer, write_settings
 from tools.windows.installer_checks import check_installed, users_files

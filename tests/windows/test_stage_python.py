@@ -62,7 +62,7 @@ class OwnPython:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    monkeypatch.setattr(stage_python, "TESTS", tmp_path / "tests")
+    monkeypatch.setattr(stage_python, "TESTS", (tmp_path / "tests",))
     monkeypatch.setattr(stage_python, "MORE", ())
     monkeypatch.setattr(stage_python, "REPOSITORY", tmp_path)
     monkeypatch.setattr(stage_python, "windows_path", str)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoam_obs import libobs
+from eoam_obs.binding import libobs
 from tools.libobs_host.host import Host
 
 KIND: Final = "eoam_test_camera"

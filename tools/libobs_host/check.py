@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 
-# As tests/obs/test_refine.py and test_scene.py have it: the renderers decode sRGB by a polynomial, which a steep edge
-# multiplies (and colours, mixed in linear light, once more); lines and squares of a view have hard edges of their own;
+# As tests/obs_live/test_refine.py and test_scene.py have it: the renderers decode sRGB by a polynomial, which a steep
+# edge multiplies (and colours, mixed in linear light, once more); lines and squares of a view have hard edges of their
+# own;
 # the foot of sRGB makes much of little.
 _MOST_SHARE: Final = 0.005
 _MOST: Final = 8

@@ -18,8 +18,8 @@ from typing import Final
 
 import numpy as np
 
-from eoam_obs import source_type
 from eoam_obs.implementation import FilterImplementation
+from eoam_obs.source import source_type
 from tools.libobs_host.binaries import in_obs_folder, installed
 from tools.libobs_host.host import Host
 from tools.libobs_host.stage import Stage

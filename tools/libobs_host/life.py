@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.settings import describe_settings
-from eoam_obs import guard, libobs, source_type
+from eoam_obs.binding import libobs
+from eoam_obs.source import guard, source_type
 from tools.libobs_host.results import Results
 from tools.libobs_host.stage import Stage
 

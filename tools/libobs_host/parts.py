@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -11,22 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from eoam_core.picture import BackgroundPicture
+from eoam_core.pictures.picture import BackgroundPicture
 from eoam_core.settings import BackgroundKind
-from eoam_obs import source_type
+from eoam_obs.source import source_type
 from tools.libobs_host import check, life
 from tools.libobs_host.cases import Case, cases
 from tools.libobs_host.host import GS_RGBA
 from tools.libobs_host.results import Results
 from tools.libobs_host.stage import Stage
-
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
-# What the tests of the filter in OBS use as well.
-sys.path[:0] = [str(REPOSITORY / "scripts"), str(REPOSITORY / "tests" / "obs")]
-
-import clips  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
-import numbered  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
-import toy_model  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
+from tools.obs_driver import clips, numbered, toy_model
 
 Bytes = NDArray[np.uint8]
 

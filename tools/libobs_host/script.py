@@ -10,7 +10,7 @@ from ctypes import c_void_p as Pointer
 from pathlib import Path
 from typing import Any, Final
 
-from eoam_obs import libobs
+from eoam_obs.binding import libobs
 from tools.libobs_host.host import Host
 
 SCRIPT: Final = Path(__file__).resolve().parents[2] / "obs_eoam.py"

@@ -13,10 +13,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from eoam_core.picture import BackgroundPicture
+from eoam_core.pictures.picture import BackgroundPicture
 from eoam_core.settings import Settings
-from eoam_obs import source_type
-from eoam_obs.instances import INSTANCES, Instance
+from eoam_obs.source import source_type
+from eoam_obs.source.instances import INSTANCES, Instance
 from tools.libobs_host import camera, check
 from tools.libobs_host.cases import Case, complete
 from tools.libobs_host.host import LIMIT_S, Host, HostError

@@ -34,13 +34,13 @@ _LONGEST_S: Final = 60.0
 _SHORTEST_S: Final = 5.0
 _TIMES: Final = 4.0  # as long as the tests take without a mutant
 # The tests that look at a module, the quickest to notice first; those without an OBS only.
-_COMMON: Final = ("tests/obs/test_parts.py", "tests/obs/test_load.py")
+_COMMON: Final = ("tests/obs/test_parts.py", "tests/obs_live/test_load.py")
 _TESTS: Final[dict[str, tuple[str, ...]]] = {
     "filter": ("tests/obs/test_filter.py", *_COMMON),
     "matting": ("tests/obs/test_matting.py", *_COMMON),
     "gpu": ("tests/obs/test_gpu.py", *_COMMON),
     "drawing": ("tests/obs/test_parts.py", "tests/obs/test_colour_spaces.py", "tests/obs/test_effects.py"),
-    "pace": ("tests/obs/test_load.py", "tests/obs/test_panel_parts.py", "tests/obs/test_parts.py"),
+    "pace": ("tests/obs_live/test_load.py", "tests/obs/test_panel_parts.py", "tests/obs/test_parts.py"),
     "watch": ("tests/obs/test_watch.py", "tests/obs/test_panel_parts.py"),
     "stored": ("tests/obs/test_panel_parts.py", "tests/obs/test_script_panel.py"),
 }

@@ -23,7 +23,7 @@ from tools.windows.wine import Wine
 
 # In this order; each is the module stage_NAME with a function `run`.
 STAGES: Final = {
-    "python": "tests/core and the installer's tests on Windows' Python",
+    "python": "the core's, the command line's and the installer's tests on Windows' Python",
     "filter": "the filter in Windows' libobs, on Direct3D 11 and OpenGL",
     "scripting": "OBS's own script host",
     "installer": "the installer",

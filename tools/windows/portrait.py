@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import av
 import cv2
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from eoam_core import Cutter, Settings, read_picture
 from eoam_core.presets import acting
-from tools.windows.stage import REPOSITORY
+from tools.obs_driver import clips
 
 Bytes = NDArray[np.uint8]
 Place = tuple[int, int]  # (x, y) in pixels
@@ -35,19 +33,18 @@ def save_still(file: Path) -> None:
 
 def save_clip(file: Path) -> None:
     """Write two seconds of the same person, moved and zoomed, as MPEG-4."""
-    clips = _clips()
     clips.write_video(file, clips.astronaut_frames(*_CLIP_SIZE, _FRAMES), _FPS)
 
 
 def room_in_still() -> Place:
     """Return a place of the still picture that is background."""
-    place: Place = _clips().ASTRONAUT_ROOM["upper left"]
+    place: Place = clips.ASTRONAUT_ROOM["upper left"]
     return place
 
 
 def room_in_clip() -> Place:
     """Return a place of the clip that is background in all of its frames."""
-    place: Place = _clips().astronaut_point(room_in_still(), *_CLIP_SIZE)
+    place: Place = clips.astronaut_point(room_in_still(), *_CLIP_SIZE)
     return place
 
 
@@ -64,11 +61,3 @@ def alphas_of_clip(file: Path) -> list[Bytes]:
             cutter.cut(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))[..., 3]
             for frame in container.decode(video=0)
         ]
-
-
-def _clips() -> Any:
-    """Return scripts/clips.py, which makes the moving pictures of all tests; scripts/ is no package."""
-    folder = str(REPOSITORY / "scripts")
-    if folder not in sys.path:
-        sys.path.append(folder)
-    return importlib.import_module("clips")

@@ -45,7 +45,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from skimage import data
-from eoam_core.cli import main
+from eoam_cli.main import main
 picture, cut = sys.argv[1:]
 Path(picture).write_bytes(cv2.imencode(".png", data.astronaut()[..., ::-1])[1].tobytes())
 code = main(["image", picture, cut])

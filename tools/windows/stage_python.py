@@ -1,4 +1,4 @@
-"""Run tests/core, the installer's tests among them, on Windows' Python: two pytest processes for two cores."""
+"""Run the tests of the core, the command line and the installer on Windows' Python, in two processes for two cores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.windows.errors import WindowsToolError
 from tools.windows.stage import REPOSITORY, Outcome, Workplace
 from tools.windows.wine import windows_path
 
-TESTS: Final = REPOSITORY / "tests" / "core"
+TESTS: Final = tuple(REPOSITORY / "tests" / room for room in ("core", "pictures", "cli", "install"))
 # Windows' own clipboard is there, too, and these tests need no OBS.
 MORE: Final = (REPOSITORY / "tests" / "obs" / "test_windows_clipboard.py",)
 _PROCESSES: Final = 2
@@ -26,7 +26,7 @@ _LONGEST: Final = 300  # characters of a sentence
 
 def run(place: Workplace) -> Outcome:
     """Run the tests and report each that failed or was skipped."""
-    parts = split([*sorted(TESTS.glob("test_*.py")), *MORE], _PROCESSES)
+    parts = split([*sorted(file for room in TESTS for file in room.glob("test_*.py")), *MORE], _PROCESSES)
     with ThreadPoolExecutor(len(parts)) as pool:
         outcomes = list(pool.map(lambda part: _run_part(place, *part), enumerate(parts, 1)))
     return Outcome(

@@ -5,8 +5,8 @@ with what was set before they were drawn. Each module names the part of obs-stud
 rules come from.
 """
 
-from shader_check.draws import Draw, undrawn, uniforms, unset
-from shader_check.rules import faults
-from shader_check.tokens import EffectError
+from tests.obs.shader_check.draws import Draw, undrawn, uniforms, unset
+from tests.obs.shader_check.rules import faults
+from tests.obs.shader_check.tokens import EffectError
 
 __all__ = ["Draw", "EffectError", "faults", "undrawn", "uniforms", "unset"]

@@ -12,7 +12,7 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from shader_check.reader import RENDERERS, read_effect
+from tests.obs.shader_check.reader import RENDERERS, read_effect
 
 _SETTERS: Final = {
     "bool": ("gs_effect_set_bool",),

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from shader_check.tokens import BLANKS, EffectError, Token
+from tests.obs.shader_check.tokens import BLANKS, EffectError, Token
 
 _BLANK: Final = Token("blank", " ")
 _COMPARISONS: Final[dict[str, Callable[[int, int], bool]]] = {

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from shader_check.model import Effect, Function, Shader
-from shader_check.tokens import BLANKS
+from tests.obs.shader_check.model import Effect, Function, Shader
+from tests.obs.shader_check.tokens import BLANKS
 
 RENDERER: Final = "_Metal"
 _REFUSED: Final = frozenset({"double", "min10float", "min13int", "texture_rect"})

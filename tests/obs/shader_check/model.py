@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shader_check.tokens import BLANKS, EffectError, Token
+from tests.obs.shader_check.tokens import BLANKS, EffectError, Token
 
 STAGES: Final = ("vertex", "pixel")
 # Words that stand before a name without declaring it.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from shader_check.macros import Macros
-from shader_check.model import Effect, Function, Variable
-from shader_check.tokens import BLANKS, EffectError, Token, tokens_of
+from tests.obs.shader_check.macros import Macros
+from tests.obs.shader_check.model import Effect, Function, Variable
+from tests.obs.shader_check.tokens import BLANKS, EffectError, Token, tokens_of
 
 # What a renderer defines while a file is read (device_preprocessor_name).
 RENDERERS: Final = ("_OPENGL", "_D3D11", "_Metal")

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from shader_check import metal
-from shader_check.model import Effect
-from shader_check.reader import RENDERERS, read_effect
-from shader_check.tokens import EffectError
+from tests.obs.shader_check import metal
+from tests.obs.shader_check.model import Effect
+from tests.obs.shader_check.reader import RENDERERS, read_effect
+from tests.obs.shader_check.tokens import EffectError
 
 # What the translators write otherwise wherever it stands, or use themselves.
 _TRANSLATED: Final = frozenset(

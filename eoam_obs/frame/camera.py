@@ -1,0 +1,94 @@
+"""The source that a filter is on: its size, its colour space, and its picture. With the graphics context held."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Final
+
+from eoam_obs.binding import libobs
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.frame.gpu import Canvas
+from eoam_obs.source.guard import is_guard
+
+_DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
+# How often the source is asked for its colour space; until then libobs converts what it draws to the old one.
+_SPACE_TICKS: Final = 16
+_HDR_CANVASES: Final = (libobs.VIDEO_CS_2100_PQ, libobs.VIDEO_CS_2100_HLG)
+# What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
+_SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
+
+
+class Camera:
+    """What the filter `source` is on, whatever kind of source that is."""
+
+    def __init__(self, obs: LibObs, source: int) -> None:
+        self._obs = obs
+        self._source = source
+        self._linked = self._target = self._parent = self._parent_flags = 0
+        self._guarded = False  # whether what comes before this filter is the privacy guard, which is stepped over
+        self._ticks = 0
+        self.width = self.height = 0
+        self._own_space = libobs.GS_CS_SRGB
+        self._is_canvas_hdr = False
+        self._video = libobs.VideoInfo()
+        self._video_reference = ctypes.byref(self._video)
+        self.space = libobs.GS_CS_SRGB  # what the picture is drawn in
+
+    def look(self, *, as_shown: bool = False) -> bool:
+        """See what there is in this tick; False if there is nothing to draw.
+
+        OBS tone-maps an HDR source as a whole where the canvas is SDR, whatever a filter has put into it. With
+        `as_shown` the picture is tone-mapped by OBS before that, so that what is added to it afterwards is seen as it
+        was chosen.
+        """
+        obs = self._obs
+        linked = obs.obs_filter_get_target(self._source) or 0
+        if linked != self._linked or self._ticks % _SPACE_TICKS == 0:
+            self._linked = linked
+            self._guarded = bool(linked) and is_guard(obs, linked)
+        # What lies before the guard is asked for every time: another filter may have come or gone there.
+        target = self._target = (obs.obs_filter_get_target(linked) or 0) if self._guarded else linked
+        if not target:
+            return False
+        width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
+        is_new = width != self.width or height != self.height
+        if is_new or self._ticks % _SPACE_TICKS == 0:
+            self._own_space = obs.obs_source_get_color_space(target, len(_SPACES), _SPACES)
+            found = obs.obs_get_video_info(self._video_reference)
+            self._is_canvas_hdr = found and self._video.colorspace in _HDR_CANVASES
+        to_map = as_shown and self._own_space == libobs.GS_CS_709_EXTENDED and not self._is_canvas_hdr
+        # In half floats, for canvases of 10 bits.
+        self.space = libobs.GS_CS_SRGB_16F if to_map else self._own_space
+        if is_new:
+            self._ticks = 0
+            self._parent = obs.obs_filter_get_parent(self._source) or 0
+            self._parent_flags = obs.obs_source_get_output_flags(self._parent) if self._parent else 0
+            self.width, self.height = width, height
+        self._ticks += 1
+        return bool(width and height)
+
+    def draw_into(self, canvas: Canvas) -> None:
+        """Draw what `look` saw, premultiplied, at its own size and in the colour space that `look` chose.
+
+        Leaves blending enabled and changed: the caller saves and restores it.
+
+        Raises:
+            GraphicsError: there is no memory for a texture of this size.
+        """
+        obs, target = self._obs, self._target
+        canvas.begin(self.width, self.height, self.space)
+        # A camera's frames are copied byte by byte: the shader that draws them decodes the sRGB, and linear light in
+        # between would cost a software renderer half of the frame. Layers (scenes, other filters) are blended in linear
+        # light. Either is set, not taken over: a screenshot must not see other colours than the programme.
+        is_source = target == self._parent
+        linear_before = obs.gs_set_linear_srgb(not (is_source and self._parent_flags & libobs.OBS_SOURCE_ASYNC))
+        try:
+            # Colours by their alpha, alpha as it is: premultiplied afterwards, whatever the source draws.
+            obs.gs_reset_blend_state()
+            if is_source and not self._parent_flags & _DRAWS_ITSELF:
+                obs.obs_source_default_render(target)
+            else:
+                obs.obs_source_video_render(target)
+        finally:
+            obs.gs_set_linear_srgb(linear_before)
+            canvas.end()

@@ -1,0 +1,200 @@
+"""A mask on the GPU, and everything that is drawn with it. With the graphics context held, unless it says otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eoam_core.settings import Settings, View
+from eoam_obs.binding import libobs
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.frame.compositor import Backdrop, needs_backdrop
+from eoam_obs.frame.gpu import Canvas, draw_effect
+from eoam_obs.frame.matte_effect import MaskTexture, MatteEffect, Uploads
+
+if TYPE_CHECKING:
+    from eoam_core.pipeline import Matte
+
+
+_LEVELS: Final = (View.MASK, View.CONFIDENCE)
+
+
+class Drawing:
+    """Draws a picture through the mask that was uploaded last.
+
+    `show` says once per tick what is drawn, `draw` draws it as often as OBS wants; what was changed meanwhile acts from
+    the next `show` on, so that picture, mask and settings always belong together.
+    """
+
+    def __init__(self, obs: LibObs) -> None:
+        self._obs = obs
+        self._mask = MaskTexture(obs)
+        self._confidence = Uploads(obs, libobs.GS_R16, 2)
+        self._effect = MatteEffect(obs)
+        self._backdrop: Backdrop | None = None
+        self._ended: Backdrop | None = None  # its thread may still read a file
+        self._uploaded: object = None  # the mask that is on the GPU
+        self._picture: Canvas | None = None
+        self._settings = Settings()
+        self._is_plain, self._is_mask, self._is_levels = True, False, False
+        self._levels: Canvas | None = None  # made where it is needed
+        self._size = (0, 0)
+        self._is_looked = False  # whether the shader knows the settings and sizes
+        self._mask_texture = self._coefficients = 0
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether `draw` draws anything; on any thread."""
+        return self._picture is not None
+
+    @property
+    def problem(self) -> str:
+        """What keeps the background from being drawn, or ""; on any thread."""
+        backdrop = self._backdrop
+        return backdrop.problem if backdrop is not None else ""
+
+    def upload(self, matte: Matte) -> bool:
+        """Take a mask to the GPU; False if it is there already.
+
+        Raises:
+            GraphicsError: there is no memory for the textures.
+        """
+        mask: Any = matte.mask
+        if mask is self._uploaded:
+            return False
+        self._uploaded = None
+        factors = matte.coefficients
+        rows, columns = (0, 0) if factors is None else factors.shape[:2]
+        height, width = mask.shape
+        levels_at, factors_at, confidence_at = matte.addresses
+        size_before = self._mask.size
+        self._mask.upload(levels_at, width, height, factors_at, columns, rows, fine=True)
+        self._mask_texture, self._coefficients = self._mask.texture, self._mask.coefficients
+        if self._mask.size != size_before:
+            self._is_looked = False
+        confidence = matte.confidence
+        if confidence is not None:
+            self._confidence.upload(confidence_at, confidence.shape[1], confidence.shape[0])
+        elif self._confidence.texture:
+            self._confidence.destroy()
+        self._uploaded = mask
+        return True
+
+    def show(self, picture: Canvas | None, settings: Settings, size: tuple[int, int], now: int, number: object) -> None:
+        """Draw `picture`, of this size, or nothing, from now on.
+
+        Args:
+            picture: what is shown through the mask.
+            settings: how.
+            size: the picture's width and height.
+            now: the tick's time in nanoseconds.
+            number: an object that tells what the picture shows from what it showed before.
+
+        Raises:
+            GraphicsError: the driver refused something.
+        """
+        self._picture = None
+        if picture is None:
+            if self._backdrop is not None:
+                self._backdrop.forget()
+            return
+        if settings is not self._settings or size != self._size or not self._is_looked:
+            self._take_look(settings, size)
+        if not self._is_plain:
+            self._prepare(picture, now, number)
+        elif self._backdrop is not None:
+            self._free_backdrop()
+        self._picture = picture
+
+    def clear(self) -> None:
+        """Draw nothing until the next `show`; on any thread."""
+        self._picture = None
+
+    def draw(self) -> None:
+        """Draw what is to be shown.
+
+        Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
+        """
+        picture = self._picture
+        if picture is None:
+            return
+        if self._is_levels and self._obs.gs_get_color_space() != libobs.GS_CS_SRGB:
+            self._draw_levels(picture)
+        else:
+            self._draw(picture)
+
+    def destroy(self) -> None:
+        """Free everything."""
+        self._picture = self._uploaded = None
+        self._mask_texture = self._coefficients = 0
+        self._is_looked = False
+        self._free_backdrop()
+        levels, self._levels = self._levels, None
+        if levels is not None:
+            levels.destroy()
+        for part in (self._mask, self._confidence, self._effect):
+            part.destroy()
+
+    def close(self) -> None:
+        """Wait for what still runs after `destroy`; without the graphics context."""
+        backdrop, self._ended = self._ended, None
+        if backdrop is not None:
+            backdrop.close()
+
+    def _draw(self, picture: Canvas) -> None:
+        if self._is_plain:
+            self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=self._is_mask)
+        elif self._backdrop is not None:
+            self._backdrop.draw(self._confidence.texture or self._mask.texture)
+
+    def _draw_levels(self, picture: Canvas) -> None:
+        """Draw levels where linear light is wanted (canvases of 10 bits, HDR): they are bytes as a screen shows them.
+
+        By way of a texture of such bytes, which is decoded when it is drawn.
+        """
+        obs = self._obs
+        levels = self._levels
+        if levels is None:
+            levels = self._levels = Canvas(obs)
+        levels.begin(*self._size)
+        try:
+            self._draw(picture)
+        finally:
+            levels.end()
+        effect = obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT) or 0
+        obs.gs_effect_set_texture_srgb(obs.gs_effect_get_param_by_name(effect, "image") or 0, levels.texture)
+        obs.gs_enable_framebuffer_srgb(True)
+        obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
+        draw_effect(obs, effect, b"Draw", levels.texture, 0, 0)
+
+    def _prepare(self, picture: Canvas, now: int, number: object) -> None:
+        backdrop = self._backdrop
+        if backdrop is None:
+            backdrop = self._backdrop = Backdrop(self._obs)
+        made_of = (number, self._uploaded)
+        backdrop.prepare(self._settings, picture, self._size, now, lambda: self._draw_alpha(picture), made_of)
+
+    def _free_backdrop(self) -> None:
+        backdrop, self._backdrop = self._backdrop, None
+        if backdrop is not None:
+            self._ended = backdrop
+            backdrop.destroy()
+
+    def _take_look(self, settings: Settings, size: tuple[int, int]) -> None:
+        self._settings, self._size = settings, size
+        self._is_plain, self._is_mask = not needs_backdrop(settings), settings.view is View.MASK
+        self._is_levels = settings.view in _LEVELS
+        low, high = settings.passage
+        width, height = size
+        self._effect.look(
+            low,
+            high,
+            refinement=settings.refinement,
+            edge_shift=settings.edge_shift,
+            width=width,
+            height=height,
+            mask_size=self._mask.size,
+        )
+        self._is_looked = True
+
+    def _draw_alpha(self, picture: Canvas) -> None:
+        self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=True)

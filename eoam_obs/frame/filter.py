@@ -1,0 +1,444 @@
+"""One filter on one source: what happens on OBS's graphics thread, once per video tick.
+
+The tick: take the newest mask; draw the source into a texture and start shrinking it; draw a picture through a mask.
+However often OBS draws the source within a tick (program, preview, projector, screenshot), only the last step is
+repeated. The worker reads the small picture itself, in the pause between two ticks, when the GPU has long finished it:
+its mask is there at the next tick, and nothing on this thread ever waits (but in the timing mode "same frame", whose
+point that is).
+
+Fail closed: there is something to draw only while `Drawing` holds a picture with a mask of its own, or, in low latency
+and with a mask every so many frames, with a mask that is recent. Everything that goes wrong clears it. Then nothing is
+drawn, or, by a setting, the cover: this tick's picture in a few cells. Nothing in here draws the raw source.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from eoam_core.errors import EoamError
+from eoam_core.installation import check_installation
+from eoam_core.settings import NoMask, Settings, Timing
+from eoam_obs.binding import libobs
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.binding.python_lock import LOCK
+from eoam_obs.frame.camera import Camera
+from eoam_obs.frame.compositor import has_chosen_colours
+from eoam_obs.frame.drawing import Drawing
+from eoam_obs.frame.gpu import Canvas, PictureRing, Shrinker
+from eoam_obs.frame.pace import Pace, Patience, Speed
+from eoam_obs.frame.placeholder import Cover
+from eoam_obs.source.state import State
+
+if TYPE_CHECKING:
+    from eoam_core.pipeline import Matte
+    from eoam_obs.frame.matting import Matting
+
+_LOG: Final = logging.getLogger("eoam")
+_SECOND: Final = 1_000_000_000  # libobs counts nanoseconds
+_PAUSE_NS: Final = _SECOND // 2  # not drawn for so long: hidden, asleep; what was known is about another scene
+# How old a mask may get. A picture with its own mask is held (frozen) for two seconds; newer pictures are shown through
+# an older mask for half a second.
+_STALE_NS: Final = {
+    Timing.ALIGNED: 2 * _SECOND,
+    Timing.SAME_FRAME: 2 * _SECOND,
+    Timing.LOW_LATENCY: _SECOND // 2,
+}
+_TICK_NS: Final = (_SECOND // 250, _SECOND // 20)  # what a tick can reasonably last
+_SAME_FRAME_TIMEOUT_S: Final = 0.025  # then the picture before is shown once more
+_RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
+_TRIES: Final = 5  # to clean up after a failure: where there is no memory, that may fail as well
+# The one that is shown, the one the worker has, and the one being drawn.
+_PICTURES: Final = 3
+
+_reported_names: Final[set[str]] = set()
+
+
+@dataclass
+class _Counts:
+    """What a filter has done since it started, for one line in the log when it stops."""
+
+    ticks: int = 0
+    nanoseconds: int = 0
+    masks: int = 0
+    mask_ms: float = 0.0
+
+    def line(self) -> str:
+        """Return the log's line; the rate is per second in which the source was drawn."""
+        seconds = self.nanoseconds / _SECOND
+        rate = self.masks / seconds if seconds else 0.0
+        mean = self.mask_ms / self.masks if self.masks else 0.0
+        return f"ticks={self.ticks} masks={self.masks} masks_per_s={rate:.1f} ms_per_mask={mean:.2f}"
+
+
+class Filter:
+    """The filter on `source`, an `obs_source_t` of ours; the filter does not own a reference to it.
+
+    The threads:
+
+    * the graphics thread calls `render`, and nothing else does (screenshots and projectors are drawn with the graphics
+      context held, one at a time);
+    * OBS's UI thread calls `update`, `suspend`, `resume` and `state`; the watch's thread calls `state` as well;
+    * `destroy` comes from any thread, after the last `render`.
+
+    No lock is held around anything that calls libobs, since libobs may wait for a lock of its own there, and hold it
+    while it waits for Python. So what two threads use is swapped as a whole: `_settings`, `_suspended`, `_problem`,
+    `_begun_for` and `_matting` are each one reference, and who swaps one looks at the others afterwards (`update` sets
+    `_settings` before it asks for `_matting`, `_begin` the other way round; `suspend` and `_begin` likewise).
+    `Drawing.clear` is one such reference, too. `Pace` has a lock of its own for what `state` changes.
+    """
+
+    def __init__(self, obs: LibObs, source: int, values: Mapping[str, object], defaults: Settings) -> None:
+        self._obs = obs
+        self._defaults = defaults
+        self._settings = defaults
+        self._suspended = False
+        self.hidden = False  # draw nothing, for as long as a key is held
+        self._pace = Pace()
+        self._patience = Patience(_RETRY_NS)  # in the timing mode "same frame"
+        self._limit_ns = 0  # how old a mask may get at present
+        self._is_late = False  # the newest mask is older: nothing is shown
+        self._problem = ""
+        self._last_error = ""
+        self._camera = Camera(obs, source)
+        self._begun_for: tuple[object, ...] = ()  # what the camera and the settings were like
+        self._network: tuple[object, ...] = ()  # what the worker was made for
+        self.space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
+        self._is_encoded = False  # whether the framebuffer encodes sRGB when `render` is called
+        self._frame_time = 0
+        self._counts = _Counts()
+        self._since = 0  # mattes of older pictures are not used any more
+        self._retry_at = 0
+        self._matte: Matte | None = None
+        self._newest: Canvas | None = None  # this tick's picture
+        self._previous: int | None = None  # the number of the last tick's
+        self._rests = False  # nothing is looked at in this tick
+        self._matting: Matting | None = None
+        self._retired: list[Matting] = []
+        self._shrinker: Shrinker | None = None
+        self._pictures = PictureRing(lambda: Canvas(obs), limit=_PICTURES)
+        self._drawing = Drawing(obs)
+        self._cover: Cover | None = None  # made when it is wanted
+        self._cover_at = 0  # not before: it failed
+        self.update(values)
+
+    def update(self, values: Mapping[str, object]) -> None:
+        """Take the stored settings; what this version does not know is left alone and logged once."""
+        parsed = Settings.from_mapping({**self._defaults.to_mapping(), **values})
+        for kind, names in (("unknown", parsed.unknown), ("adjusted", parsed.adjusted)):
+            new = sorted(set(names) - _reported_names)
+            if new:
+                _reported_names.update(new)
+                _LOG.warning("settings_%s names=%s", kind, ",".join(new))
+        self._settings = parsed.settings
+        matting = self._matting
+        if matting is not None:
+            matting.update_settings(parsed.settings)
+
+    def suspend(self) -> None:
+        """Draw nothing and stop the worker until `resume`."""
+        self._suspended = True
+        self._drawing.clear()
+        matting, self._matting = self._matting, None
+        if matting is not None:
+            matting.close()
+        counts, self._counts = self._counts, _Counts()
+        if counts.ticks:
+            _LOG.info("filter_stopped %s", counts.line())
+
+    def resume(self) -> None:
+        """Start again, as if the source had just appeared."""
+        self._problem = ""
+        self._retry_at = self._cover_at = 0
+        self._begun_for = ()
+        self._pace = Pace()
+        self._suspended = False
+
+    def destroy(self) -> None:
+        """Stop the worker and free the GPU objects."""
+        self.suspend()
+        for matting in self._retired:
+            matting.close()
+        self._obs.obs_enter_graphics()
+        try:
+            self._free()
+        finally:
+            self._obs.obs_leave_graphics()
+        self._drawing.close()
+
+    def state(self) -> State:
+        """Say how it goes."""
+        matting, matte, timing = self._matting, self._matte, self._settings.timing
+        problem = self._problem or (matting.error if matting is not None else "")
+        if self._suspended:
+            return State(kind="stopped")
+        covered = self._settings.no_mask is NoMask.BLUR and self._frame_time >= self._cover_at  # or the cover failed
+        if problem:
+            self._pace.forget()
+            return State(kind="problem", problem=problem, covered=covered)
+        if self.hidden:
+            return State(kind="hidden")
+        speed = self._pace.look(matting.frames) if matting is not None else Speed()
+        if matting is not None and speed.is_starved:
+            return State(kind="starved", covered=covered, busy_scripts=LOCK.busy_scripts)
+        if matting is not None and self._is_late and speed.is_drawn:
+            limit_s = self._limit_ns / _SECOND
+            return State(kind="late", limit_s=limit_s, covered=covered, busy_scripts=LOCK.busy_scripts)
+        if matting is None or matte is None or not speed.is_drawn:
+            return State(kind="waiting", covered=covered)
+        return State(
+            kind="running",
+            notice=self._drawing.problem,
+            last_error=self._last_error,
+            model=matting.name,
+            width=matting.width,
+            height=matting.height,
+            milliseconds=matte.timings.total_ms,
+            masks=matting.frames,
+            masks_per_second=speed.masks,
+            pictures_per_second=speed.pictures,
+            behind=speed.is_behind,
+            timing=timing,
+            delay=1 if timing is Timing.ALIGNED else 0,
+            busy_scripts=LOCK.busy_scripts if speed.is_behind else (),
+        )
+
+    def render(self) -> None:
+        """Draw the person, or nothing."""
+        if self._suspended:
+            return
+        obs = self._obs
+        now = obs.obs_get_video_frame_time()
+        # What is drawn here changes the state of the graphics several times; it is saved and restored once.
+        obs.gs_blend_state_push()
+        encoded_before = self._is_encoded = obs.gs_framebuffer_srgb_enabled()
+        try:
+            if now != self._frame_time:
+                passed = now - self._frame_time
+                paused = passed > _PAUSE_NS
+                self._frame_time = now
+                self._pace.tick(passed / _SECOND, late=paused)
+                self._counts.ticks += 1
+                self._counts.nanoseconds += 0 if paused else passed
+                self._newest = None
+                self._drawing.clear()
+                if self._cover is not None:
+                    self._cover.forget()
+                if now >= self._retry_at:
+                    self._advance(now, passed, paused=paused)
+                if self._settings.no_mask is NoMask.BLUR and not self._drawing.is_shown:
+                    self._cover_up(now)
+            if not self._suspended and not self.hidden:
+                self._drawing.draw()
+                if self._cover is not None:
+                    self._cover.draw()
+        except Exception as error:
+            for _ in range(_TRIES):
+                try:
+                    self._fail(error, now)
+                    break
+                except Exception:
+                    continue
+        finally:
+            obs.gs_enable_framebuffer_srgb(encoded_before)
+            obs.gs_blend_state_pop()
+
+    def _advance(self, now: int, passed: int, *, paused: bool) -> None:
+        camera, settings = self._camera, self._settings
+        if not camera.look(as_shown=has_chosen_colours(settings)):
+            self._forget(now)
+            return
+        network = (settings.model, settings.threads, settings.detail, settings.turn)
+        looks = (camera.width, camera.height, camera.space, network)
+        if looks != self._begun_for:
+            self._begin(looks, settings, now)
+        elif paused:
+            self._forget(now)
+        matting, shrinker = self._matting, self._shrinker
+        if matting is None or shrinker is None:
+            return
+        tick = min(max(passed, _TICK_NS[0]), _TICK_NS[1])
+        in_flight = matting.in_flight
+        self._collect(matting)
+        if self._matte is None and matting.is_closed and not self._suspended:
+            raise EoamError(f"The worker has ended: {matting.error}")  # another is made after a while
+        # Until there is a mask, every frame may bring the first.
+        is_due = self._matte is None or self._counts.ticks % settings.every == 0
+        every = settings.every
+        if every == 1 and matting.stands_still and self._matte is not None and settings.timing is Timing.ALIGNED:
+            # What has stood still for a while is looked at in every other tick, and stays what is shown meanwhile.
+            every = 2
+            self._rests = not self._rests
+        else:
+            self._rests = False
+        if not self._rests:
+            newest = self._newest = self._capture(now, in_flight)
+            if is_due:
+                encode = camera.space != libobs.GS_CS_SRGB
+                if encode != self._is_encoded:
+                    self._obs.gs_enable_framebuffer_srgb(encode)
+                shrinker.stage(newest.texture, camera.width, camera.height, now)
+                self._pace.picture()
+                if settings.timing is Timing.SAME_FRAME and self._patience.lasts(now):
+                    self._wait_for_mask(matting, now, in_flight)
+                else:
+                    tick_s = tick / _SECOND
+                    matting.read_later(time.monotonic() + shrinker.readback.after * tick_s, every * tick_s)
+        number = self._choose(settings, now, tick)
+        picture = self._pictures.find(number) if number is not None else None
+        self._drawing.show(picture, settings, (camera.width, camera.height), now, number)
+        if not self._rests:
+            self._previous = now
+
+    def _begin(self, looks: tuple[object, ...], settings: Settings, now: int) -> None:
+        """Start over with a source of another size or colour space, or another network; nothing old is used again."""
+        self._forget(now)
+        self._pictures.destroy()
+        self._begun_for = looks
+        camera = self._camera
+        self.space = camera.space
+        if self._problem:
+            self._retire()
+            return
+        from eoam_core.geometry import network_size
+
+        width, height = network_size(camera.width, camera.height, settings.detail)
+        network = (width, height, settings.model, settings.threads, settings.turn)
+        if self._matting is not None and network == self._network:
+            return
+        self._retire()
+        try:
+            from eoam_obs.frame.matting import Matting
+        except Exception as error:  # a library that is missing, or one that is there and does not load
+            self._problem = _missing_libraries() or f"A library does not load: {error}"
+            _LOG.error("filter_cannot_run problem=%r", self._problem)
+            return
+        self._shrinker = Shrinker(self._obs, width, height)
+        self._matting = Matting(height, width, settings, self._shrinker)
+        self._network = network
+        if self._suspended:  # on the UI thread, while this thread was busy here
+            self._retire()
+        elif self._settings is not settings:  # as well; `update` found no worker to tell
+            self._matting.update_settings(self._settings)
+
+    def _retire(self) -> None:
+        matting = self._matting
+        if matting is not None:
+            # In this order: where it fails on the way, it is done by the next call, or by `destroy`.
+            self._retired = [*(old for old in self._retired if not old.is_closed), matting]
+            self._matting = None
+        for old in self._retired:
+            old.close_soon()
+        shrinker, self._shrinker = self._shrinker, None
+        if shrinker is not None:
+            shrinker.destroy()
+
+    def _forget(self, now: int) -> None:
+        self._since = now
+        self._previous = self._matte = None
+        self._is_late = False
+        self._drawing.clear()
+        shrinker, matting = self._shrinker, self._matting
+        if shrinker is not None:
+            shrinker.staged = None
+        if matting is not None:
+            matting.reset()
+
+    def _collect(self, matting: Matting) -> None:
+        """Take the newest mask to the GPU."""
+        matte = matting.latest()
+        if matte is None:
+            self._last_error = matting.error or self._last_error
+        elif matte.sequence < self._since:
+            matte = None
+        elif self._drawing.upload(matte):
+            self._counts.masks += 1
+            self._counts.mask_ms += matte.timings.total_ms
+        self._matte = matte
+
+    def _wait_for_mask(self, matting: Matting, now: int, in_flight: int | None) -> None:
+        is_first = self._matte is None  # the network is being opened, which says nothing about the processor
+        matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
+        self._collect(matting)
+        if in_flight is None and not is_first:
+            self._patience.note(now, came=self._matte is not None and self._matte.sequence == now)
+
+    def _capture(self, now: int, in_flight: int | None) -> Canvas:
+        """Draw the source into a texture."""
+        # What waits for the worker is not kept: the picture drawn here takes its place.
+        shown = self._matte.sequence if self._matte is not None else None
+        picture = self._pictures.next(now, in_flight, shown if self._settings.every == 1 else self._previous)
+        self._camera.draw_into(picture)
+        return picture
+
+    def _choose(self, settings: Settings, now: int, tick: int) -> int | None:
+        """Return the number of the picture to show through the mask, or None: then nothing is drawn.
+
+        With a mask every so many frames most pictures have none of their own. They are shown through the newest, and
+        as late as `aligned` always shows them: sound stays in step, and the mask is older by one frame less.
+        """
+        matte, timing, every = self._matte, settings.timing, settings.every
+        limit = _STALE_NS[timing]
+        if every > 1:
+            limit = min(_STALE_NS[Timing.LOW_LATENCY] + every * tick, _STALE_NS[Timing.ALIGNED])
+        if matte is None:  # opening the network takes its time
+            limit = _STALE_NS[Timing.ALIGNED]
+        self._limit_ns = limit
+        self._is_late = now - (self._since if matte is None else matte.sequence) > limit
+        if matte is None or self._is_late:
+            return None
+        if every == 1:
+            return now if timing is Timing.LOW_LATENCY else matte.sequence
+        return self._previous if timing is Timing.ALIGNED else now
+
+    def _cover_up(self, now: int) -> None:
+        """Have this tick's picture drawn in a few cells; on its own, since whatever else failed may fail here too."""
+        if now < self._cover_at:
+            return
+        camera, cover = self._camera, self._cover
+        if cover is None:
+            cover = self._cover = Cover(self._obs)
+        try:
+            if not camera.look(as_shown=has_chosen_colours(self._settings)):
+                return
+            self.space = camera.space
+            newest = self._newest
+            if newest is None:
+                newest = cover.picture
+                camera.draw_into(newest)
+            cover.take(newest, camera.width, camera.height)
+        except Exception as error:
+            self._say(error)
+            self._cover_at = now + _RETRY_NS
+            cover.destroy()
+
+    def _fail(self, error: Exception, now: int) -> None:
+        """Draw nothing for a while and start over, with new GPU objects."""
+        self._retry_at = now + _RETRY_NS
+        self._begun_for = ()
+        self._free()  # first of all what is still being drawn into: OBS goes on when this returns
+        self._forget(now)
+        self._retire()
+        self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        text = str(error) or type(error).__name__
+        if text != self._last_error:
+            _LOG.error("render_failed error=%r", error, exc_info=error)
+        self._last_error = text
+
+    def _free(self) -> None:
+        self._newest = None
+        shrinker, self._shrinker = self._shrinker, None
+        for part in (self._pictures, self._drawing, self._cover, shrinker):
+            if part is not None:
+                part.destroy()
+
+
+def _missing_libraries() -> str:
+    """Say which libraries are missing and how to install them, or ""."""
+    missing = [part for part in check_installation() if not part.ok and part.name != "model"]
+    return " ".join(f"{part.name} {part.fault or 'is missing'}: {part.remedy}" for part in missing)

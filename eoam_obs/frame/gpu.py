@@ -1,0 +1,292 @@
+"""The GPU objects of one filter: textures to draw into, and the shrunken copy that is read back.
+
+Everything here is called with the graphics context held, unless it says otherwise. Each object creates what it needs
+when it is first used and frees it in `destroy()`, which may be called more than once.
+
+It runs with every frame, so it makes no objects: ctypes values are made once, and begin/end pairs stand where a context
+manager would make a generator.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from ctypes import c_uint32, c_void_p
+from typing import Final, NamedTuple
+
+from eoam_core.errors import EoamError
+from eoam_obs.binding import libobs
+from eoam_obs.binding.libobs import LibObs
+
+_LOWRES_LIMIT: Final = 8.0  # shrinking further than this, eight taps per pixel miss too much of the picture
+
+
+# Without giving Python's lock away: to get it back with the graphics context in hand would have OBS wait for that, too.
+_copy_bytes: Final = ctypes.PYFUNCTYPE(c_void_p, c_void_p, c_void_p, ctypes.c_size_t)(
+    ctypes.cast(ctypes.memmove, c_void_p).value or 0
+)
+
+
+class GraphicsError(EoamError):
+    """The graphics driver or libobs refused something."""
+
+
+def draw_effect(obs: LibObs, effect: int, technique: bytes, texture: int, width: int, height: int) -> None:
+    """Draw `texture` with every pass of a technique."""
+    try:
+        while obs.gs_effect_loop(effect, technique):
+            obs.gs_draw_sprite(texture, 0, width, height)
+    except BaseException:
+        # An effect that is left in the middle draws nothing the next time, whoever uses it: one of OBS's own would then
+        # have the network look at an old picture.
+        while obs.gs_effect_loop(effect, technique):
+            pass
+        raise
+
+
+class Canvas:
+    """A texture one can draw into, in the colour space (`libobs.GS_CS_...`) that was asked for last."""
+
+    def __init__(self, obs: LibObs, color_format: int | None = None) -> None:
+        self._obs = obs
+        self._color_format = color_format  # None: what the colour space needs
+        self._made_for = (-1, 0, 0)
+        self._texrender = 0
+        self.texture = 0  # what was drawn last, 0 before
+        self._is_open = False  # between `begin` and `end`
+        self._clear_color, self._clear_owner = libobs.aligned_zero_vec4()
+        self.space = libobs.GS_CS_SRGB
+
+    def begin(self, width: int, height: int, space: int = libobs.GS_CS_SRGB, *, clear: bool = True) -> None:
+        """Draw into the texture, `width` x `height` pixels large and transparent at first, until `end()`.
+
+        Raises:
+            GraphicsError: there is no memory for a texture of this size.
+        """
+        obs = self._obs
+        is_new = self._made_for != (space, width, height)
+        if is_new or not self._texrender:
+            self.destroy()
+            color_format = self._color_format
+            if color_format is None:
+                color_format = libobs.GS_RGBA if space == libobs.GS_CS_SRGB else libobs.GS_RGBA16F
+            self._texrender = obs.gs_texrender_create(color_format, libobs.GS_ZS_NONE) or 0
+            self._made_for = (space, width, height)
+        self.space = space
+        obs.gs_texrender_reset(self._texrender)
+        if not obs.gs_texrender_begin_with_color_space(self._texrender, width, height, space):
+            raise GraphicsError(f"The graphics driver gave no texture of {width}x{height} pixels.")
+        self._is_open = True
+        if clear:
+            obs.gs_clear(libobs.GS_CLEAR_COLOR, self._clear_color, 0.0, 0)
+        obs.gs_ortho(0.0, width, 0.0, height, -100.0, 100.0)
+
+    def end(self) -> None:
+        """Draw elsewhere again."""
+        self._is_open = False
+        self._obs.gs_texrender_end(self._texrender)
+        if not self.texture:  # the same until the size changes
+            self.texture = self._obs.gs_texrender_get_texture(self._texrender) or 0
+
+    def destroy(self) -> None:
+        """Free the texture; what failed between `begin` and `end` is ended first."""
+        if self._is_open:
+            # Or OBS would go on drawing into a texture that is gone, and into the heap with it.
+            self.end()
+        self.texture = 0
+        texrender, self._texrender = self._texrender, 0
+        if texrender:
+            self._obs.gs_texrender_destroy(texrender)
+
+
+class PictureRing:
+    """Full-size pictures that wait for their masks, found by their numbers; never more than `limit` textures."""
+
+    def __init__(self, make_canvas: Callable[[], Canvas], *, limit: int) -> None:
+        self._make_canvas = make_canvas
+        self._limit = limit
+        self._canvases: dict[int, Canvas] = {}
+
+    def next(self, sequence: int, *keep: int | None) -> Canvas:
+        """Return the canvas to draw picture `sequence` into; those in `keep` are not taken, the oldest other is."""
+        oldest = -1
+        for number in self._canvases:
+            if number not in keep and (oldest < 0 or number < oldest):
+                oldest = number
+        if oldest >= 0:
+            canvas = self._canvases.pop(oldest)
+        elif len(self._canvases) < self._limit:
+            canvas = self._make_canvas()
+        else:
+            raise ValueError(f"keep names {len(keep)} pictures, but the ring has {self._limit}")
+        self._canvases[sequence] = canvas
+        return canvas
+
+    def find(self, sequence: int) -> Canvas | None:
+        """Return the picture with this number, if it is still there."""
+        return self._canvases.get(sequence)
+
+    def destroy(self) -> None:
+        """Free all pictures."""
+        while self._canvases:
+            self._canvases.popitem()[1].destroy()
+
+
+class Readback:
+    """When to read a picture back, as a share of the time between two ticks after it was drawn.
+
+    Early enough for the mask to be there at the next tick; but where the GPU is so busy that it has not finished the
+    picture by then, who reads it waits, with the graphics context, which OBS then waits for. So after a few such waits
+    it is read just before the next tick, and after a while early again.
+    """
+
+    EARLY: Final = 0.35
+    LATE: Final = 0.9
+    _SLOW_S: Final = 0.003
+    _IN_A_ROW: Final = 3
+    _LATE_READS: Final = 600
+
+    def __init__(self) -> None:
+        self.after = self.EARLY
+        self._slow = 0  # in a row
+        self._left = 0
+
+    def note(self, waited_s: float) -> None:
+        """Take note of how long the pixels of one picture took to be handed out.
+
+        That includes a wait for Python's lock; where that is as long, to read later does no harm either.
+        """
+        if self._left:
+            self._left -= 1
+            if not self._left:
+                self.after = self.EARLY
+            return
+        self._slow = self._slow + 1 if waited_s >= self._SLOW_S else 0
+        if self._slow >= self._IN_A_ROW:
+            self._slow, self._left, self.after = 0, self._LATE_READS, self.LATE
+
+
+class Pixels(NamedTuple):
+    """A copy of what was read back, bytes from row to row, and the picture's number."""
+
+    copy: ctypes.Array[ctypes.c_char]
+    linesize: int
+    sequence: int
+
+
+class Shrinker:
+    """Makes the network's input on the GPU and has it ready for the CPU to read later."""
+
+    def __init__(self, obs: LibObs, width: int, height: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._obs = obs
+        self._clock = clock
+        self._width = width
+        self._height = height
+        self._canvas = Canvas(obs, libobs.GS_BGRA)
+        self._surface = 0
+        self._address = c_void_p()
+        self._linesize = c_uint32()
+        self._address_reference = ctypes.byref(self._address)
+        self._linesize_reference = ctypes.byref(self._linesize)
+        self._lowres = self._area = 0
+        self._lowres_image = self._area_image = 0
+        self._area_parameters: tuple[int, int] = (0, 0)
+        self._base, self._base_inverse = libobs.Vec2(), libobs.Vec2()
+        self._copies: list[ctypes.Array[ctypes.c_char]] = []
+        self.readback = Readback()
+        self.staged: int | None = None  # the number of the picture that can be read
+
+    def stage(self, texture: int, width: int, height: int, sequence: int) -> None:
+        """Shrink a `width` x `height` texture and start its way to the CPU.
+
+        The framebuffer's encoding is the caller's: off for bytes, which stay plain bytes, as training scaled its
+        pictures; on for linear light. Leaves blending changed: the caller saves and restores it.
+        """
+        obs = self._obs
+        if not self._surface:
+            self._begin()
+        # Every pixel is written, so nothing needs clearing.
+        obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_ZERO)
+        self._canvas.begin(self._width, self._height, clear=False)
+        try:
+            if max(width / self._width, height / self._height) <= _LOWRES_LIMIT:
+                effect, image = self._lowres, self._lowres_image
+            else:
+                effect, image = self._area, self._area_image
+                base, inverse = self._base, self._base_inverse
+                base.x, base.y, inverse.x, inverse.y = width, height, 1 / width, 1 / height
+                obs.gs_effect_set_vec2(self._area_parameters[0], base)
+                obs.gs_effect_set_vec2(self._area_parameters[1], inverse)
+            obs.gs_effect_set_texture(image, texture)
+            draw_effect(obs, effect, b"Draw", texture, self._width, self._height)
+        finally:
+            self._canvas.end()
+        obs.gs_stage_texture(self._surface, self._canvas.texture)
+        self.staged = sequence
+
+    def read(self) -> Pixels | None:
+        """Return a copy of what was staged last, BGRA, which stays as it is until the next read but one; or None.
+
+        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile,
+        until the driver has handed the pixels out and they are copied. OBS cannot draw in that time, which `readback`
+        keeps short. A second surface, and reading the older of the two, would keep it shorter beside a busy GPU, but
+        every picture would be shown a frame later, beside an idle one too.
+
+        Raises:
+            GraphicsError: the driver did not hand the pixels out.
+        """
+        obs = self._obs
+        try:
+            # Inside the `try`: what another thread raises in this one is delivered when a call returns, and the
+            # graphics context that nobody leaves stops OBS for good. To leave without having entered does nothing.
+            obs.obs_enter_graphics()
+            sequence = self.staged
+            if sequence is None or not self._surface:
+                return None
+            self.staged = None
+            began = self._clock()
+            if not obs.gs_stagesurface_map(self._surface, self._address_reference, self._linesize_reference):
+                raise GraphicsError("The graphics driver did not hand out the staging surface.")
+            try:
+                self.readback.note(self._clock() - began)
+                if not self._address.value:
+                    raise GraphicsError("The graphics driver mapped the staging surface to nothing.")
+                linesize = self._linesize.value
+                copy = self._next_copy(linesize * self._height)
+                _copy_bytes(ctypes.addressof(copy), self._address.value, linesize * self._height)
+            finally:
+                obs.gs_stagesurface_unmap(self._surface)
+            return Pixels(copy, linesize, sequence)
+        finally:
+            obs.obs_leave_graphics()
+
+    def _next_copy(self, size: int) -> ctypes.Array[ctypes.c_char]:
+        """Return the buffer that was not written to last."""
+        if not self._copies or len(self._copies[0]) != size:
+            self._copies = [ctypes.create_string_buffer(size) for _ in range(2)]
+        self._copies.reverse()
+        return self._copies[0]
+
+    def destroy(self) -> None:
+        """Free the textures."""
+        self.staged = None
+        self._canvas.destroy()
+        surface, self._surface = self._surface, 0
+        if surface:
+            self._obs.gs_stagesurface_destroy(surface)
+
+    def _begin(self) -> None:
+        """Make the surface, and look OBS's scalers up: plain bilinear would skip pixels, and what it skips flickers."""
+        obs = self._obs
+        self._surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA) or 0
+        if not self._surface:
+            raise GraphicsError(f"The graphics driver gave no staging surface of {self._width}x{self._height}.")
+        self._lowres = obs.obs_get_base_effect(libobs.OBS_EFFECT_BILINEAR_LOWRES) or 0
+        self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or 0
+        self._lowres_image = obs.gs_effect_get_param_by_name(self._lowres, "image") or 0
+        self._area_image = obs.gs_effect_get_param_by_name(self._area, "image") or 0
+        self._area_parameters = (
+            obs.gs_effect_get_param_by_name(self._area, "base_dimension") or 0,
+            obs.gs_effect_get_param_by_name(self._area, "base_dimension_i") or 0,
+        )

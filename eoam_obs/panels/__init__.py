@@ -1,0 +1,3 @@
+"""The panels of the filter and of the script."""
+
+from __future__ import annotations

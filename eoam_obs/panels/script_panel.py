@@ -1,0 +1,280 @@
+"""The script's panel under Tools > Scripts; everything here runs on OBS's UI thread.
+
+`api` is the module `obspython`, handed in by the script. The defaults that stand here are what a new filter starts
+with, and what filters do that follow them.
+
+The panel is made through ctypes and not with `obspython`, which asks a global variable for the script that adds a
+button. The tick of another script sets and clears that variable on OBS's graphics thread, whenever Python's lock
+changes hands: OBS crashed then, or would have given the button to the other script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Protocol
+
+from eoam_core.settings import Settings
+from eoam_obs.binding import desktop, frontend, libobs
+from eoam_obs.binding.callbacks import callback
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.panels import diagnostics, panel
+from eoam_obs.panels.diagnostics import Part
+from eoam_obs.source import source_type, sources, stored, virtual_camera
+from eoam_obs.source.instances import INSTANCES
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.stored import ADD_TO_KEY, DIAGNOSTICS_KEY, GUARD_KEY
+
+DEFAULTS: Final = Settings(advanced=False)
+
+_FILTERS: Final = "filters"
+_DONE: Final = "done"  # what Add and the virtual camera say, between the two
+_DONE_BELOW: Final = "done_below"
+_INSTALL: Final = "install_state"
+
+
+def write_defaults(api: Any, data: Any) -> None:
+    """Write the defaults of the script's panel into its obs_data."""
+    stored.write_defaults(api, data, DEFAULTS)
+    api.obs_data_set_default_bool(data, GUARD_KEY, True)
+
+
+class Job(Protocol):
+    """An installation of the libraries, as eoam_install.components has it."""
+
+    state: str
+    message: str
+
+    def start(self) -> None:
+        """Begin."""
+
+
+class ScriptPanel:
+    """Build the panel and do what its buttons say.
+
+    Args:
+        api: `obspython`.
+        texts: the words.
+        job: what installs the libraries, or None if that is not there.
+
+    `obs` is the libobs that the filter was put into, None before, and where that failed for the reason in `problem`.
+    """
+
+    _answering: ClassVar[ScriptPanel | None] = None  # the one whose properties OBS got last
+
+    def __init__(self, api: Any, texts: Texts, job: Job | None = None) -> None:
+        self.settings = DEFAULTS
+        self.problem = ""
+        self.obs: LibObs | None = None
+        self._api = api
+        self._texts = texts
+        self._job = job
+        self._data: Any = None  # the script's obs_data
+        self._changed = False
+        self._add_to = ""
+        self._guarded = True
+
+    def use(self, data: Any) -> Settings:
+        """Take what is stored in the script's obs_data, in order, and return it."""
+        settled = stored.settle(self._api, data, self._known(), DEFAULTS, complete=False)
+        self._api.obs_data_addref(data)
+        self._release()
+        self._data, self.settings, self._changed = data, settled.settings, settled.changed
+        try:
+            values = stored.read(self._api, data)
+        except stored.UnreadableError:  # `settle` has logged it
+            values = {}
+        self._add_to = str(values.get(ADD_TO_KEY, ""))
+        self._guarded = values.get(GUARD_KEY, True) is not False
+        return self.settings
+
+    def close(self) -> None:
+        """Give the script's obs_data back, and answer no more; may be called more than once."""
+        self._release()
+        if ScriptPanel._answering is self:
+            ScriptPanel._answering = None
+
+    def properties(self) -> Any:
+        """Return a new obs_properties of obspython: OBS takes nothing else from a script."""
+        api, texts = self._api, self._texts
+        made = api.obs_properties_create()
+        parts = diagnostics.parts(self.obs, texts)
+        if self.obs is not None:
+            ScriptPanel._answering = self
+            self._fill(self.obs, int(made), parts)
+        else:  # nothing that could be pressed would do anything
+            if self.problem:
+                panel.add_text(api, made, "problem", self.problem, warning=True)
+            panel.add_text(api, made, _FILTERS, self._filters())
+            for part in parts:
+                panel.add_text(api, made, part.key, part.line(texts), warning=bool(part.cure))
+        return made
+
+    def clicked(self, properties: int, button: int) -> bool:
+        """Do what a button says; whether that changed what the panel shows."""
+        if self.obs is None:
+            return False
+        methods = {
+            "install": self._install,
+            "add": self._add,
+            "camera": self._switch_camera,
+            panel.REFRESH: self._refresh,
+            "copy": self._copy,
+            "logs": self._open_logs,
+        }
+        return methods[(self.obs.obs_property_name(button) or b"").decode()](self.obs, properties)
+
+    def modified(self, properties: int, data: int) -> bool:
+        """Show what does something with the values in the obs_data; whether that changed anything."""
+        changed, self._changed = self._changed, False
+        return self.obs is not None and (panel.show_relevant(self.obs, properties, data) or changed)
+
+    def _release(self) -> None:
+        data, self._data = self._data, None
+        if data is not None:
+            self._api.obs_data_release(data)
+
+    def _fill(self, obs: LibObs, properties: int, parts: Sequence[Part]) -> None:
+        texts = self._texts
+        # OBS opens the dialog with room for ten lines: what is to be done stands first.
+        self._add_missing(obs, properties, [part for part in parts if part.cure])
+        self._add_sources(obs, properties)
+        self._add_answer(obs, properties, _DONE)
+        self._add_camera(obs, properties)
+        panel.add_text(obs, properties, _FILTERS, self._filters())
+        self._add_button(obs, properties, panel.REFRESH)
+        panel.add_text(obs, properties, "defaults", texts("script.defaults"))
+        panel.add_settings(obs, properties, texts, modified=_modified, always=True, model=self.settings.model)
+        found = "\n".join(part.line(texts) for part in parts if not part.cure)
+        panel.add_text(obs, properties, "installation", found)
+        self._add_button(obs, properties, "copy")
+        item = obs.obs_properties_add_text(
+            properties, DIAGNOSTICS_KEY, texts("script.diagnostics"), libobs.OBS_TEXT_MULTILINE
+        )
+        obs.obs_property_set_long_description(item, texts("script.diagnostics.help"))
+        obs.obs_property_set_visible(item, False)
+        self._add_button(obs, properties, "logs")
+        self._add_answer(obs, properties, _DONE_BELOW)
+        if self._data is not None:
+            panel.show_relevant(obs, properties, int(self._data))
+
+    def _known(self) -> Settings | None:
+        return self.settings if self._data is not None else None
+
+    def _add_missing(self, obs: LibObs, properties: int, missing: Sequence[Part]) -> None:
+        """Add what is wrong with the installation, each with its cure, and the button that mends it."""
+        for part in missing:
+            panel.add_text(obs, properties, f"missing_{part.key}", part.line(self._texts), warning=True)
+        if self._job is not None and any(part.key != "model" for part in missing):  # it installs libraries only
+            panel.add_text(obs, properties, _INSTALL, self._job.message)
+            self._add_button(obs, properties, "install")
+
+    def _add_sources(self, obs: LibObs, properties: int) -> None:
+        texts = self._texts
+        have = {name for name, _ in source_type.states()}
+        names = sorted(sources.video_sources(obs), key=lambda name: name in have)  # stable: cameras stay first
+        if not names:
+            panel.add_text(obs, properties, ADD_TO_KEY, texts("script.no_sources"))
+            return
+        item = obs.obs_properties_add_list(
+            properties, ADD_TO_KEY, texts("script.add_to"), libobs.OBS_COMBO_TYPE_LIST, libobs.OBS_COMBO_FORMAT_STRING
+        )
+        obs.obs_property_set_long_description(item, texts("script.add_to.help"))
+        for name in names:
+            obs.obs_property_list_add_string(item, texts("script.has_it", name=name) if name in have else name, name)
+        if self._add_to not in names:
+            self._add_to = names[0]  # what OBS shows when nothing was chosen
+        item = obs.obs_properties_add_bool(properties, GUARD_KEY, texts("script.guard"))
+        obs.obs_property_set_long_description(item, texts("script.guard.help"))
+        self._add_button(obs, properties, "add")
+
+    def _add_camera(self, obs: LibObs, properties: int) -> None:
+        missing = virtual_camera.missing(obs, self._texts)
+        if missing:
+            panel.add_text(obs, properties, "camera", missing)
+        else:
+            self._add_button(obs, properties, "camera", self._camera_label())
+
+    def _camera_label(self) -> str:
+        return self._texts("script.camera.stop" if virtual_camera.is_on(self._api) else "script.camera")
+
+    def _add_button(self, obs: LibObs, properties: int, name: str, text: str = "") -> None:
+        key = "panel.refresh" if name == panel.REFRESH else f"script.{name}"
+        item = obs.obs_properties_add_button2(properties, name, text or self._texts(key), _clicked, 0)
+        obs.obs_property_set_long_description(item, self._texts(f"{key}.help"))
+
+    def _filters(self) -> str:
+        if self.problem:
+            return self._texts("script.not_running")
+        lines = [f"{name}: {state.sentence(self._texts)}" for name, state in source_type.states()]
+        return "\n".join(lines) or self._texts("script.no_filter")
+
+    def _add_answer(self, obs: LibObs, properties: int, name: str) -> None:
+        panel.add_text(obs, properties, name, "")
+        panel.show(obs, properties, name, False)
+
+    def _say(self, obs: LibObs, properties: int, text: str, where: str = _DONE) -> bool:
+        panel.show_text(obs, properties, where, text)
+        panel.show(obs, properties, where, True)
+        return True
+
+    def _refresh(self, obs: LibObs, properties: int) -> bool:
+        panel.show_text(obs, properties, _FILTERS, self._filters())
+        if self._job is not None:
+            panel.show_text(obs, properties, _INSTALL, self._job.message)
+        return True
+
+    def _install(self, obs: LibObs, properties: int) -> bool:
+        if self._job is not None:
+            self._job.start()
+        return self._refresh(obs, properties)
+
+    def _add(self, obs: LibObs, properties: int) -> bool:
+        name, texts = self._add_to, self._texts
+        kind = source_type.FILTER_ID, source_type.FILTER_NAME
+        # Whoever presses it for a source that has the filter wants it to work there, not a second one behind it.
+        is_there = source_type.is_on(name)
+        if not is_there and not sources.add_filter(obs, name, *kind):
+            return self._say(obs, properties, texts("script.not_added", name=name))
+        said = texts("script.already" if is_there else "script.added", name=name)
+        if self._guarded and not source_type.guard_on(name):
+            said += " " + texts("script.unguarded")
+        panel.show_text(obs, properties, _FILTERS, self._filters())
+        return self._say(obs, properties, said)
+
+    def _switch_camera(self, obs: LibObs, properties: int) -> bool:
+        said = virtual_camera.switch(self._api, self._texts)
+        panel.show_text(obs, properties, "camera", self._camera_label())
+        return self._say(obs, properties, said)
+
+    def _copy(self, obs: LibObs, properties: int) -> bool:
+        own = [
+            (source_type.state_of(instance), instance.stored.acting)
+            for instance in list(INSTANCES.values())
+            if instance.stored is not None
+        ]
+        text = diagnostics.report(obs, self.settings, own)
+        if self._data is not None:  # as a default: shown, and not saved with the scenes
+            self._api.obs_data_set_default_string(self._data, DIAGNOSTICS_KEY, text)
+            panel.show(obs, properties, DIAGNOSTICS_KEY, True)
+        said = self._texts("script.copied" if desktop.copy(text) else "script.not_copied")
+        return self._say(obs, properties, said, _DONE_BELOW)
+
+    def _open_logs(self, obs: LibObs, properties: int) -> bool:
+        profile = frontend.profile_path()
+        folder = Path(profile).parents[2] / "logs" if profile else Path()  # .../basic/profiles/NAME
+        if profile and desktop.show_folder(folder):
+            return False
+        return self._say(obs, properties, self._texts("script.no_folder", folder=folder), _DONE_BELOW)
+
+
+@callback(libobs.ButtonClicked, failed=False)
+def _clicked(properties: int, button: int, _data: int | None) -> bool:
+    answering = ScriptPanel._answering
+    return answering is not None and answering.clicked(properties, button)
+
+
+@callback(libobs.PropertyModified, failed=False)
+def _modified(properties: int, _property: int, data: int) -> bool:
+    answering = ScriptPanel._answering
+    return answering is not None and answering.modified(properties, data)

@@ -1,0 +1,92 @@
+"""The live filters: what the handles that libobs has stand for. Imported once, never reloaded."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.source.state import State
+from eoam_obs.source.stored import Stored
+
+
+class VideoFilter(Protocol):
+    """One filter on one source, as the callbacks need it."""
+
+    space: int  # the colour space (`libobs.GS_CS_...`) that `render` draws in
+    hidden: bool  # draw nothing, for as long as somebody holds a key
+
+    def update(self, values: Mapping[str, object]) -> None:
+        """Take the settings that act."""
+
+    def render(self) -> None:
+        """Draw, on the graphics thread with the graphics context held."""
+
+    def suspend(self) -> None:
+        """Stop the work and draw nothing; the script is gone."""
+
+    def resume(self) -> None:
+        """Work again after `suspend`; the script is back."""
+
+    def destroy(self) -> None:
+        """Free everything, on any thread, without the graphics context."""
+
+    def state(self) -> State:
+        """Say how it goes."""
+
+
+@dataclass(eq=False)
+class Instance:
+    """One filter as OBS has it: `source` is the filter's own obs_source_t, `weak` a weak reference to it.
+
+    `handle` is an os_event_t, which libobs signals when the settings were changed.
+    """
+
+    handle: int
+    source: int
+    weak: int = 0
+    stored: Stored | None = None
+    video_filter: VideoFilter | None = None
+    hotkeys: tuple[int, ...] = ()
+    hotkey_parent: int = 0
+    hotkey_number: int = 0
+    hotkey_attempts: int = 0
+    refresh_at: float = 0.0  # time.monotonic() at which an open panel is to be renewed; 0: not at all
+    seen: str = ""  # the `State.look` that an open panel shows
+    renewed_at: float = 0.0  # time.monotonic() at which it was built anew
+    lock: threading.Lock = field(default_factory=threading.Lock)  # held while `weak` is used
+
+    @contextlib.contextmanager
+    def held(self, obs: LibObs) -> Iterator[int]:
+        """Give the filter's obs_source_t with a reference of our own, or 0 if it is being destroyed."""
+        with self.lock:
+            source = (obs.obs_weak_source_get_source(self.weak) or 0) if self.weak else 0
+        try:
+            yield source
+        finally:
+            if source:
+                obs.obs_source_release(source)
+
+    def let_go(self, obs: LibObs) -> None:
+        """Give the weak reference back."""
+        with self.lock:
+            weak, self.weak = self.weak, 0
+        if weak:
+            obs.obs_weak_source_release(weak)
+
+
+INSTANCES: Final[dict[int, Instance]] = {}
+
+
+@contextlib.contextmanager
+def settings_of(obs: LibObs, source: int) -> Iterator[int]:
+    """Give the obs_data of a source, which is its own and not a copy."""
+    data = (obs.obs_source_get_settings(source) or 0) if source else 0
+    try:
+        yield data
+    finally:
+        if data:
+            obs.obs_data_release(data)

@@ -1,0 +1,192 @@
+"""The filter's own files in OBS's dialog *Missing Files*, without a callback of ours.
+
+OBS asks `missing_files` of every source there is, filters and private ones as well, with its list of sources locked
+(`obs_enum_all_sources`, all releases); OBS 32.2 asks filters on loading too, with their source's filters locked
+(`obs_source_enum_filters`). An answer in Python would wait there for Python's lock, and another script has that lock
+while it waits for one of these (`obs_get_source_by_name`, `obs_source_get_width`: `obspython` keeps Python's lock in
+every call). OBS would hang.
+
+So OBS's own image source answers. A file that is missing becomes the file of a private one, which nobody sees and which
+reads nothing as long as it is not shown. OBS lists it under our name and gives it the file that the user chooses
+instead; the watch finds it there and has the filter take it.
+
+OBS's dialog keeps the address of what it lists, without a reference. So such a source stays, without a file, until its
+filter ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from eoam_core.model_path import expanded, is_network_file
+from eoam_core.settings import BackgroundKind, Settings
+from eoam_obs.binding import libobs
+from eoam_obs.binding.callbacks import callback
+from eoam_obs.binding.libobs import LibObs
+from eoam_obs.source.instances import INSTANCES, Instance, settings_of
+from eoam_obs.source.stored import Stored
+
+_LOG: Final = logging.getLogger("eoam")
+_KIND: Final = "image_source"
+_FILE: Final = "file"  # its setting
+_CLEARED: Final = {"background_picture": "", "model": Settings().model}
+_PERIOD_S: Final = 5.0  # between two looks at the disk
+_PATIENCE: Final = 20  # times as long as a look took: the drive of a computer that is off may take half a minute
+
+
+@dataclass
+class _StandIn:
+    """A private image source, and the file that it was given last, or ""."""
+
+    source: int
+    file: str = ""
+
+
+@dataclass
+class _Files:
+    """What is known of one filter's files, by the names of their settings."""
+
+    obs: LibObs
+    stored: Stored | None = None  # for which the disk was looked at
+    look_at: float = 0.0
+    missing: dict[str, str] = field(default_factory=dict)
+    stand_ins: dict[str, _StandIn] = field(default_factory=dict)  # changed on the UI thread only
+
+
+_files: Final[dict[int, _Files]] = {}  # by the filters' handles
+_pauses: Final = [0]  # how often the script went
+
+
+def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None:
+    """See which of a filter's files are missing, and have the UI thread bring OBS's dialog in line; on the watch's."""
+    stored = instance.stored
+    if stored is None:
+        return
+    files = _files.get(instance.handle)
+    if files is None:
+        files = _files[instance.handle] = _Files(obs)
+    now = time.monotonic() if now is None else now
+    if stored is not files.stored or now >= files.look_at:
+        began, pauses = time.monotonic(), _pauses[0]
+        missing = {name: file for name, file in used_files(stored).items() if not _is_there(file)}
+        if pauses != _pauses[0]:
+            return  # the script went while a drive took its time
+        files.stored, files.missing = stored, missing
+        took = time.monotonic() - began
+        files.look_at = now + took + max(_PERIOD_S, _PATIENCE * took)
+    if files.missing or files.stand_ins:
+        obs.obs_queue_task(libobs.OBS_TASK_UI, _renew_now, instance.handle, False)
+
+
+def used_files(stored: Stored) -> dict[str, str]:
+    """Return the user's files that a filter needs, as paths, by the names of their settings.
+
+    A filter that follows the script's panel has none of its own.
+    """
+    if stored.follows:
+        return {}
+    found = {}
+    acting = stored.acting
+    if acting.background is BackgroundKind.PICTURE and acting.background_picture:
+        found["background_picture"] = str(expanded(acting.background_picture))
+    if is_network_file(acting.model):
+        found["model"] = str(expanded(acting.model))
+    return found
+
+
+def pause(obs: LibObs) -> None:
+    """List nothing any more: nobody would take what the user chooses. On the UI thread."""
+    _pauses[0] += 1
+    for files in list(_files.values()):
+        files.missing, files.stored = {}, None
+        for stand_in in files.stand_ins.values():
+            _give(obs, stand_in, "")
+
+
+def let_go(obs: LibObs, handle: int) -> None:
+    """Free what belongs to a filter that ends; on any thread."""
+    files = _files.pop(handle, None)
+    if files is not None:
+        for stand_in in files.stand_ins.values():
+            obs.obs_source_release(stand_in.source)
+
+
+@callback(libobs.Task, failed=None)
+def _renew_now(handle: int) -> None:
+    files, instance = _files.get(handle), INSTANCES.get(handle)
+    if files is None or instance is None:
+        return
+    with instance.held(files.obs) as source:  # nor is the filter destroyed meanwhile
+        if source and instance.stored is not None:
+            _renew(files, source)
+
+
+def _renew(files: _Files, source: int) -> None:
+    obs = files.obs
+    chosen = {}
+    for name, stand_in in files.stand_ins.items():
+        with settings_of(obs, stand_in.source) as settings:
+            file = (obs.obs_data_get_string(settings, _FILE) or b"").decode(errors="replace")
+        if file != stand_in.file:
+            chosen[name] = file
+            stand_in.file = file
+    if chosen:
+        _LOG.info("missing_files_replaced settings=%s", ",".join(sorted(chosen)))
+        with settings_of(obs, source) as settings:
+            for name, file in chosen.items():
+                obs.obs_data_set_string(settings, name, file or _CLEARED[name])
+        obs.obs_source_update(source, None)
+        obs.obs_source_update_properties(source)
+    missing = {name: file for name, file in files.missing.items() if name not in chosen}
+    files.missing = missing
+    for name, file in missing.items():
+        known = files.stand_ins.get(name)
+        if known is None:
+            made = _new(obs, source)
+            if not made:
+                continue  # it is tried again at the next look
+            known = files.stand_ins[name] = _StandIn(made)
+        if known.file != file:
+            _LOG.warning("file_is_missing setting=%s: File > Check for Missing Files replaces it", name)
+            _give(obs, known, file)
+    for name, known in files.stand_ins.items():
+        if name not in missing:
+            _give(obs, known, "")
+
+
+def _new(obs: LibObs, source: int) -> int:
+    parent = obs.obs_filter_get_parent(source) or 0
+    names = [obs.obs_source_get_name(of) or b"" for of in (parent, source) if of]
+    with _new_settings(obs) as settings:
+        obs.obs_data_set_bool(settings, "unload", True)  # so it never reads the file, since it is never shown
+        return obs.obs_source_create_private(_KIND, b": ".join(names).decode(errors="replace"), settings) or 0
+
+
+def _give(obs: LibObs, stand_in: _StandIn, file: str) -> None:
+    if stand_in.file == file:
+        return
+    with settings_of(obs, stand_in.source) as settings:
+        obs.obs_data_set_string(settings, _FILE, file)
+    obs.obs_source_update(stand_in.source, None)
+    stand_in.file = file
+
+
+def _is_there(file: str) -> bool:
+    try:
+        return expanded(file).exists()
+    except (OSError, ValueError):
+        return True  # not to be told, or no path at all: the filter says what is wrong with it
+
+
+@contextlib.contextmanager
+def _new_settings(obs: LibObs) -> Iterator[int]:
+    settings = obs.obs_data_create()
+    try:
+        yield settings
+    finally:
+        obs.obs_data_release(settings)

@@ -1,0 +1,518 @@
+"""The filter's type in libobs: registered once per process, and permanent from then on.
+
+`obs_register_source_s` takes a type once and has no counterpart that takes it back. libobs copies the callbacks into
+every instance and calls them until the process ends: after the script was reloaded, unloaded or removed, and `destroy`
+even during OBS's shutdown. So this module must be imported once and never reloaded, its thunks live for ever, libobs
+holds integer handles and never a Python object, and what the callbacks do is swappable (`attach`, `detach`).
+
+Nothing escapes into libobs: every callback goes through `thunks.callback`, which logs once and fails closed. A filter
+whose Python side is missing, broken or detached draws nothing, since drawing nothing is the only answer that cannot
+show the room.
+
+libobs calls `update` on the graphics thread, but an obs_data has no lock, and the UI thread writes this one while a
+slider is dragged. So the stored settings are read and brought in order on the UI thread only.
+
+And libobs up to 29 holds its list of sources locked meanwhile. A callback of ours would wait for Python's lock there,
+which another script may have that waits for the list (`obspython` keeps Python's lock in every call): OBS would hang.
+So `update` is no Python at all but libobs's own `os_event_signal`, a filter's handle is such an event, and whoever next
+has a look at it, the drawing or the watch, has the UI thread read the settings.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from eoam_core.errors import InstallationError
+from eoam_core.settings import Preset, Settings
+from eoam_obs.binding import libobs, log
+from eoam_obs.binding.callbacks import callback, keep, permanent, report
+from eoam_obs.binding.process_settings import ProcessSettings
+from eoam_obs.source import guard, hotkeys, missing_files
+from eoam_obs.source.instances import INSTANCES, Instance, VideoFilter, settings_of
+from eoam_obs.source.locale import Texts
+from eoam_obs.source.state import State
+from eoam_obs.source.stored import Stored
+from eoam_obs.source.watch import QUIET_S, Watch
+
+FILTER_ID: Final = "eoam_background_removal"
+FILTER_NAME: Final = "EOAM Background Removal"
+
+_LOG: Final = logging.getLogger("eoam")
+# What `create` returns if all else fails. It must not be NULL: libobs takes a filter without data out of the chain
+# and shows the raw source. And it is an event that nobody looks at: all zeros, with more room than any system's has.
+_DEAD_EVENT: Final = (ctypes.c_uint64 * 64)()
+_DEAD_HANDLE: Final = ctypes.addressof(_DEAD_EVENT)
+_LET_GO_TIMEOUT_S: Final = 20.0  # a filter that is destroyed later waits for a Python that has ended, and OBS for it
+_DRAWS_IN_A_ROW: Final = 20
+_STOPPED: Final = State(kind="stopped")
+
+
+class Implementation(Protocol):
+    """What the registered type does at present."""
+
+    texts: Texts
+
+    def prepare(self, obs: libobs.LibObs) -> None:
+        """Do before there is a filter what its first frame would have to wait for; without the graphics context."""
+
+    def create(self, obs: libobs.LibObs, source: int, values: Mapping[str, object]) -> VideoFilter:
+        """Make the filter for `source` with the settings that act."""
+
+    def write_defaults(self, obs: libobs.LibObs, settings: int) -> None:
+        """Write the default settings into an obs_data, as defaults."""
+
+    def settle(self, obs: libobs.LibObs, settings: int, known: Settings | None) -> Stored:
+        """Bring a filter's obs_data in order, `known` being what it held last."""
+
+    def acting(self, filter_settings: Stored) -> Settings:
+        """Return what a filter does with what is stored of it."""
+
+    def reset(self, obs: libobs.LibObs, settings: int) -> None:
+        """Store the defaults in a filter's obs_data."""
+
+    def properties(
+        self, obs: libobs.LibObs, filter_settings: Stored | None, state: State | None, thunks: Mapping[str, Any]
+    ) -> int:
+        """Return a new obs_properties."""
+
+    def show_relevant(self, obs: libobs.LibObs, properties: int, settings: int) -> bool:
+        """Show the properties that do something; whether that changed any."""
+
+    def hide_guard(self, obs: libobs.LibObs, properties: int) -> None:
+        """Hide the button that adds the guard."""
+
+    def show_status(self, obs: libobs.LibObs, properties: int, state: State) -> None:
+        """Write the state into the properties' status line."""
+
+
+_obs: libobs.LibObs | None = None
+_attached: Final[list[Implementation]] = []  # one for each copy of the script that OBS has loaded
+_implementation: Implementation | None = None  # the last of them, which answers
+_watch: Watch | None = None
+_process_settings: Final = ProcessSettings()
+
+
+def attach(implementation: Implementation) -> libobs.LibObs:
+    """Register the type if this process has not done so yet, and let `implementation` answer from now on.
+
+    Instances that were detached come back to life with the settings they have. A second copy of the script takes over,
+    and gives back when it is detached.
+
+    Raises:
+        InstallationError: there is no usable libobs in this process, or somebody else has registered the type.
+    """
+    global _obs
+    obs = _obs or libobs.LibObs()
+    log.install(obs)
+    if _obs is None:
+        _register(obs)
+        _obs = obs
+    _attached.append(implementation)
+    if len(_attached) > 1:
+        _LOG.warning("script_is_loaded_twice copies=%d: the last one answers; take the others out", len(_attached))
+    implementation.prepare(obs)
+    _process_settings.take()  # behind `prepare`, which imports the libraries
+    _activate(obs, implementation)
+    return obs
+
+
+def _activate(obs: libobs.LibObs, implementation: Implementation) -> None:
+    global _implementation, _watch
+    _implementation = implementation
+    hotkeys.attach(obs, implementation.texts)
+    obs.obs_enable_source_type(FILTER_ID, True)
+    for instance in list(INSTANCES.values()):
+        with instance.held(obs) as source, settings_of(obs, source) as settings:
+            if not source:
+                continue
+            _settle(instance, obs, implementation, settings)
+            if instance.video_filter is not None:
+                _apply(instance, implementation)
+                instance.video_filter.resume()
+            else:
+                _make(instance, obs, implementation)
+    if _watch is None:
+        _watch = Watch(obs, update_soon)
+
+
+def detach(implementation: Implementation) -> None:
+    """Take back what `attach` was given. Another copy of the script goes on with the filters, if there is one.
+
+    Otherwise every instance stops its work and draws nothing; the type stays known to OBS, but not offered. Idempotent.
+    """
+    global _implementation, _watch
+    if implementation not in _attached:
+        return
+    _attached.remove(implementation)
+    if _attached:
+        if implementation is _implementation and _obs is not None:
+            _activate(_obs, _attached[-1])
+        return
+    _implementation = None
+    _process_settings.give_back()
+    watch, _watch = _watch, None
+    if watch is not None:
+        watch.close()
+    for instance in list(INSTANCES.values()):
+        if instance.video_filter is not None:
+            instance.video_filter.suspend()
+    if _obs is not None:
+        missing_files.pause(_obs)
+        _obs.obs_enable_source_type(FILTER_ID, False)
+
+
+def use_defaults() -> None:
+    """Have the filters that follow the defaults take them anew."""
+    if _implementation is not None:
+        for instance in list(INSTANCES.values()):
+            if instance.stored is not None and instance.stored.follows:
+                _apply(instance, _implementation)
+
+
+def states() -> list[tuple[str, State]]:
+    """Return (name of the source, state) of every live filter. On OBS's UI thread."""
+    found = []
+    for instance in list(INSTANCES.values()):
+        name = ""
+        if _obs is not None:
+            with instance.held(_obs) as source:
+                name = _name_of_parent(_obs, source)
+        found.append((name, state_of(instance)))
+    return found
+
+
+def state_of(instance: Instance | None) -> State:
+    """Return what a filter is doing, and whether its privacy guard is open. On OBS's UI thread.
+
+    There, since the guard's obs_data has no lock, and it is the UI thread that writes it.
+    """
+    if instance is None or instance.video_filter is None:
+        return _STOPPED
+    state = instance.video_filter.state()
+    if _obs is None:
+        return state
+    with instance.held(_obs) as source:
+        return dataclasses.replace(state, guard_open=bool(source) and guard.is_open(_obs, source))
+
+
+def is_on(name: str) -> bool:
+    """Return whether a filter of this type is on the source of this name."""
+    obs = _obs
+    if obs is None:
+        return False
+    for instance in list(INSTANCES.values()):
+        with instance.held(obs) as source:
+            if source and _name_of_parent(obs, source) == name:
+                return True
+    return False
+
+
+def guard_on(name: str) -> bool:
+    """Put the guards of all filters of this type on the source of this name in order; False if one could not be."""
+    obs = _obs
+    if obs is None:
+        return False
+    done = True
+    for instance in list(INSTANCES.values()):
+        with instance.held(obs) as source:
+            if source and _name_of_parent(obs, source) == name:
+                done = guard.add_guard(obs, obs.obs_filter_get_parent(source) or 0, source) and done
+    return done
+
+
+def _name_of_parent(obs: libobs.LibObs, source: int) -> str:
+    parent = obs.obs_filter_get_parent(source) if source else 0
+    return ((obs.obs_source_get_name(parent) if parent else None) or b"").decode(errors="replace")
+
+
+def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: int) -> None:
+    """Bring the instance's obs_data in order, and remember it; an open panel shows what that changed."""
+    before = instance.stored
+    instance.stored = implementation.settle(obs, settings, before.settings if before is not None else None)
+    hotkeys.remember(obs, instance, settings)
+    if before is None or not instance.stored.changed:
+        return
+    preset = instance.stored.settings.preset
+    if preset is not before.settings.preset and preset is not Preset.CUSTOM:
+        obs.obs_source_update_properties(instance.source)  # a list was used, and no slider is being dragged
+    else:
+        instance.refresh_at = time.monotonic() + QUIET_S
+
+
+def _apply(instance: Instance, implementation: Implementation) -> None:
+    """Have the filter do what is stored."""
+    if instance.video_filter is not None and instance.stored is not None:
+        instance.video_filter.update(implementation.acting(instance.stored).to_mapping())
+
+
+def _make(instance: Instance, obs: libobs.LibObs, implementation: Implementation) -> None:
+    assert instance.stored is not None
+    values = implementation.acting(instance.stored).to_mapping()
+    instance.video_filter = implementation.create(obs, instance.source, values)
+
+
+_name_buffer: Final = ctypes.create_string_buffer(FILTER_NAME.encode())
+
+
+@callback(libobs.GetName, failed=None)
+def _get_name(_type_data: int) -> int:
+    return ctypes.addressof(_name_buffer)
+
+
+def _new_handle() -> int:
+    """Return a new event of libobs.
+
+    Raises:
+        MemoryError: the system has no more of them.
+    """
+    event = ctypes.c_void_p()
+    assert _obs is not None  # or nothing would be registered
+    if _obs.os_event_init(ctypes.byref(event), libobs.OS_EVENT_TYPE_AUTO) != 0 or not event.value:
+        raise MemoryError("the system gives no event for a filter")
+    return event.value
+
+
+@callback(libobs.Create, failed=_DEAD_HANDLE)
+def _create(settings: int, source: int) -> int:
+    handle = _DEAD_HANDLE
+    try:
+        handle = _new_handle()
+        instance = INSTANCES[handle] = Instance(handle, source)
+        if _obs is not None:
+            instance.weak = _obs.obs_source_get_weak_source(source) or 0
+            if _implementation is not None:
+                _settle(instance, _obs, _implementation, settings)
+                _make(instance, _obs, _implementation)
+    except BaseException as error:  # the handle must get out, see _DEAD_HANDLE
+        report("create", error)
+    return handle
+
+
+@callback(libobs.Load, failed=None)
+def _load(handle: int, _settings: int) -> None:
+    instance = INSTANCES.get(handle)
+    if instance is not None and _obs is not None and _implementation is not None:
+        hotkeys.register(_obs, instance, _implementation.texts)
+
+
+@callback(libobs.Destroy, failed=None)
+def _destroy(handle: int) -> None:
+    instance = INSTANCES.pop(handle, None)
+    if instance is None:
+        return
+    try:
+        if instance.video_filter is not None:
+            instance.video_filter.destroy()
+    finally:
+        if _obs is not None:
+            missing_files.let_go(_obs, handle)
+            hotkeys.unregister(_obs, instance)
+            instance.let_go(_obs)
+            _obs.os_event_destroy(handle)
+
+
+@callback(libobs.GetDefaults, failed=None)
+def _get_defaults(settings: int) -> None:
+    if _implementation is not None and _obs is not None:
+        _implementation.write_defaults(_obs, settings)
+
+
+@callback(libobs.GetProperties, failed=None)
+def _get_properties(handle: int | None) -> int | None:
+    if _obs is None:
+        return None
+    if _implementation is None:
+        return _obs.obs_properties_create()
+    instance = INSTANCES.get(handle) if handle else None
+    thunks = {"modified": _modified, "refresh": _refresh, "reset": _reset}
+    if instance is not None and not guard.has_guard(_obs, instance.source):
+        thunks["guard"] = _guard
+    stored = instance.stored if instance is not None else None
+    if instance is not None and stored is not None:
+        # OBS writes the first entry of a list over a value that is not in it, and asks for the panel as soon as
+        # obs-websocket has changed something: before the settings were read.
+        with settings_of(_obs, instance.source) as settings:
+            model = (_obs.obs_data_get_string(settings, "model") or b"").decode(errors="replace")
+        stored = dataclasses.replace(stored, settings=stored.settings.replace(model=model or stored.settings.model))
+    return _implementation.properties(_obs, stored, state_of(instance) if handle else None, thunks)
+
+
+@callback(libobs.PropertyModified, failed=False)
+def _modified(properties: int, _property: int, settings: int) -> bool:
+    if _implementation is None or _obs is None:
+        return False
+    return _implementation.show_relevant(_obs, properties, settings)
+
+
+@callback(libobs.ButtonClicked, failed=False)
+def _refresh(properties: int, _button: int, handle: int | None) -> bool:
+    if _implementation is None or _obs is None or handle is None:
+        return False
+    _implementation.show_status(_obs, properties, state_of(INSTANCES.get(handle)))
+    return True
+
+
+@callback(libobs.ButtonClicked, failed=False)
+def _reset(properties: int, _button: int, handle: int | None) -> bool:
+    instance = INSTANCES.get(handle) if handle is not None else None
+    if _implementation is None or _obs is None or instance is None:
+        return False
+    with settings_of(_obs, instance.source) as settings:
+        _implementation.reset(_obs, settings)
+        _implementation.show_relevant(_obs, properties, settings)
+    _obs.obs_source_update(instance.source, None)
+    return True
+
+
+@callback(libobs.ButtonClicked, failed=False)
+def _guard(properties: int, _button: int, handle: int | None) -> bool:
+    instance = INSTANCES.get(handle) if handle is not None else None
+    if _implementation is None or _obs is None or instance is None:
+        return False
+    with instance.held(_obs) as source:
+        parent = _obs.obs_filter_get_parent(source) if source else 0
+        if not parent or not guard.add_guard(_obs, parent, source):
+            _LOG.error("guard_not_added: this OBS has no Color Correction filter, or the filter is on no source")
+            return False
+    _implementation.hide_guard(_obs, properties)
+    _implementation.show_status(_obs, properties, state_of(instance))
+    return True
+
+
+def update_soon(obs: libobs.LibObs, instance: Instance) -> None:
+    """Have OBS's UI thread read a filter's settings, if libobs has said that they were changed."""
+    with instance.lock:  # the event goes with the weak reference
+        was_changed = bool(instance.weak) and obs.os_event_try(instance.handle) == 0
+    if was_changed:
+        obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, instance.handle, False)
+
+
+@callback(libobs.Task, failed=None)
+def _update_now(handle: int) -> None:
+    instance, obs, implementation = INSTANCES.get(handle), _obs, _implementation
+    if instance is None or obs is None or implementation is None:
+        return  # without an implementation: `attach` looks at the settings again
+    with instance.held(obs) as source, settings_of(obs, source) as settings:
+        if settings:
+            _settle(instance, obs, implementation, settings)
+    _apply(instance, implementation)
+
+
+class _Thread(threading.local):
+    """Of the thread that asks: whether its Python thread state is kept."""
+
+    is_kept = False
+
+
+_thread: Final = _Thread()
+_drawing_thread: int = 0
+_drawn: int = 0
+
+
+def _keep_thread_state() -> None:
+    """Let the thread that draws keep its Python thread state from one callback to the next.
+
+    A thread that Python did not start gets a new state, with a stack of its own, for every callback, and loses it at
+    the callback's end; several times per frame that costs more than the callbacks. One `PyGILState_Ensure` that is not
+    given back keeps it until the thread or Python ends. Only for OBS's graphics thread, which is known by drawing most
+    of the time: screenshots are drawn by others, which come and go.
+
+    After a change of the video settings OBS draws with a new thread, and the system may give it the number of the old
+    one. So what is kept is told by the state itself, which a new thread does not have; the number, the system's own
+    since that comes back most rarely, is for counting only.
+    """
+    global _drawing_thread, _drawn
+    thread = threading.get_native_id()
+    if thread != _drawing_thread or _drawn >= _DRAWS_IN_A_ROW:
+        _drawing_thread, _drawn = thread, 0
+    _drawn += 1
+    if _drawn == _DRAWS_IN_A_ROW:
+        ctypes.pythonapi.PyGILState_Ensure()
+        _thread.is_kept = True
+
+
+@permanent(libobs.VideoRender)
+def _video_render(handle: int, _effect: int) -> None:
+    try:
+        if not _thread.is_kept:
+            _keep_thread_state()
+        instance = INSTANCES.get(handle)
+        if _implementation is None or _obs is None or instance is None or instance.video_filter is None:
+            return  # nothing is drawn: see the module's docstring
+        if _obs.os_event_try(handle) == 0:  # without the lock: libobs destroys nothing that it draws
+            _obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, handle, False)
+        instance.video_filter.render()
+    except BaseException as error:  # libobs is C: nothing may get through, whatever it is
+        report("_video_render", error)
+
+
+@permanent(libobs.GetColorSpace)
+def _video_get_color_space(handle: int, _count: int, _preferred: int) -> int:
+    # What `render` draws in, whatever is preferred: where they differ libobs converts. Asked several times a frame.
+    try:
+        instance = INSTANCES.get(handle)
+        if instance is not None and instance.video_filter is not None:
+            return instance.video_filter.space
+    except BaseException as error:
+        report("_video_get_color_space", error)
+    return libobs.GS_CS_SRGB
+
+
+def _let_go() -> None:
+    """Remove what filters are left when Python ends.
+
+    OBS destroys all filters before; but a source that somebody (another script, a websocket client) still holds is
+    destroyed after Python has gone, and calling a thunk then would crash OBS.
+    """
+    obs = _obs
+    if obs is None:
+        return
+    for instance in list(INSTANCES.values()):
+        parent = obs.obs_filter_get_parent(instance.source)
+        if parent:
+            obs.obs_source_filter_remove(parent, instance.source)
+    ends = time.monotonic() + _LET_GO_TIMEOUT_S
+    while INSTANCES and time.monotonic() < ends:
+        time.sleep(0.01)  # libobs destroys on a thread of its own, which needs the GIL for that
+
+
+def _register(obs: libobs.LibObs) -> None:
+    if obs.obs_source_get_display_name(FILTER_ID) is not None:
+        raise InstallationError(
+            "Another EOAM, of another folder or version, has put its filter into this OBS already. Take all but one "
+            "out under Tools > Scripts, and restart OBS."
+        )
+    atexit.register(_let_go)
+    info, owner = libobs.source_info_buffer()
+    info.id = FILTER_ID.encode()
+    info.type = libobs.OBS_SOURCE_TYPE_FILTER
+    info.output_flags = libobs.OBS_SOURCE_VIDEO | libobs.OBS_SOURCE_SRGB
+    info.get_name = _get_name
+    info.create = _create
+    info.destroy = _destroy
+    info.get_defaults = _get_defaults
+    info.get_properties = _get_properties
+    signal = ctypes.cast(obs.os_event_signal, ctypes.c_void_p)  # type: ignore[arg-type]
+    info.update = libobs.Update(signal.value or 0)
+    info.load = _load
+    info.video_render = _video_render
+    info.video_get_color_space = _video_get_color_space
+    obs.obs_register_source_s(ctypes.addressof(info), ctypes.sizeof(info))
+    keep(info, owner)
+    if obs.obs_source_get_display_name(FILTER_ID) is None:
+        raise InstallationError(
+            f"OBS {obs.version} did not take the filter (its log says why): this version of EOAM does not know its "
+            f"libobs. Update EOAM, or use OBS Studio {libobs.OLDEST_MAJOR} to {libobs.NEWEST_MAJOR}."
+        )
+    _LOG.info("filter_registered id=%s obs=%s libobs=%d.%d.%d", FILTER_ID, obs.version, *obs.number)
+    if obs.major > libobs.NEWEST_MAJOR:
+        _LOG.warning(
+            "obs_is_newer obs=%s tested_up_to=%d: it should work; if not, update EOAM", obs.version, libobs.NEWEST_MAJOR
+        )

@@ -1,0 +1,212 @@
+"""Build the wheel, the sdist and the zip, reproducibly; scripts/release calls this.
+
+Nothing of the machine gets in: the files are those that git knows, with fixed rights; every time stamp is that of
+the last commit ($SOURCE_DATE_EPOCH overrides it); archives are written in a fixed order. The zip is not compressed, so
+that not even zlib's version matters.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import tomllib
+
+REPOSITORY: Final = Path(__file__).resolve().parents[2]
+
+from eoam_install import wheels  # noqa: E402
+from eoam_install.payload import payload  # noqa: E402
+
+BACKEND: Final = "setuptools==84.2.1"  # its version stands in the wheel
+EXECUTABLE: Final = ("install.py",)
+_PRODUCTS: Final = ("build", "dist", "out", "runs")
+_UNUSED: Final = ("tests/", "models/checkpoints/", ".ci/")
+_FOR_DEVELOPERS: Final = ("bench", "masks", "training")
+_EARLIEST: Final = 315532800  # 1980, where zip's calendar begins
+README: Final = """EOAM Background Removal {version} for OBS Studio
+{line}
+
+1. Unpack this whole archive. Close OBS.
+2. Windows: double-click install.py. If it does not start, install Python 3.12 from python.org first.
+   macOS:   install Python 3.12 from python.org, then, in a terminal in this folder:  python3 install.py
+   Linux:   in a terminal in this folder:  python3 install.py
+   It needs no administrator's rights, and puts everything into one folder of your own.
+3. Start OBS. Right-click your camera > Filters > under "Effect Filters" press + > EOAM Background Removal.
+
+Remove everything:  python3 install.py --uninstall
+All options:        python3 install.py --help
+Something is wrong: Tools > Scripts > obs_eoam.py says what; so does  python3 install.py --doctor
+"""
+
+
+def main() -> int:
+    """Build everything into a folder, which gets these files only if all could be made."""
+    target = Path(sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / "dist")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    name, version = f"eoam_obs-{project['version']}", project["version"]
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct") or _EARLIEST)
+    with tempfile.TemporaryDirectory() as temporary:
+        tree, out = Path(temporary, name), Path(temporary, "out")
+        out.mkdir()
+        _copy_tree(tree, epoch)
+        _build(tree, out, Path(temporary, "backend"), epoch)
+        _repack(out / f"{name}.tar.gz", epoch)
+        _write_zip(tree, out / f"eoam-obs-{version}.zip", version, epoch)
+        sbom = json.dumps(_sbom(project, epoch), indent=1, sort_keys=True) + "\n"
+        (out / f"eoam-obs-{version}.cdx.json").write_text(sbom, encoding="utf-8")
+        files = sorted(out.iterdir())
+        sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+        (out / "SHA256SUMS").write_text(sums, encoding="ascii")
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(out.iterdir()):
+            shutil.copyfile(path, target / path.name)
+            print(target / path.name)
+    return 0
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says, or "" where this is no clone: a copy of the files can be built as well."""
+    try:
+        return subprocess.run(["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def _names() -> list[str]:
+    """Return the files that git knows or would take; what it ignores is not the project's."""
+    known = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    if known != [""]:
+        return [name for name in known if name]
+    names = []
+    for parent, folders, files in os.walk(REPOSITORY):
+        folders[:] = [name for name in folders if not name.startswith((".", "__")) and name not in _PRODUCTS]
+        names += [(Path(parent) / name).relative_to(REPOSITORY).as_posix() for name in files]
+    return names
+
+
+def _copy_tree(tree: Path, epoch: int) -> None:
+    for name in sorted(_names()):
+        source = REPOSITORY / name
+        if not source.is_file() or name.startswith(_UNUSED):
+            continue
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, path)
+        path.chmod(0o644)
+        os.utime(path, (epoch, epoch))
+
+
+def _build(tree: Path, out: Path, backend: Path, epoch: int) -> None:
+    """Make sdist and wheel with a backend of a fixed version, away from whatever is installed."""
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--target", str(backend)]
+    subprocess.run([*pip, BACKEND], check=True)
+    code = f"from setuptools import build_meta as b; b.build_sdist({str(out)!r}); b.build_wheel({str(out)!r})"
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(backend),
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "PYTHONHASHSEED": "0",
+        "TZ": "UTC",
+    }
+    # The rights of what the backend makes itself are those that this gives.
+    done = subprocess.run(
+        ["sh", "-c", 'umask 022; exec "$@"', "sh", sys.executable, "-W", "ignore", "-c", code],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"the wheel could not be built:\n{done.stdout}{done.stderr}")
+    for path in (tree / "build", *tree.glob("*.egg-info")):
+        shutil.rmtree(path)
+
+
+def _repack(path: Path, epoch: int) -> None:
+    """Write an sdist anew: in order, with nobody's name and one time."""
+    content = io.BytesIO()
+    with tarfile.open(path) as old, tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as new:
+        for entry in sorted(old.getmembers(), key=lambda entry: entry.name):
+            entry.uid = entry.gid = 0
+            entry.uname = entry.gname = ""
+            entry.mtime = epoch
+            entry.mode = 0o755 if entry.isdir() else 0o644
+            entry.pax_headers = {}
+            new.addfile(entry, old.extractfile(entry) if entry.isreg() else None)
+    with path.open("wb") as file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=epoch) as packed:
+        packed.write(content.getvalue())
+
+
+def _write_zip(tree: Path, path: Path, version: str, epoch: int) -> None:
+    folder = f"eoam-obs-{version}"
+    readme = README.format(version=version, line="=" * (len(version) + 43)).replace("\n", "\r\n")
+    files = {name: source.read_bytes() for name, source in payload(tree).items()}
+    files["README.txt"] = readme.encode("ascii")
+    for source in (tree / "docs").glob("*.md"):
+        if source.stem not in _FOR_DEVELOPERS:
+            files[f"docs/{source.name}"] = source.read_bytes()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(f"{folder}/{name}", time.gmtime(epoch)[:6])
+            entry.create_system = 3  # Unix, which is where the rights below are read
+            entry.external_attr = (0o100755 if name in EXECUTABLE else 0o100644) << 16
+            archive.writestr(entry, files[name])
+
+
+def _sbom(project: dict[str, Any], epoch: int) -> dict[str, Any]:
+    """Return the bill of materials (CycloneDX 1.5): the project, its networks, and every wheel that it may install."""
+    lock = wheels.read_lock()
+    components: list[dict[str, Any]] = [
+        {
+            "type": "machine-learning-model",
+            "bom-ref": network.name,
+            "name": network.name,
+            "hashes": [{"alg": "SHA-256", "content": _sha256(network)}],
+            "licenses": [{"license": {"id": project["license"]}}],
+        }
+        for network in sorted((REPOSITORY / "models").glob("*.onnx"))
+    ]
+    for name in sorted(lock["files"]):
+        wheel = wheels.Wheel(name, **lock["files"][name])
+        components.append(
+            {
+                "type": "library",
+                "bom-ref": name,
+                "name": wheel.library,
+                "version": wheel.version,
+                "purl": f"pkg:pypi/{wheel.library}@{wheel.version}?file_name={name}",
+                "hashes": [{"alg": "SHA-256", "content": wheel.sha256}],
+                "licenses": [{"license": {"name": lock["licences"][wheel.library]}}],
+            }
+        )
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+    product = {"type": "application", "bom-ref": "eoam-obs", "name": project["name"], "version": project["version"]}
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": {"timestamp": stamp, "component": product},
+        "components": components,
+        "dependencies": [{"ref": "eoam-obs", "dependsOn": [component["bom-ref"] for component in components]}],
+    }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
