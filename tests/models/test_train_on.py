@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
 
-from .conftest import ROOT
+from tests.conftest import ROOT
 
 pytestmark = pytest.mark.skipif(not shutil.which("chrt"), reason="chrt is not installed (util-linux)")
 

@@ -121,9 +121,8 @@ class Target(LibobsDouble):
 )
 def test_levels_are_decoded_on_their_way_to_linear_light(view: View, space: int, steps: list[object]) -> None:
     """Inside a texture of bytes they are drawn as they are; that texture is drawn as linear light."""
-    from test_effects import matte
-
     from eoam_obs.frame.drawing import Drawing
+    from tests.obs.test_effects import matte
 
     obs: Any = Target(space)
     with obs.graphics():

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_parts import NoteTaking
 
 import eoam_obs
 from eoam_core.settings import BackgroundKind, Settings, View
@@ -20,6 +19,7 @@ from eoam_obs.frame.gpu import Canvas
 from eoam_obs.frame.placeholder import Cover
 from eoam_obs.frame.scene_effect import SceneEffect
 from tests.obs.shader_check import Draw, faults, uniforms, unset
+from tests.obs.test_parts import NoteTaking
 
 FILES = sorted((Path(eoam_obs.__file__).parent / "effects").glob("*.effect"))
 

@@ -9,8 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_load import Clock
-from test_parts import TICK, ByHand, NoteTaking, Stage
 
 import eoam_obs.frame.filter
 import eoam_obs.frame.matting
@@ -20,6 +18,8 @@ from eoam_obs.frame.filter import Filter
 from eoam_obs.frame.gpu import Readback
 from eoam_obs.frame.pace import Pace
 from eoam_obs.source.state import State
+from tests.obs.test_parts import TICK, ByHand, NoteTaking, Stage
+from tests.obs_live.test_load import Clock
 
 SECOND = 1_000_000_000
 

@@ -9,11 +9,11 @@ from types import FrameType
 from typing import Any, Final
 
 import pytest
-from test_parts import ByHand, NoteTaking, Stage
 
 import eoam_obs.frame.matting
 from eoam_obs.frame.filter import Filter
 from eoam_obs.frame.gpu import Canvas
+from tests.obs.test_parts import ByHand, NoteTaking, Stage
 
 _PRODUCT: Final = tuple(str(Path(__file__).parents[2] / name) for name in ("eoam_core", "eoam_obs"))
 _SECONDS: Final = 3 * 1_000_000_000  # longer than the filter waits after a failure

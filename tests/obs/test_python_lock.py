@@ -11,7 +11,6 @@ from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
-from test_parts import ByHand, Stage
 
 import eoam_obs.frame.matting
 from eoam_obs.binding import libobs, process_settings
@@ -19,6 +18,7 @@ from eoam_obs.binding.process_settings import SWITCH_INTERVAL_S, ProcessSettings
 from eoam_obs.binding.python_lock import PythonLock
 from eoam_obs.source.locale import Texts
 from eoam_obs.source.state import State
+from tests.obs.test_parts import ByHand, Stage
 
 INTERVAL_S = 0.005
 LANGUAGES = ["en-US", "de-DE", "es-ES", "fr-FR", "ja-JP", "pt-BR", "zh-CN"]

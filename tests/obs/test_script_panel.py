@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_panel_parts import Api, Data, Item
 
 from eoam_core.settings import Preset
 from eoam_obs.binding import frontend
@@ -18,6 +17,7 @@ from eoam_obs.source import virtual_camera
 from eoam_obs.source.locale import Texts
 from eoam_obs.source.state import State
 from tests.obs.libobs_double import strict
+from tests.obs.test_panel_parts import Api, Data, Item
 
 
 @strict

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_panel_parts import Watched
 
 from eoam_obs.binding import callbacks
 from eoam_obs.source import watch as watch_module
 from eoam_obs.source.instances import INSTANCES, Instance
 from eoam_obs.source.state import State
 from eoam_obs.source.watch import Watch, look_at
+from tests.obs.test_panel_parts import Watched
 
 SOON_S = 0.001
 LONG_S = 60.0  # the limit of a wait, which is not reached

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_parts import ByHand, Stage
 
 import eoam_obs.frame.matting
 from eoam_obs.binding.python_lock import LOCK
 from eoam_obs.frame.pace import Pace, Patience, Rate, Speed
 from eoam_obs.source.locale import Texts
 from eoam_obs.source.state import State
+from tests.obs.test_parts import ByHand, Stage
 from tools.obs_driver import numbered
 from tools.obs_driver.numbered import Seen
 from tools.soak import load, quota

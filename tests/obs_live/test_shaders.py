@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_parts import NoteTaking
 
 import eoam_obs
 from eoam_core.settings import Settings
 from eoam_obs.frame import shaders
 from eoam_obs.implementation import _NEEDED_BY_FRAMES, FilterImplementation
 from eoam_obs.source import source_type
+from tests.obs.test_parts import NoteTaking
 from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, crash_report, disc, is_drawn, save_picture
 from tools.obs_driver.session import CAMERA, FILTER, REPOSITORY, ObsSession, filter_entry, image_entry
 
