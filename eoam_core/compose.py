@@ -17,16 +17,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.colour import encoded, linear_light
 from eoam_core.compositing import (
     blurred_room,
     cleaned,
     confidence_picture,
-    encoded,
-    linear_light,
     outlined,
     side_by_side,
 )
-from eoam_core.refine import Refiner, fine_levels, picture_alpha
+from eoam_core.edge import edge_alpha, picture_alpha
+from eoam_core.refine import Refiner, fine_levels
 from eoam_core.settings import BackgroundKind, Settings, View
 
 Bytes = NDArray[np.uint8]
@@ -53,7 +53,7 @@ def alpha_from_mask(mask: Bytes, settings: Settings, *, height: int | None = Non
     fine = mask.astype(np.uint16) * np.uint16(_FINE)
     if fine.shape != (height, width):
         fine = cv2.resize(fine, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint16, copy=False)
-    alpha: Bytes = _alpha_table(*settings.passage).take(fine)
+    alpha: Bytes = _alpha_table(*settings.alpha_ramp).take(fine)
     return alpha
 
 
@@ -188,10 +188,7 @@ def _rgba(bgra: Bytes) -> Bytes:
 @lru_cache(maxsize=8)
 def _alpha_table(low: float, high: float) -> Bytes:
     """Return alpha for every 16-bit mask level: (65536,) uint8."""
-    level = np.arange(65536, dtype=np.float32) / np.float32(65535)
-    t = np.clip((level - low) / (high - low), 0.0, 1.0)
-    table: Bytes = np.rint(t * t * (3 - 2 * t) * 255).astype(np.uint8)
-    return table
+    return edge_alpha(np.arange(65536, dtype=np.float32) / np.float32(65535), (low, high))
 
 
 def _alpha(own: Bytes, mask: Bytes, settings: Settings, coefficients: NDArray[np.uint16] | None) -> Bytes:

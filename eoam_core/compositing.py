@@ -28,9 +28,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.colour import encoded, linear_light
+from eoam_core.sampling import Coordinates, Texture
+
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Coordinates = NDArray[np.float32]  # from 0 to 1
 Share = Callable[[Coordinates, Coordinates], Floats]
 Weight = Callable[[Share, Coordinates, Coordinates], Floats]
 
@@ -43,29 +45,6 @@ _BEYOND: Final = 0.005  # how much of it counts
 LEAST: Final = 0.0001  # the weight of what counts only where nothing else does
 _OURS: Final = 32  # a 32nd of person in a pixel, and it is no room
 _TINY: Final = 1e-8
-
-_LINEAR: Final = np.array(
-    [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in np.arange(256) / 255],
-    np.float32,
-)
-_ENCODED: Final = np.arange(65536, dtype=np.float64) / 65535  # squared below: the steps are finer in the dark
-_ENCODING: Final = np.where(
-    _ENCODED**2 <= 0.0031308, _ENCODED**2 * 12.92, 1.055 * np.maximum(_ENCODED**2, 1e-9) ** (1 / 2.4) - 0.055
-)
-_ENCODING_BYTES: Final = np.rint(_ENCODING * 255).astype(np.uint8)
-
-
-def linear_light(colours: Bytes) -> Floats:
-    """Return sRGB bytes of any shape as linear light, 0 to 1."""
-    result: Floats = _LINEAR[colours]
-    return result
-
-
-def encoded(light: Floats) -> Bytes:
-    """Return linear light of any shape as sRGB bytes; what is beyond 0 to 1 is cut off."""
-    steps = np.sqrt(np.clip(light, 0, 1)) * np.float32(65535)
-    result: Bytes = _ENCODING_BYTES[np.rint(steps).astype(np.uint16)]
-    return result
 
 
 def copy_size(percent: float, *, height: int, width: int) -> tuple[int, int, float]:
@@ -172,10 +151,10 @@ def side_by_side(picture: Bytes, result: Bytes) -> Bytes:
     square = np.floor(y * 24)[:, None] + np.floor(x * width * 24 / height)[None]
     ground = np.where(square * 0.5 % 1 < 0.25, 0.14, 0.32).astype(np.float32)[..., None]
     middle = width // 2  # the first column of the right half
-    right = _Texture(_light(result)).at(y, x[middle:])
+    right = Texture(_light(result)).at(y, x[middle:])
     seen = np.hstack(
         [
-            _Texture(_light(picture)).at(y, x[:middle])[..., :3],
+            Texture(_light(picture)).at(y, x[:middle])[..., :3],
             right[..., :3] + ground[:, middle:] * (1 - right[..., 3:]),
         ]
     )
@@ -208,7 +187,7 @@ def _spread(picture: Bytes, alpha: Bytes, weight: Weight, percent: float, *, lea
     `weight(share, y, x)` says what weighs at some places, and `share(y, x)` how much of the person there is.
     """
     height, width = alpha.shape
-    light, share = _Texture(_light(picture)), _Texture(alpha.astype(np.float32)[..., None] / np.float32(255))
+    light, share = Texture(_light(picture)), Texture(alpha.astype(np.float32)[..., None] / np.float32(255))
 
     def weighed(y: Coordinates, x: Coordinates) -> Floats:
         return light.at(y, x) * np.maximum(weight(share.at, y, x), np.float32(least))
@@ -216,7 +195,7 @@ def _spread(picture: Bytes, alpha: Bytes, weight: Weight, percent: float, *, lea
     (rows, columns), *further = copy_steps(percent, height=height, width=width)
     small = _shrunk(weighed, rows, columns)
     for rows, columns in further:
-        small = _shrunk(_Texture(small).at, rows, columns)
+        small = _shrunk(Texture(small).at, rows, columns)
     kernel = _gaussian(copy_size(percent, height=height, width=width)[2])
     return cv2.sepFilter2D(small, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
@@ -250,34 +229,6 @@ def _gaussian(deviation: float) -> NDArray[np.float64]:
     return kernel
 
 
-class _Texture:
-    """What a GPU samples, bilinearly: (h, w, channels). The rows are kept for the next call with the same `y`."""
-
-    def __init__(self, values: Floats) -> None:
-        self._values = values
-        self._y: Coordinates | None = None
-        self._lines = values
-
-    def at(self, y: Coordinates, x: Coordinates) -> Floats:
-        """Return (len(y), len(x), channels): the values at every pair of coordinates from 0 to 1."""
-        # Not cv2.remap: it knows 32 places between two pixels only.
-        if y is not self._y:
-            rows, shares = _neighbours(y, self._values.shape[0])
-            first = self._values[rows[0]]
-            self._lines = first + (self._values[rows[1]] - first) * shares[:, None, None]
-            self._y = y
-        columns, shares = _neighbours(x, self._values.shape[1])
-        left = self._lines[:, columns[0]]
-        result: Floats = left + (self._lines[:, columns[1]] - left) * shares[:, None]
-        return result
-
-
-def _neighbours(coordinates: Coordinates, length: int) -> tuple[NDArray[np.intp], Floats]:
-    places = np.clip(coordinates * np.float32(length) - np.float32(0.5), 0, length - 1).astype(np.float32)
-    first = places.astype(np.intp)
-    return np.stack([first, np.minimum(first + 1, length - 1)]), (places - first).astype(np.float32)
-
-
 def _enlarged(small: Floats, height: int, width: int) -> Floats:
     return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[return-value]
 
@@ -290,7 +241,7 @@ def _line(alpha: Bytes, radius: float) -> Floats:
     """Return how much of a line of `radius` pixels to either side of the outline lies at each pixel."""
     height, width = alpha.shape
     levels = alpha.astype(np.float32)[..., None] / np.float32(255)
-    texture, least, most = _Texture(levels), np.ones_like(levels), np.zeros_like(levels)
+    texture, least, most = Texture(levels), np.ones_like(levels), np.zeros_like(levels)
     for angle in np.arange(8) * (np.pi / 4):
         y = ((np.arange(height) + 0.5 + radius * np.sin(angle)) / height).astype(np.float32)
         x = ((np.arange(width) + 0.5 + radius * np.cos(angle)) / width).astype(np.float32)

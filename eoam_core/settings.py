@@ -518,7 +518,7 @@ class Settings:
         return ParsedSettings(settings=cls.validated(**values), unknown=unknown, adjusted=tuple(adjusted))
 
     @property
-    def passage(self) -> tuple[float, float]:
+    def alpha_ramp(self) -> tuple[float, float]:
         """The mask levels, 0 to 1, between which alpha rises from 0 to 1: threshold -/+ softness / 2, never the same.
 
         It does not begin below 0. Where the network is sure that nobody is there nothing is shown, however soft the

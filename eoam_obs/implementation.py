@@ -19,7 +19,7 @@ from eoam_obs.source.state import State
 from eoam_obs.source.stored import Stored
 
 # The drawing imports them where it needs them, since they need libraries that may be missing.
-_NEEDED_BY_FRAMES: Final = ("eoam_core.geometry", "eoam_core.refine", "eoam_core.compositing", "eoam_obs.frame.matting")
+_NEEDED_BY_FRAMES: Final = ("eoam_core.geometry", "eoam_core.edge", "eoam_core.compositing", "eoam_obs.frame.matting")
 _LOG: Final = logging.getLogger("eoam")
 
 
@@ -39,9 +39,9 @@ class FilterImplementation:
             except Exception as error:  # a library that is missing, or one that does not load
                 _LOG.info("import_failed module=%s error=%r", name, error)
 
-    def create(self, obs: LibObs, source: int, values: Mapping[str, object]) -> Filter:
+    def create(self, obs: LibObs, source: int, settings: Settings) -> Filter:
         """Make the filter for `source`."""
-        return Filter(obs, source, values, self.defaults)
+        return Filter(obs, source, settings)
 
     def write_defaults(self, obs: LibObs, settings: int) -> None:
         """Write the defaults for new filters into an obs_data."""

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm  # type: ignore[import-untyped, unused-ignore]
 
+from eoam_core.colour import encoded, linear_light
 from eoam_core.compose import cut_out
-from eoam_core.compositing import encoded, linear_light
 from eoam_core.errors import EoamError
 from eoam_core.geometry import network_size
 from eoam_core.pictures.picture import BackgroundPicture, fit_network

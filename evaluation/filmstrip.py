@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from eoam_core import OnnxSegmenter, Pipeline, Settings
+from eoam_core.edge import picture_alpha
 from eoam_core.geometry import network_size
-from eoam_core.refine import picture_alpha
 from eoam_core.settings import Detail
 from models.data import DataError, Image
 from models.sheet import save_sheet

@@ -144,7 +144,7 @@ def filter_chain(size: tuple[int, int]) -> Callable[[Image, Image], Image]:
     would show: clean-up, smoothing, edge refinement, threshold and softness.
     """
     from eoam_core import Pipeline
-    from eoam_core.refine import picture_alpha
+    from eoam_core.edge import picture_alpha
 
     class Given:
         name, height, width = "given", size[0], size[1]

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from eoam_core import Pipeline, Settings
-from eoam_core.refine import picture_alpha
+from eoam_core.edge import picture_alpha
 from models.data import Image
 
 # One frame: (frame as the network saw it, such as (176, 304, 4) uint8 BGRA; the network's mask, (h, w) uint8; the full

@@ -20,10 +20,11 @@ import numpy as np
 
 from eoam_core import Cutter, OnnxSegmenter, Settings, default_model_path
 from eoam_core.compose import compose_frame
+from eoam_core.edge import picture_alpha
 from eoam_core.errors import EoamError
 from eoam_core.geometry import network_size
 from eoam_core.pictures.picture import BackgroundPicture
-from eoam_core.refine import Refiner, fine_levels, picture_alpha
+from eoam_core.refine import Refiner, fine_levels
 from eoam_core.settings import Detail, Turn
 from models.data import DataError, Image, Person
 from models.networks import bgra, shrink

@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_cli.video.colour_description import HLG, PQ, UNKNOWN, ColourDescription
+from eoam_core.colour import WHITE_NITS, hlg_to_light, light_to_pq, pq_to_light
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-_WHITE_NITS: Final = 203.0  # BT.2408
 _HLG_PEAK_NITS: Final = 1000.0
 _HLG_GAMMA: Final = 1.2
 _LUMINANCE: Final = (0.2627, 0.6780, 0.0593)  # BT.2020, of red, green and blue
@@ -69,7 +69,7 @@ class ToneMapper:
         if self._description.transfer == HLG:
             luminance = cv2.transform(light, np.array([_LUMINANCE], np.float32))
             light *= cv2.pow(np.maximum(luminance, np.float32(1e-6)), _HLG_GAMMA - 1)[..., None]
-            light *= np.float32(_HLG_PEAK_NITS / _WHITE_NITS)
+            light *= np.float32(_HLG_PEAK_NITS / WHITE_NITS)
         if self._description.is_hdr:
             self._roll_off(light)
         usual: Any = cv2.transform(light, self._to_bt709)
@@ -99,12 +99,12 @@ def rolled_off(levels: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
     """
     if peak <= 1:
         return np.minimum(levels, 1)
-    top = _pq(np.array(peak))
-    scaled, white = _pq(levels) / top, _pq(np.array(1.0)) / top
+    top = light_to_pq(np.array(peak))
+    scaled, white = light_to_pq(levels) / top, light_to_pq(np.array(1.0)) / top
     knee = 1.5 * white - 0.5
     t = np.clip((scaled - knee) / (1 - knee), 0, 1)
     spline = (2 * t**3 - 3 * t**2 + 1) * knee + (t**3 - 2 * t**2 + t) * (1 - knee) + (-2 * t**3 + 3 * t**2) * white
-    return np.asarray(_light_of_pq(np.where(scaled < knee, scaled, spline) * top))
+    return np.asarray(pq_to_light(np.where(scaled < knee, scaled, spline) * top))
 
 
 @lru_cache(maxsize=4)
@@ -112,10 +112,9 @@ def _eotf(transfer: int) -> Floats:
     """Return the light of each of 65536 levels, (65536,): 1 is white; of HLG, the scene's."""
     signal = np.arange(65536) / 65535
     if transfer == PQ:
-        return _light_of_pq(signal).astype(np.float32)
+        return pq_to_light(signal).astype(np.float32)
     if transfer == HLG:
-        a, b, c = 0.17883277, 0.28466892, 0.55991073
-        return np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12).astype(np.float32)
+        return hlg_to_light(signal).astype(np.float32)
     return (signal**_GAMMA).astype(np.float32)
 
 
@@ -124,17 +123,6 @@ def _encoding() -> Bytes:
     """Return the byte of each step of the square root of light, (_STEPS,)."""
     table: Bytes = np.rint((np.arange(_STEPS) / (_STEPS - 1)) ** (2 / _GAMMA) * 255).astype(np.uint8)
     return table
-
-
-def _pq(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    power = (np.maximum(light, 0) * _WHITE_NITS / 10_000) ** 0.1593017578125
-    return np.asarray(((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
-
-
-def _light_of_pq(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    power = np.maximum(signal, 0) ** (1 / 78.84375)
-    light = (np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)) ** (1 / 0.1593017578125)
-    return np.asarray(light * 10_000 / _WHITE_NITS)
 
 
 def _to_xyz(primaries: tuple[tuple[float, float], ...]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.colour import WHITE_NITS, hlg_to_light, light_to_srgb, pq_to_light, srgb_to_light
 from eoam_core.pictures.picture_file import Cicp, Colours, Gamma, Icc
 
 Bytes = NDArray[np.uint8]
@@ -40,7 +41,6 @@ _PRIMARIES: Final = {
 }
 _BRADFORD: Final = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 _D50_XYZ: Final = np.array([0.9642, 1.0, 0.8249])
-_WHITE_NITS: Final = 203.0  # of paper in an HDR picture (ITU-R BT.2408)
 _LUMINANCE_2020: Final = np.array([0.0593, 0.6780, 0.2627], np.float32)  # of blue, green and red
 _KNEE: Final = 0.7  # of white; what is darker stays as it is when an HDR picture is fitted in
 _MAX_LIGHT: Final = 64.0  # parts of white, in what no damaged profile exceeds; the brightest HDR has 49
@@ -107,7 +107,7 @@ def conversion(colours: Colours) -> Conversion:
 
 
 def _of_gamma(colours: Gamma) -> Conversion:
-    curve: _Curve = _srgb_light
+    curve: _Curve = srgb_to_light
     if colours.exponent is not None and abs(colours.exponent - 1 / 2.2) > 0.005:  # that is how sRGB was written once
         curve = _power(1 / max(colours.exponent, 0.01))
     return Conversion(curves=(curve,) * 3, matrix=_from_primaries(colours.chromaticities or _PRIMARIES[1]))
@@ -119,12 +119,12 @@ def _of_numbers(colours: Cicp) -> Conversion:
         raise UnknownProfileError(f"has primaries of an unknown kind ({colours.primaries})")
     matrix = _from_primaries(primaries)
     # Screens show what was filmed by these curves as sRGB, so pictures of the first kinds are that, too.
-    curves: dict[int, _Curve] = dict.fromkeys((1, 2, 6, 11, 13, 14, 15), _srgb_light)
+    curves: dict[int, _Curve] = dict.fromkeys((1, 2, 6, 11, 13, 14, 15), srgb_to_light)
     curves |= {4: _power(2.2), 5: _power(2.8), 8: _power(1.0)}
     if colours.transfer == 16:
-        return Conversion(curves=(_pq_light,) * 3, matrix=matrix, hdr_peak=10_000 / _WHITE_NITS)
+        return Conversion(curves=(pq_to_light,) * 3, matrix=matrix, hdr_peak=10_000 / WHITE_NITS)
     if colours.transfer == 18:
-        return Conversion(curves=(_hlg_light,) * 3, matrix=matrix, hdr_peak=1000 / _WHITE_NITS, is_hlg=True)
+        return Conversion(curves=(hlg_to_light,) * 3, matrix=matrix, hdr_peak=1000 / WHITE_NITS, is_hlg=True)
     if colours.transfer not in curves:
         raise UnknownProfileError(f"has a curve of an unknown kind ({colours.transfer})")
     return Conversion(curves=(curves[colours.transfer],) * 3, matrix=matrix)
@@ -201,23 +201,6 @@ def _power(exponent: float) -> _Curve:
     return lambda values: values**exponent
 
 
-def _srgb_light(values: _Floats) -> _Floats:
-    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-
-
-def _pq_light(values: _Floats) -> _Floats:
-    """Return light in parts of white (SMPTE ST 2084)."""
-    m1, m2, c1, c2, c3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
-    power = values ** (1 / m2)
-    return (np.maximum(power - c1, 0) / (c2 - c3 * power)) ** (1 / m1) * 10_000 / _WHITE_NITS
-
-
-def _hlg_light(values: _Floats) -> _Floats:
-    """Return the scene's light, 0 to 1 (ITU-R BT.2100)."""
-    a, b, c = 0.17883277, 0.28466892, 0.55991073
-    return np.where(values <= 0.5, values**2 / 3, (np.exp((values - c) / a) + b) / 12)
-
-
 def _fitted(light: NDArray[Any], peak: float) -> NDArray[Any]:
     """Bring light up to `peak` below 1, each pixel as a whole so that its hue stays; what is darker is untouched."""
     brightest = np.maximum(light.max(axis=-1), 1e-6)
@@ -264,6 +247,5 @@ def _encoded() -> Bytes:
     global _encoding
     if _encoding is None:
         light = np.arange(_LEVELS) / (_LEVELS - 1)
-        values = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-        _encoding = np.rint(values * 255).astype(np.uint8)
+        _encoding = np.rint(light_to_srgb(light) * 255).astype(np.uint8)
     return _encoding

@@ -198,8 +198,8 @@ class Backdrop:
         self._effect.draw(technique, 0, *self._size)
 
 
-def _linear_light(stored: int) -> tuple[float, float, float]:
+def _linear_light(stored: int) -> list[float]:
     """Return red, green and blue of a colour as OBS stores it, 0xAABBGGRR in sRGB, as linear light."""
-    channels = [(stored >> shift & 255) / 255 for shift in (0, 8, 16)]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return red, green, blue
+    from eoam_core.colour import LINEAR  # numpy is there by now: it made the mask
+
+    return [float(LINEAR[stored >> shift & 255]) for shift in (0, 8, 16)]

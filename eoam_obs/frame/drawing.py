@@ -183,7 +183,7 @@ class Drawing:
         self._settings, self._size = settings, size
         self._is_plain, self._is_mask = not needs_backdrop(settings), settings.view is View.MASK
         self._is_levels = settings.view in _LEVELS
-        low, high = settings.passage
+        low, high = settings.alpha_ramp
         width, height = size
         self._effect.look(
             low,

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -54,8 +53,6 @@ _TRIES: Final = 5  # to clean up after a failure: where there is no memory, that
 # The one that is shown, the one the worker has, and the one being drawn.
 _PICTURES: Final = 3
 
-_reported_names: Final[set[str]] = set()
-
 
 @dataclass
 class _Counts:
@@ -91,10 +88,9 @@ class Filter:
     `Drawing.clear` is one such reference, too. `Pace` has a lock of its own for what `state` changes.
     """
 
-    def __init__(self, obs: LibObs, source: int, values: Mapping[str, object], defaults: Settings) -> None:
+    def __init__(self, obs: LibObs, source: int, settings: Settings) -> None:
         self._obs = obs
-        self._defaults = defaults
-        self._settings = defaults
+        self._settings = settings
         self._suspended = False
         self.hidden = False  # draw nothing, for as long as a key is held
         self._pace = Pace()
@@ -123,20 +119,13 @@ class Filter:
         self._drawing = Drawing(obs)
         self._cover: Cover | None = None  # made when it is wanted
         self._cover_at = 0  # not before: it failed
-        self.update(values)
 
-    def update(self, values: Mapping[str, object]) -> None:
-        """Take the stored settings; what this version does not know is left alone and logged once."""
-        parsed = Settings.from_mapping({**self._defaults.to_mapping(), **values})
-        for kind, names in (("unknown", parsed.unknown), ("adjusted", parsed.adjusted)):
-            new = sorted(set(names) - _reported_names)
-            if new:
-                _reported_names.update(new)
-                _LOG.warning("settings_%s names=%s", kind, ",".join(new))
-        self._settings = parsed.settings
+    def update(self, settings: Settings) -> None:
+        """Take other settings."""
+        self._settings = settings
         matting = self._matting
         if matting is not None:
-            matting.update_settings(parsed.settings)
+            matting.update_settings(settings)
 
     def suspend(self) -> None:
         """Draw nothing and stop the worker until `resume`."""

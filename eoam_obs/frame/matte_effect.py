@@ -152,7 +152,7 @@ class MatteEffect:
         self._refinement = refinement
         self._is_moved = bool(edge_shift and width and height)
         if self._is_moved:
-            from eoam_core.refine import reach_pixels  # numpy is there by now: it made the mask
+            from eoam_core.edge import reach_pixels  # numpy is there by now: it made the mask
 
             pixels = reach_pixels(edge_shift, picture=(height, width), mask=(mask_size[1], mask_size[0]))
             self._reach_value.x, self._reach_value.y = pixels / width, pixels / height

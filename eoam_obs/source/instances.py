@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from eoam_core.settings import Settings
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.source.state import State
 from eoam_obs.source.stored import Stored
@@ -19,7 +20,7 @@ class VideoFilter(Protocol):
     space: int  # the colour space (`libobs.GS_CS_...`) that `render` draws in
     hidden: bool  # draw nothing, for as long as somebody holds a key
 
-    def update(self, values: Mapping[str, object]) -> None:
+    def update(self, settings: Settings) -> None:
         """Take the settings that act."""
 
     def render(self) -> None:

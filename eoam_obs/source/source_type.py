@@ -62,7 +62,7 @@ class Implementation(Protocol):
     def prepare(self, obs: libobs.LibObs) -> None:
         """Do before there is a filter what its first frame would have to wait for; without the graphics context."""
 
-    def create(self, obs: libobs.LibObs, source: int, values: Mapping[str, object]) -> VideoFilter:
+    def create(self, obs: libobs.LibObs, source: int, settings: Settings) -> VideoFilter:
         """Make the filter for `source` with the settings that act."""
 
     def write_defaults(self, obs: libobs.LibObs, settings: int) -> None:
@@ -249,13 +249,12 @@ def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementati
 def _apply(instance: Instance, implementation: Implementation) -> None:
     """Have the filter do what is stored."""
     if instance.video_filter is not None and instance.stored is not None:
-        instance.video_filter.update(implementation.acting(instance.stored).to_mapping())
+        instance.video_filter.update(implementation.acting(instance.stored))
 
 
 def _make(instance: Instance, obs: libobs.LibObs, implementation: Implementation) -> None:
     assert instance.stored is not None
-    values = implementation.acting(instance.stored).to_mapping()
-    instance.video_filter = implementation.create(obs, instance.source, values)
+    instance.video_filter = implementation.create(obs, instance.source, implementation.acting(instance.stored))
 
 
 _name_buffer: Final = ctypes.create_string_buffer(FILTER_NAME.encode())

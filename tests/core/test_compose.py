@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from eoam_core.colour import encoded, linear_light
 from eoam_core.compose import alpha_from_mask, compose_frame, cut_out, has_alpha
-from eoam_core.compositing import encoded, linear_light
 from eoam_core.settings import BackgroundKind, Settings, View
 
 Bytes = NDArray[np.uint8]

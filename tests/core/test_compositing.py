@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eoam_core.compositing import blurred_room, cleaned, copy_size, encoded, linear_light, outlined, side_by_side
+from eoam_core.colour import encoded, linear_light
+from eoam_core.compositing import blurred_room, cleaned, copy_size, outlined, side_by_side
 
 Bytes = NDArray[np.uint8]
 HEIGHT, WIDTH = 180, 320

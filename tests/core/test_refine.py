@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eoam_core import refine
+from eoam_core import edge
 from eoam_core.compose import alpha_from_mask, cut_out
-from eoam_core.refine import Refiner, fine_levels, halved, picture_alpha, reach_pixels
+from eoam_core.edge import picture_alpha, reach_pixels
+from eoam_core.refine import Refiner, fine_levels, halved
 from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
@@ -231,10 +232,10 @@ def test_the_halved_frame_may_be_given() -> None:
 
 def test_the_strips_of_a_picture_are_worked_on_in_the_same_memory() -> None:
     # OpenCV takes another array without a word where shape or type do not fit, such as float64 for float32.
-    strip, rows = refine._Strip(8, 40), np.arange(8, 15)
+    strip, rows = edge._Strip(8, 40), np.arange(8, 15)
     part = np.zeros((7, 20, 4), np.uint8)
     for plane, out in ((np.ones((6, 9), np.float32), strip.level), (np.ones((6, 9, 4), np.float32), strip.factors)):
-        found = refine._enlarged_rows(plane, rows, 50, 40, out=out[:7])
+        found = edge._enlarged_rows(plane, rows, 50, 40, out=out[:7])
         assert np.shares_memory(found, out)
     assert np.shares_memory(strip.roots(part), strip.roots(part[:, :3]))
     assert np.shares_memory(strip.roots(part[:, 5:]), strip._roots)

@@ -12,13 +12,11 @@ import pytest
 
 import eoam_obs.frame.filter
 import eoam_obs.frame.matting
-from eoam_core.settings import Settings
 from eoam_obs.binding import libobs
-from eoam_obs.frame.filter import Filter
 from eoam_obs.frame.gpu import Readback
 from eoam_obs.frame.pace import Pace
 from eoam_obs.source.state import State
-from tests.obs.test_parts import TICK, ByHand, NoteTaking, Stage
+from tests.obs.test_parts import TICK, ByHand, Stage
 from tests.obs_live.test_load import Clock
 
 SECOND = 1_000_000_000
@@ -27,7 +25,6 @@ SECOND = 1_000_000_000
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eoam_obs.frame.matting, "Matting", ByHand)
-    monkeypatch.setattr(eoam_obs.frame.filter, "_reported_names", set())
     ByHand.made.clear()
 
 
@@ -94,7 +91,7 @@ def test_figures_without_any_mask_or_time_are_zero(stage: Stage, caplog: pytest.
 
 @pytest.mark.parametrize(("timing", "delay"), [("aligned", 1), ("low_latency", 0), ("same_frame", 0)])
 def test_the_state_says_how_it_runs(stage: Stage, clock: Clock, timing: str, delay: int) -> None:
-    stage.filter.update({"timing": timing})
+    stage.choose({"timing": timing})
     for _ in range(90):
         clock.now += TICK / SECOND
         stage.tick(finish=True)
@@ -131,7 +128,7 @@ def test_other_scripts_are_named_only_where_masks_lack(
 
 def test_without_a_mask_the_state_says_what_is_shown_instead(stage: Stage, clock: Clock) -> None:
     assert stage.filter.state() == State(kind="waiting")
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     assert stage.filter.state() == State(kind="waiting", covered=True)
     stage.tick()
     assert stage.filter.state() == State(kind="waiting", covered=True)
@@ -155,30 +152,11 @@ def test_a_problem_makes_no_slow_processor(stage: Stage, monkeypatch: pytest.Mon
     assert forgotten == [True]
 
 
-def test_unknown_and_adjusted_settings_are_logged_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING, "eoam"):
-        for _ in range(2):
-            stage.filter.update({"nobody_knows": 1, "threshold": 7.0})
-        stage.filter.update({"another": 1})
-    assert [record.getMessage() for record in caplog.records] == [
-        "settings_unknown names=nobody_knows",
-        "settings_adjusted names=threshold",
-        "settings_unknown names=another",
-    ]
-
-
 def test_the_first_settings_are_those_that_it_was_made_with(by_hand: None) -> None:
     stage = Stage(threshold=0.7)
     stage.tick()
     assert stage.worker.settings.threshold == 0.7
     stage.filter.destroy()
-
-
-def test_what_is_not_stored_is_as_the_defaults_say(by_hand: None) -> None:
-    obs: Any = NoteTaking()
-    video_filter = Filter(obs, 5, {}, Settings(threshold=0.35))
-    assert video_filter._settings.threshold == 0.35
-    video_filter.destroy()
 
 
 def test_missing_libraries_are_all_named_with_their_remedies(
@@ -212,7 +190,7 @@ def test_half_a_second_is_no_pause_and_more_is(stage: Stage, nanoseconds: int, s
 
 @pytest.mark.parametrize(("timing", "steps", "last"), [("aligned", 4, SECOND // 2), ("low_latency", 1, SECOND // 2)])
 def test_a_mask_is_used_up_to_its_limit_and_not_beyond(stage: Stage, timing: str, steps: int, last: int) -> None:
-    stage.filter.update({"timing": timing})
+    stage.choose({"timing": timing})
     running(stage)
     assert stage.worker.matte.sequence == stage.obs.now
     for _ in range(steps):
@@ -224,7 +202,7 @@ def test_a_mask_is_used_up_to_its_limit_and_not_beyond(stage: Stage, timing: str
 
 @pytest.mark.parametrize(("every", "limit_ns"), [(2, SECOND * 6 // 10), (10, SECOND), (5, SECOND * 3 // 4)])
 def test_with_a_mask_every_so_many_frames_the_limit_grows_with_them(stage: Stage, every: int, limit_ns: int) -> None:
-    stage.filter.update({"every": every, "timing": "low_latency"})
+    stage.choose({"every": every, "timing": "low_latency"})
     stage.tick(3 * every, finish=True)
     step = SECOND // 20  # the longest that a tick counts for
     while stage.filter._matte is not None and stage.obs.now - stage.filter._matte.sequence <= limit_ns - step:
@@ -234,7 +212,7 @@ def test_with_a_mask_every_so_many_frames_the_limit_grows_with_them(stage: Stage
 
 
 def test_every_other_frame_keeps_the_limit_of_aligned_at_most(stage: Stage) -> None:
-    stage.filter.update({"every": 10})
+    stage.choose({"every": 10})
     stage.tick(40, finish=True, nanoseconds=SECOND // 2)
     assert stage.filter._limit_ns == SECOND
     assert eoam_obs.frame.filter._STALE_NS[stage.filter._settings.timing] == 2 * SECOND
@@ -252,7 +230,7 @@ def test_the_worker_is_told_when_to_read_and_when_again(stage: Stage, monkeypatc
     stage.filter._shrinker.readback.after = Readback.LATE
     stage.tick(finish=True)
     assert stage.worker.asked[-1][0] == pytest.approx(1000.0 + Readback.LATE * 0.033)
-    stage.filter.update({"every": 3})
+    stage.choose({"every": 3})
     asked = len(stage.worker.asked)
     stage.tick(9, finish=True)
     assert len(stage.worker.asked) == asked + 3
@@ -447,7 +425,7 @@ class Noted:
 def test_waiting_counts_only_for_a_mask_that_could_have_come(stage: Stage) -> None:
     patience: Any = Noted()
     stage.filter._patience = patience
-    stage.filter.update({"timing": "same_frame"})
+    stage.choose({"timing": "same_frame"})
     stage.tick(3)  # the network is being opened
     assert patience.notes == []
     stage.worker.finish()
@@ -462,7 +440,7 @@ def test_waiting_counts_only_for_a_mask_that_could_have_come(stage: Stage) -> No
 
 
 def test_each_picture_without_delay_has_its_own_mask_at_once(stage: Stage) -> None:
-    stage.filter.update({"timing": "same_frame"})
+    stage.choose({"timing": "same_frame"})
     stage.tick()
     stage.worker.finish()
     stage.worker.is_quick = True
@@ -475,7 +453,7 @@ def test_each_picture_without_delay_has_its_own_mask_at_once(stage: Stage) -> No
 def test_a_cover_that_fails_is_said_freed_and_tried_again_in_two_seconds(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     stage.tick()
     cover = stage.filter._cover
     assert cover is not None
@@ -503,12 +481,12 @@ def test_a_cover_that_fails_is_said_freed_and_tried_again_in_two_seconds(
     assert stage.tick(nanoseconds=SECOND - 1) == 0
     assert stage.tick(nanoseconds=1) == 1
     assert stage.filter.state().covered
-    stage.filter.update({"no_mask": "nothing"})
+    stage.choose({"no_mask": "nothing"})
     assert stage.tick() == 0
 
 
 def test_the_cover_has_the_cameras_colour_space(stage: Stage) -> None:
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     stage.filter._retry_at = 10**18
     stage.obs.obs_source_get_color_space = lambda *_: libobs.GS_CS_SRGB_16F
     assert stage.tick() == 1

@@ -8,7 +8,7 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -600,7 +600,11 @@ class Stage:
 
     def __init__(self, **settings: object) -> None:
         self.obs = NoteTaking()
-        self.filter = Filter(self.obs, 5, settings, Settings())  # type: ignore[arg-type]
+        self.filter = Filter(self.obs, 5, Settings.validated(**settings))  # type: ignore[arg-type]
+
+    def choose(self, values: Mapping[str, object]) -> None:
+        """Give the filter these settings; the others are the defaults."""
+        self.filter.update(Settings.validated(**values))
 
     @property
     def worker(self) -> ByHand:
@@ -644,10 +648,10 @@ def test_nothing_is_drawn_before_the_first_mask(stage: Stage) -> None:
 
 
 def test_what_is_set_reaches_the_worker(stage: Stage) -> None:
-    stage.filter.update({"threshold": 0.7})
+    stage.choose({"threshold": 0.7})
     stage.tick()
     assert stage.worker.settings.threshold == 0.7
-    stage.filter.update({"threshold": 0.3, "smoothing": 0.1})
+    stage.choose({"threshold": 0.3, "smoothing": 0.1})
     assert (stage.worker.settings.threshold, stage.worker.settings.smoothing) == (0.3, 0.1)
 
 
@@ -657,7 +661,7 @@ def test_what_is_set_while_the_worker_is_made_reaches_it_too(stage: Stage, monke
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
-            stage.filter.update({"threshold": 0.9})
+            stage.choose({"threshold": 0.9})
 
     monkeypatch.setattr(eoam_obs.frame.matting, "Matting", Slow)
     stage.tick()
@@ -717,7 +721,7 @@ def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None
 
 
 def test_same_frame_shows_the_picture_of_this_tick(stage: Stage) -> None:
-    stage.filter.update({"timing": "same_frame"})
+    stage.choose({"timing": "same_frame"})
     stage.tick()
     stage.worker.is_quick = True
     stage.worker.finish()
@@ -729,7 +733,7 @@ def test_same_frame_shows_the_picture_of_this_tick(stage: Stage) -> None:
 
 
 def test_same_frame_repeats_the_last_pair_if_the_mask_comes_late(stage: Stage) -> None:
-    stage.filter.update({"timing": "same_frame"})
+    stage.choose({"timing": "same_frame"})
     stage.tick()
     stage.worker.is_quick = True
     stage.worker.finish()
@@ -741,7 +745,7 @@ def test_same_frame_repeats_the_last_pair_if_the_mask_comes_late(stage: Stage) -
 
 
 def test_low_latency_shows_the_newest_picture(stage: Stage) -> None:
-    stage.filter.update({"timing": "low_latency"})
+    stage.choose({"timing": "low_latency"})
     stage.tick(3, finish=True)
     for _ in range(3):
         assert stage.tick() == 1
@@ -811,7 +815,7 @@ def test_what_stands_still_is_looked_at_in_every_other_tick_and_stays_shown(stag
 
 @pytest.mark.parametrize("settings", [{"timing": "low_latency"}, {"timing": "same_frame"}, {"every": 2}])
 def test_without_a_picture_that_waits_for_its_mask_nothing_rests(stage: Stage, settings: dict[str, object]) -> None:
-    stage.filter.update(settings)
+    stage.choose(settings)
     stage.tick(5, finish=True)
     stage.worker.stands_still = True
     newest = stage.filter._pictures
@@ -840,7 +844,7 @@ def test_drawing_again_within_a_tick_draws_the_same_and_does_no_more(stage: Stag
 
 @pytest.mark.parametrize(("timing", "ticks"), [("aligned", 61), ("low_latency", 16)])
 def test_a_mask_that_is_never_followed_by_another_is_dropped(stage: Stage, timing: str, ticks: int) -> None:
-    stage.filter.update({"timing": timing})
+    stage.choose({"timing": timing})
     stage.tick(6, finish=True)
     assert stage.tick(5) == 5
     stage.tick(ticks)
@@ -889,7 +893,7 @@ def test_another_size_of_the_same_shape_keeps_the_worker_but_not_its_mask(stage:
 
 @pytest.mark.parametrize("timing", ["aligned", "low_latency"])
 def test_a_mask_from_before_a_change_is_not_used_after_it(stage: Stage, timing: str) -> None:
-    stage.filter.update({"timing": timing})
+    stage.choose({"timing": timing})
     stage.tick(3)
     stage.obs.size = (1280, 720)
     stage.tick()
@@ -951,7 +955,7 @@ def covers(stage: Stage, count: int = 1, **options: Any) -> bool:
 
 
 def test_without_a_mask_the_picture_may_be_covered_instead(stage: Stage) -> None:
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     assert covers(stage, 5)  # before the first mask
     stage.worker.finish()
     assert not covers(stage)
@@ -981,7 +985,7 @@ def test_without_a_mask_the_picture_may_be_covered_instead(stage: Stage) -> None
 
 
 def test_the_cover_is_made_of_this_ticks_picture(stage: Stage) -> None:
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     stage.tick(2)
     assert stage.filter._newest is stage.filter._pictures.find(stage.obs.now)
     before = stage.obs.passes.count("Draw")
@@ -991,12 +995,12 @@ def test_the_cover_is_made_of_this_ticks_picture(stage: Stage) -> None:
 
 def test_without_libraries_the_cover_is_all_there_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "eoam_obs.frame.matting", None)
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     assert covers(stage, 10)
 
 
 def test_a_shader_that_does_not_compile_leaves_the_cover(stage: Stage) -> None:
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     stage.obs.refuse = {"gs_effect_create_from_file"}
     stage.tick(3, finish=True)  # one tick for the failure itself
     assert covers(stage, 40, finish=True)
@@ -1005,7 +1009,7 @@ def test_a_shader_that_does_not_compile_leaves_the_cover(stage: Stage) -> None:
 def test_a_driver_that_refuses_textures_shows_nothing_whatever_the_setting(
     stage: Stage, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stage.filter.update({"no_mask": "blur"})
+    stage.choose({"no_mask": "blur"})
     stage.tick(6, finish=True)
     stage.obs.refuse = {"gs_texrender_begin_with_color_space"}
     with caplog.at_level(logging.ERROR, "eoam"):
@@ -1017,19 +1021,19 @@ def test_a_driver_that_refuses_textures_shows_nothing_whatever_the_setting(
 def test_another_network_starts_over_without_the_old_mask(stage: Stage, change: dict[str, object]) -> None:
     assert stage.tick(6, finish=True) > 0
     old = stage.worker
-    stage.filter.update(change)
+    stage.choose(change)
     assert stage.tick(4) == 0
     assert stage.worker is not old
     assert old.is_closed
     stage.worker.finish()
     assert stage.tick() == 1
-    stage.filter.update({**change, "threshold": 0.6})
+    stage.choose({**change, "threshold": 0.6})
     assert stage.tick() == 1
 
 
 @pytest.mark.parametrize("every", [2, 5])
 def test_a_mask_every_so_many_frames_is_shown_with_the_picture_before_the_newest(stage: Stage, every: int) -> None:
-    stage.filter.update({"every": every})
+    stage.choose({"every": every})
     stage.tick(4 * every, finish=True)
     submitted = len(stage.worker.submitted)
     for _ in range(3 * every):
@@ -1042,7 +1046,7 @@ def test_a_mask_every_so_many_frames_is_shown_with_the_picture_before_the_newest
 
 @pytest.mark.parametrize("timing", ["low_latency", "same_frame"])
 def test_without_delay_a_mask_every_so_many_frames_is_shown_with_the_newest(stage: Stage, timing: str) -> None:
-    stage.filter.update({"every": 3, "timing": timing})
+    stage.choose({"every": 3, "timing": timing})
     stage.tick(6, finish=True)
     for _ in range(6):
         assert stage.tick(finish=True) == 1
@@ -1052,7 +1056,7 @@ def test_without_delay_a_mask_every_so_many_frames_is_shown_with_the_newest(stag
 
 
 def test_a_mask_for_many_pictures_grows_stale_all_the_same(stage: Stage) -> None:
-    stage.filter.update({"every": 10})
+    stage.choose({"every": 10})
     stage.tick(12, finish=True)
     assert stage.tick(20) > 0
     stage.tick(15)
@@ -1081,7 +1085,7 @@ def test_a_mask_for_many_pictures_grows_stale_all_the_same(stage: Stage) -> None
 def test_each_look_takes_its_passes_once_per_tick(
     stage: Stage, settings: dict[str, object], last: str, passes: list[str]
 ) -> None:
-    stage.filter.update(settings)
+    stage.choose(settings)
     stage.tick(5, finish=True)
     stage.obs.passes.clear()
     assert stage.tick() == 1
@@ -1089,7 +1093,7 @@ def test_each_look_takes_its_passes_once_per_tick(
     ours = [name for name in stage.obs.passes if name != "Draw"]  # that is the shrinking for the network
     assert ours == [*passes, last, last]
     stage.worker.finish()
-    stage.filter.update({"view": "result", "background": "transparent", "decontamination": 0.0})
+    stage.choose({"view": "result", "background": "transparent", "decontamination": 0.0})
     assert stage.filter._drawing._settings.to_mapping() != Settings().to_mapping() or not settings
     stage.render()
     assert stage.obs.techniques[-1] == last  # what was prepared: settings act from the next tick on
@@ -1099,7 +1103,7 @@ def test_each_look_takes_its_passes_once_per_tick(
 
 
 def test_what_cannot_be_read_behind_the_person_is_said_and_nothing_is_there(stage: Stage) -> None:
-    stage.filter.update({"background": "picture", "background_picture": "no such file.png"})
+    stage.choose({"background": "picture", "background_picture": "no such file.png"})
     ends = time.monotonic() + 20
     while "no such file" not in stage.filter.state().notice and time.monotonic() < ends:
         assert stage.tick(finish=True) <= 1

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.obs_live.obs_helpers import Probe, Starter, brightest_hidden, crash_report, is_drawn
+from tests.obs_live.obs_helpers import Starter, brightest_hidden, crash_report, is_drawn
 from tools.obs_driver import clips
 from tools.obs_driver.clips import Picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import CAMERA, FILTER, ObsSession, colour_entry, filter_entry, video_entry
 
 SIZES = {CAMERA: (960, 540), "classic": (640, 480), "upright": (540, 960)}

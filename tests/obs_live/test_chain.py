@@ -11,7 +11,6 @@ from eoam_core.geometry import network_size
 from eoam_core.settings import Detail
 from tests.obs_live.obs_helpers import (
     PLAIN,
-    Probe,
     Starter,
     brightest_hidden,
     crash_report,
@@ -22,6 +21,7 @@ from tests.obs_live.obs_helpers import (
     save_picture,
 )
 from tools.obs_driver.clips import Picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import (
     CAMERA,
     FILTER,

@@ -9,17 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.obs_live.obs_helpers import (
-    PLAIN,
-    PROBE,
-    Probe,
-    Starter,
-    crash_report,
-    disc,
-    is_drawn,
-    is_empty,
-    save_picture,
-)
+from tests.obs_live.obs_helpers import PLAIN, Starter, crash_report, disc, is_drawn, is_empty, save_picture
+from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import CAMERA, FILTER, REPOSITORY, Json, ObsSession, filter_entry, image_entry
 
 

@@ -11,9 +11,7 @@ from eoam_obs.source import guard, source_type
 from eoam_obs.source.source_type import FILTER_NAME
 from tests.obs_live.obs_helpers import (
     PLAIN,
-    PROBE,
     SCRIPT,
-    Probe,
     Starter,
     brightest_hidden,
     crash_report,
@@ -22,6 +20,7 @@ from tests.obs_live.obs_helpers import (
     is_empty,
     save_picture,
 )
+from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import CAMERA, FILTER, Json, ObsSession, filter_entry, image_entry
 
 CROP = filter_entry("crop", "crop_filter", relative=True, left=40)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.obs_live.obs_helpers import Probe, Starter, disc, is_drawn, is_empty, save_picture, saved_scenes
+from tests.obs_live.obs_helpers import Starter, disc, is_drawn, is_empty, save_picture, saved_scenes
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import CAMERA, FILTER, FILTER_ID, Json, ObsSession, filter_entry, image_entry
 
 BOUND = {"eoam.hide": [{"key": "OBS_KEY_F9"}], "eoam.toggle": [{"key": "OBS_KEY_F8"}]}

@@ -8,9 +8,7 @@ import pytest
 
 from tests.obs_live.obs_helpers import (
     PLAIN,
-    PROBE,
     SCRIPT,
-    Probe,
     Starter,
     brightest_hidden,
     crash_report,
@@ -19,6 +17,7 @@ from tests.obs_live.obs_helpers import (
     is_empty,
     save_picture,
 )
+from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import CAMERA, FILTER, FILTER_ID, Collection, Json, ObsSession, filter_entry, image_entry
 
 

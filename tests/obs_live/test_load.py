@@ -242,7 +242,7 @@ def test_patience_ends_after_three_in_vain_and_comes_back() -> None:
 
 
 def test_same_frame_stops_waiting_for_a_worker_that_is_too_slow(stage: Stage) -> None:
-    stage.filter.update({"timing": "same_frame"})
+    stage.choose({"timing": "same_frame"})
     stage.tick()
     stage.worker.is_quick = True
     stage.worker.finish()
@@ -297,7 +297,7 @@ def test_a_source_that_is_drawn_too_rarely_is_not_called_hidden(
 ) -> None:
     clock = Clock()
     monkeypatch.setattr("eoam_obs.frame.filter.Pace", lambda: Pace(clock))
-    stage.filter.update({"no_mask": no_mask})
+    stage.choose({"no_mask": no_mask})
     stage.filter.resume()
 
     def tick(passed: float, count: int) -> str:

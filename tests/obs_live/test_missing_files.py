@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, crash_report, disc, save_picture
+from tests.obs_live.obs_helpers import PLAIN, Starter, crash_report, disc, save_picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import CAMERA, FILTER, ObsSession, colour_entry, filter_entry, image_entry
 
 WIDTH, HEIGHT = 640, 360

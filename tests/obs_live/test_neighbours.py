@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from eoam_obs.binding.process_settings import SWITCH_INTERVAL_S
-from tests.obs_live.obs_helpers import PROBE, SCRIPT, Probe, Starter, crash_report, is_drawn
+from tests.obs_live.obs_helpers import SCRIPT, Starter, crash_report, is_drawn
 from tools.obs_driver import clips
+from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import CAMERA, FILTER, REPOSITORY, ObsSession, filter_entry, video_entry
 
 BUSY = REPOSITORY / "tools" / "obs_driver" / "busy_script.py"

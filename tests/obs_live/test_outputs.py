@@ -16,8 +16,9 @@ from eoam_core.pictures.picture import fit_network
 from eoam_core.presets import values_of
 from eoam_core.refine import halved
 from eoam_core.settings import Preset, Settings
-from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, crash_report, is_drawn, is_empty, save_picture
+from tests.obs_live.obs_helpers import PLAIN, Starter, crash_report, is_drawn, is_empty, save_picture
 from tools.obs_driver.clips import Picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import CAMERA, FILTER, ObsSession, colour_entry, filter_entry, image_entry
 
 WIDTH, HEIGHT = 640, 360

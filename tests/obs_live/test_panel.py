@@ -14,18 +14,9 @@ from eoam_core.presets import values_of
 from eoam_core.settings import VERSION, Preset, Settings, describe_settings
 from eoam_obs.source import guard
 from eoam_obs.source.stored import VERSION_KEY
-from tests.obs_live.obs_helpers import (
-    PLAIN,
-    SCRIPT,
-    Probe,
-    Starter,
-    disc,
-    grab_screen,
-    is_drawn,
-    is_empty,
-    save_picture,
-)
+from tests.obs_live.obs_helpers import PLAIN, SCRIPT, Starter, disc, grab_screen, is_drawn, is_empty, save_picture
 from tools.obs_driver.clips import Picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import (
     CAMERA,
     FILTER,

@@ -1,4 +1,4 @@
-"""The shader against eoam_core.refine, in a real OBS: the same mask, the same coefficients, the same picture."""
+"""The shader against eoam_core.edge, in a real OBS: the same mask, the same coefficients, the same picture."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from eoam_core.refine import Refiner, picture_alpha
+from eoam_core.edge import picture_alpha
+from eoam_core.refine import Refiner
 from eoam_core.settings import Settings, View
-from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, brightest_hidden, crash_report, is_drawn, save_picture
+from tests.obs_live.obs_helpers import PLAIN, Starter, brightest_hidden, crash_report, is_drawn, save_picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import ObsSession, filter_entry, image_entry
 
 Bytes = NDArray[np.uint8]
@@ -77,7 +79,7 @@ def drawn(obs: ObsSession, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
     cases = []
     probe = Probe(obs, obs.folder)
     for settings in CASES.values():
-        low, high = settings.passage
+        low, high = settings.alpha_ramp
         cases.append(
             {
                 "low": low,

@@ -13,8 +13,9 @@ from eoam_core.compose import compose_frame
 from eoam_core.pictures.picture import BackgroundPicture
 from eoam_core.refine import Refiner
 from eoam_core.settings import Settings
-from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, crash_report, save_picture
+from tests.obs_live.obs_helpers import PLAIN, Starter, crash_report, save_picture
 from tests.obs_live.test_refine import SIZES, coarse_mask, decoded, draw_scene, encoded
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import ObsSession, filter_entry, image_entry
 
 Bytes = NDArray[np.uint8]

@@ -19,7 +19,8 @@ from eoam_obs.frame import shaders
 from eoam_obs.implementation import _NEEDED_BY_FRAMES, FilterImplementation
 from eoam_obs.source import source_type
 from tests.obs.test_parts import NoteTaking
-from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, crash_report, disc, is_drawn, save_picture
+from tests.obs_live.obs_helpers import PLAIN, Starter, crash_report, disc, is_drawn, save_picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import CAMERA, FILTER, REPOSITORY, ObsSession, filter_entry, image_entry
 
 FILES = sorted(file.name for file in (Path(eoam_obs.__file__).parent / "effects").glob("*.effect"))

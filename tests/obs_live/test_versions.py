@@ -13,7 +13,8 @@ import pytest
 
 from eoam_core.errors import InstallationError
 from eoam_obs.binding import libobs
-from tests.obs_live.obs_helpers import PLAIN, PROBE, SCRIPT, Probe, Starter, disc, is_drawn, save_picture
+from tests.obs_live.obs_helpers import PLAIN, SCRIPT, Starter, disc, is_drawn, save_picture
+from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import Json, ObsSession, filter_entry, image_entry
 
 OTHER_OBS = Path(__file__).parent / "other_obs_script.py"

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.obs_live.obs_helpers import PLAIN, Probe, Starter, disc, disc_centre, is_drawn, save_picture
+from tests.obs_live.obs_helpers import PLAIN, Starter, disc, disc_centre, is_drawn, save_picture
 from tools.obs_driver.clips import Picture
+from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import ObsSession, filter_entry, image_entry
 
 WIDTH, HEIGHT = 640, 360

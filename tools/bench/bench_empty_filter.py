@@ -41,7 +41,7 @@ class EmptyFilter:
         self._surfaces: list[int] = []
         self._clear_color, self._clear_owner = libobs.aligned_zero_vec4()
 
-    def update(self, _values: Mapping[str, object]) -> None:
+    def update(self, _settings: Settings) -> None:
         """Do nothing: there are no settings."""
 
     def suspend(self) -> None:
@@ -139,7 +139,7 @@ class EmptyImplementation:
     def prepare(self, _obs: LibObs) -> None:
         """Do nothing: an empty filter needs nothing."""
 
-    def create(self, obs: LibObs, source: int, _values: Mapping[str, object]) -> EmptyFilter:
+    def create(self, obs: LibObs, source: int, _settings: Settings) -> EmptyFilter:
         """Make the filter for `source`."""
         return EmptyFilter(obs, source)
 
