@@ -13,7 +13,10 @@ Coordinates = NDArray[np.float32]  # from 0 to 1
 
 
 class Texture:
-    """(h, w, channels), sampled at every pair of rows and columns; the rows are kept for the next call with the same y."""
+    """(h, w, channels), sampled at every pair of rows and columns.
+
+    The rows are kept for the next call with the same `y`.
+    """
 
     def __init__(self, values: Floats) -> None:
         self._values = values
