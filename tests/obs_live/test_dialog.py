@@ -28,9 +28,12 @@ LIGHTER = 60  # of 255: how much letters differ from the ground at least
 PLAIN = {info.name for info in describe_settings() if info.group != "advanced" and not info.shown_if} | {"advanced"}
 CHOOSER = 1  # the row that chooses a network from a file is no setting
 
-pytestmark = pytest.mark.skipif(
-    bool(obs_desktop.missing_programs()), reason=f"not installed: {', '.join(obs_desktop.missing_programs())}"
-)
+pytestmark = [
+    pytest.mark.obs,
+    pytest.mark.skipif(
+        bool(obs_desktop.missing_programs()), reason=f"not installed: {', '.join(obs_desktop.missing_programs())}"
+    ),
+]
 
 
 class Dialog:
