@@ -1,12 +1,11 @@
-"""The errors of the project.
+"""The errors of the project. Standard library only, Python 3.9 or newer: the installer uses them, too.
 
     EoamError
     ├── InputError          a picture, a video or an argument that cannot be used
     ├── InstallationError   a library is missing, too old or does not load
     ├── ModelError          the network's file is missing, damaged or of another kind, or its output is not a mask
-    └── GraphicsError       the graphics driver or libobs refused something (eoam_obs.frame.gpu)
-
-The installer, which runs without this package, has one error of its own: `eoam_machine.errors.InstallError`.
+    ├── GraphicsError       the graphics driver or libobs refused something (eoam_obs.frame.gpu)
+    └── InstallError        something prevents the installation (eoam_machine.errors)
 
 A message is one sentence that names the offending value and says what to do about it. Plain misuse of a function by a
 programmer (a wrong shape, a value out of range) is a ValueError and not in this tree.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 
+from eoam_core.errors import EoamError
 
-class InstallError(Exception):
+
+class InstallError(EoamError):
     """Something prevents the installation; the message is one sentence or two that name it and the remedy."""
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from eoam_core.presets import acting
 from eoam_core.settings import Settings
+from eoam_obs.binding.functions import Data, Properties, Source
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame import shaders
 from eoam_obs.frame.filter import Filter
@@ -39,15 +40,15 @@ class FilterImplementation:
             except Exception as error:  # a library that is missing, or one that does not load
                 _LOG.info("import_failed module=%s error=%r", name, error)
 
-    def create(self, obs: LibObs, source: int, settings: Settings) -> Filter:
+    def create(self, obs: LibObs, source: Source, settings: Settings) -> Filter:
         """Make the filter for `source`."""
         return Filter(obs, source, settings)
 
-    def write_defaults(self, obs: LibObs, settings: int) -> None:
+    def write_defaults(self, obs: LibObs, settings: Data) -> None:
         """Write the defaults for new filters into an obs_data."""
         stored.write_defaults(obs, settings, self.defaults)
 
-    def settle(self, obs: LibObs, settings: int, known: Settings | None) -> Stored:
+    def settle(self, obs: LibObs, settings: Data, known: Settings | None) -> Stored:
         """Bring a filter's obs_data in order; its `acting` settings are the defaults if it follows them."""
         return stored.settle(obs, settings, known, self.defaults)
 
@@ -55,7 +56,7 @@ class FilterImplementation:
         """Return what a filter does with what is stored of it."""
         return acting(self.defaults) if filter_settings.follows else filter_settings.acting
 
-    def reset(self, obs: LibObs, settings: int) -> None:
+    def reset(self, obs: LibObs, settings: Data) -> None:
         """Store the defaults."""
         stored.write(obs, settings, self.defaults)
 
@@ -81,21 +82,21 @@ class FilterImplementation:
                 self._add_button(obs, properties, name, thunks)
         return properties
 
-    def _add_button(self, obs: LibObs, properties: int, name: str, thunks: Mapping[str, Any]) -> None:
+    def _add_button(self, obs: LibObs, properties: Properties, name: str, thunks: Mapping[str, Any]) -> None:
         if name in thunks:
             item = obs.obs_properties_add_button2(properties, name, self.texts(f"panel.{name}"), thunks[name], 0)
             obs.obs_property_set_long_description(item, self.texts(f"panel.{name}.help"))
 
-    def show_relevant(self, obs: LibObs, properties: int, settings: int) -> bool:
+    def show_relevant(self, obs: LibObs, properties: Properties, settings: Data) -> bool:
         """Show the controls that do something, hide the others; whether that changed any."""
         return panel.show_relevant(obs, properties, settings)
 
-    def hide_guard(self, obs: LibObs, properties: int) -> None:
+    def hide_guard(self, obs: LibObs, properties: Properties) -> None:
         """Hide the button that was needed once."""
         button = obs.obs_properties_get(properties, panel.GUARD)
         if button:
             obs.obs_property_set_visible(button, False)
 
-    def show_status(self, obs: LibObs, properties: int, state: State) -> None:
+    def show_status(self, obs: LibObs, properties: Properties, state: State) -> None:
         """Renew the status line."""
         panel.show_text(obs, properties, panel.STATUS, state.sentence(self.texts), warning=state.is_warning)

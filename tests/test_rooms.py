@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What a room may import beside itself and libraries. Whatever is not named here is forbidden.
 ROOMS: dict[str, set[str]] = {
     "eoam_core": set(),
-    "eoam_machine": set(),
+    "eoam_machine": {"eoam_core"},
     "eoam_install": {"eoam_machine", "eoam_core"},
     "eoam_obs": {"eoam_core"},
     "eoam_cli": {"eoam_core", "eoam_machine"},
@@ -93,7 +93,7 @@ def test_the_modules_import_each_other_in_no_circle() -> None:
 
 def test_what_the_installer_runs_without_imports_the_standard_library_alone() -> None:
     own = {"eoam_core.model_sums", "eoam_core.protobuf", "eoam_core.errors", "eoam_core.printable"}
-    paths = [*_files("eoam_machine"), *_files("eoam_install")]
+    paths = [ROOT / "install.py", *_files("eoam_machine"), *_files("eoam_install")]
     paths += [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in own]
     for path in paths:
         ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))

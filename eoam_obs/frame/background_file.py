@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Texture
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.gpu import GraphicsError
 
@@ -37,7 +38,7 @@ class BackgroundFile:
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
-        self._texture = 0
+        self._texture: Texture = NULL
         self._held: _Wanted | None = None  # what the texture shows, or what could not be read
         self._loaded: _Loaded | None = None  # swapped in by the thread
         self._thread: threading.Thread | None = None
@@ -45,8 +46,8 @@ class BackgroundFile:
         self._noted = ""  # the file of which everything has been said
         self.problem = ""  # what is wrong with the file, or ""
 
-    def texture(self, file: str, width: int, height: int, now: int) -> int:
-        """Return the texture of `file`, `width` x `height` pixels that it covers, or 0 while there is none.
+    def texture(self, file: str, width: int, height: int, now: int) -> Texture:
+        """Return the texture of `file`, `width` x `height` pixels that it covers, or NULL while there is none.
 
         With the graphics context held; never waits. `now` is in nanoseconds.
 
@@ -59,13 +60,13 @@ class BackgroundFile:
             self._take(loaded, now)
         if self._held != wanted or (self.problem and now >= self._retry_at):
             self._start(wanted)
-        return self._texture if self._held == wanted else 0
+        return self._texture if self._held == wanted else NULL
 
     def destroy(self) -> None:
         """Free the texture, with the graphics context held. A thread that still reads ends by itself."""
         self._held = self._loaded = None
         self.problem = ""
-        texture, self._texture = self._texture, 0
+        texture, self._texture = self._texture, NULL
         if texture:
             self._obs.gs_texture_destroy(texture)
 

@@ -6,6 +6,7 @@ import ctypes
 from typing import Final
 
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Source, VideoInfo
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.gpu import Canvas
 from eoam_obs.source.guard import is_guard
@@ -21,16 +22,19 @@ _SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, li
 class Camera:
     """What the filter `source` is on, whatever kind of source that is."""
 
-    def __init__(self, obs: LibObs, source: int) -> None:
+    def __init__(self, obs: LibObs, source: Source) -> None:
         self._obs = obs
         self._source = source
-        self._linked = self._target = self._parent = self._parent_flags = 0
+        self._linked: Source = NULL
+        self._target: Source = NULL
+        self._parent: Source = NULL
+        self._parent_flags = 0
         self._guarded = False  # whether what comes before this filter is the privacy guard, which is stepped over
         self._ticks = 0
         self.width = self.height = 0
         self._own_space = libobs.GS_CS_SRGB
         self._is_canvas_hdr = False
-        self._video = libobs.VideoInfo()
+        self._video = VideoInfo()
         self._video_reference = ctypes.byref(self._video)
         self.space = libobs.GS_CS_SRGB  # what the picture is drawn in
 
@@ -42,12 +46,12 @@ class Camera:
         was chosen.
         """
         obs = self._obs
-        linked = obs.obs_filter_get_target(self._source) or 0
+        linked = obs.obs_filter_get_target(self._source) or NULL
         if linked != self._linked or self._ticks % _SPACE_TICKS == 0:
             self._linked = linked
             self._guarded = bool(linked) and is_guard(obs, linked)
         # What lies before the guard is asked for every time: another filter may have come or gone there.
-        target = self._target = (obs.obs_filter_get_target(linked) or 0) if self._guarded else linked
+        target = self._target = (obs.obs_filter_get_target(linked) or NULL) if self._guarded else linked
         if not target:
             return False
         width, height = obs.obs_source_get_base_width(target), obs.obs_source_get_base_height(target)
@@ -61,7 +65,7 @@ class Camera:
         self.space = libobs.GS_CS_SRGB_16F if to_map else self._own_space
         if is_new:
             self._ticks = 0
-            self._parent = obs.obs_filter_get_parent(self._source) or 0
+            self._parent = obs.obs_filter_get_parent(self._source) or NULL
             self._parent_flags = obs.obs_source_get_output_flags(self._parent) if self._parent else 0
             self.width, self.height = width, height
         self._ticks += 1

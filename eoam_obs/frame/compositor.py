@@ -11,6 +11,7 @@ from typing import Final
 
 from eoam_core.settings import BackgroundKind, Settings, View
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Texture
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.background_file import BackgroundFile
 from eoam_obs.frame.gpu import Canvas
@@ -44,7 +45,8 @@ class Backdrop:
         self._file = BackgroundFile(obs)
         self._settings = Settings()
         self._picture: Canvas | None = None
-        self._behind = self._beyond = 0
+        self._behind: Texture = NULL
+        self._beyond: Texture = NULL
         self._size = (0, 0)
         self._made_of: tuple[object, ...] = ()
 
@@ -77,7 +79,7 @@ class Backdrop:
         """
         width, height = size
         self._effect.load()
-        behind = 0
+        behind: Texture = NULL
         is_behind = settings.background is BackgroundKind.PICTURE and settings.view in _WITH_RESULT
         if is_behind:
             behind = self._file.texture(settings.background_picture, width, height, now)
@@ -105,8 +107,8 @@ class Backdrop:
                 self._result.end()
         self._made_of = made_of
 
-    def draw(self, confidence: int) -> None:
-        """Draw what was prepared, or nothing; `confidence` is the texture of what the network said, or 0.
+    def draw(self, confidence: Texture) -> None:
+        """Draw what was prepared, or nothing; `confidence` is the texture of what the network said, or NULL.
 
         Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
         """
@@ -195,7 +197,7 @@ class Backdrop:
         obs.gs_enable_framebuffer_srgb(encode)
         obs.gs_enable_blending(True)
         obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
-        self._effect.draw(technique, 0, *self._size)
+        self._effect.draw(technique, NULL, *self._size)
 
 
 def _linear_light(stored: int) -> list[float]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from eoam_core.settings import Settings, View
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Texture
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.compositor import Backdrop, needs_backdrop
 from eoam_obs.frame.gpu import Canvas, draw_effect
@@ -39,7 +40,8 @@ class Drawing:
         self._levels: Canvas | None = None  # made where it is needed
         self._size = (0, 0)
         self._is_looked = False  # whether the shader knows the settings and sizes
-        self._mask_texture = self._coefficients = 0
+        self._mask_texture: Texture = NULL
+        self._coefficients: Texture = NULL
 
     @property
     def is_shown(self) -> bool:
@@ -125,7 +127,7 @@ class Drawing:
     def destroy(self) -> None:
         """Free everything."""
         self._picture = self._uploaded = None
-        self._mask_texture = self._coefficients = 0
+        self._mask_texture = self._coefficients = NULL
         self._is_looked = False
         self._free_backdrop()
         levels, self._levels = self._levels, None
@@ -160,8 +162,8 @@ class Drawing:
             self._draw(picture)
         finally:
             levels.end()
-        effect = obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT) or 0
-        obs.gs_effect_set_texture_srgb(obs.gs_effect_get_param_by_name(effect, "image") or 0, levels.texture)
+        effect = obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT) or NULL
+        obs.gs_effect_set_texture_srgb(obs.gs_effect_get_param_by_name(effect, "image") or NULL, levels.texture)
         obs.gs_enable_framebuffer_srgb(True)
         obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
         draw_effect(obs, effect, b"Draw", levels.texture, 0, 0)

@@ -22,6 +22,7 @@ from eoam_core.errors import EoamError
 from eoam_core.installation import check_installation
 from eoam_core.settings import NoMask, Settings, Timing
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import Source
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.binding.python_lock import LOCK
 from eoam_obs.frame.camera import Camera
@@ -88,7 +89,7 @@ class Filter:
     `Drawing.clear` is one such reference, too. `Pace` has a lock of its own for what `state` changes.
     """
 
-    def __init__(self, obs: LibObs, source: int, settings: Settings) -> None:
+    def __init__(self, obs: LibObs, source: Source, settings: Settings) -> None:
         self._obs = obs
         self._settings = settings
         self._suspended = False

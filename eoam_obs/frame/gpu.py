@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from eoam_core.errors import EoamError
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Effect, Param, StageSurface, Texrender, Texture, Vec2
 from eoam_obs.binding.libobs import LibObs
 
 _LOWRES_LIMIT: Final = 8.0  # shrinking further than this, eight taps per pixel miss too much of the picture
@@ -24,7 +25,7 @@ _LOWRES_LIMIT: Final = 8.0  # shrinking further than this, eight taps per pixel 
 
 # Without giving Python's lock away: to get it back with the graphics context in hand would have OBS wait for that, too.
 _copy_bytes: Final = ctypes.PYFUNCTYPE(c_void_p, c_void_p, c_void_p, ctypes.c_size_t)(
-    ctypes.cast(ctypes.memmove, c_void_p).value or 0
+    ctypes.cast(ctypes.memmove, c_void_p).value or NULL
 )
 
 
@@ -32,7 +33,7 @@ class GraphicsError(EoamError):
     """The graphics driver or libobs refused something."""
 
 
-def draw_effect(obs: LibObs, effect: int, technique: bytes, texture: int, width: int, height: int) -> None:
+def draw_effect(obs: LibObs, effect: Effect, technique: bytes, texture: Texture, width: int, height: int) -> None:
     """Draw `texture` with every pass of a technique."""
     try:
         while obs.gs_effect_loop(effect, technique):
@@ -52,8 +53,8 @@ class Canvas:
         self._obs = obs
         self._color_format = color_format  # None: what the colour space needs
         self._made_for = (-1, 0, 0)
-        self._texrender = 0
-        self.texture = 0  # what was drawn last, 0 before
+        self._texrender: Texrender = NULL
+        self.texture: Texture = NULL  # what was drawn last, 0 before
         self._is_open = False  # between `begin` and `end`
         self._clear_color, self._clear_owner = libobs.aligned_zero_vec4()
         self.space = libobs.GS_CS_SRGB
@@ -71,7 +72,7 @@ class Canvas:
             color_format = self._color_format
             if color_format is None:
                 color_format = libobs.GS_RGBA if space == libobs.GS_CS_SRGB else libobs.GS_RGBA16F
-            self._texrender = obs.gs_texrender_create(color_format, libobs.GS_ZS_NONE) or 0
+            self._texrender = obs.gs_texrender_create(color_format, libobs.GS_ZS_NONE) or NULL
             self._made_for = (space, width, height)
         self.space = space
         obs.gs_texrender_reset(self._texrender)
@@ -87,15 +88,15 @@ class Canvas:
         self._is_open = False
         self._obs.gs_texrender_end(self._texrender)
         if not self.texture:  # the same until the size changes
-            self.texture = self._obs.gs_texrender_get_texture(self._texrender) or 0
+            self.texture = self._obs.gs_texrender_get_texture(self._texrender) or NULL
 
     def destroy(self) -> None:
         """Free the texture; what failed between `begin` and `end` is ended first."""
         if self._is_open:
             # Or OBS would go on drawing into a texture that is gone, and into the heap with it.
             self.end()
-        self.texture = 0
-        texrender, self._texrender = self._texrender, 0
+        self.texture = NULL
+        texrender, self._texrender = self._texrender, NULL
         if texrender:
             self._obs.gs_texrender_destroy(texrender)
 
@@ -184,20 +185,22 @@ class Shrinker:
         self._width = width
         self._height = height
         self._canvas = Canvas(obs, libobs.GS_BGRA)
-        self._surface = 0
+        self._surface: StageSurface = NULL
         self._address = c_void_p()
         self._linesize = c_uint32()
         self._address_reference = ctypes.byref(self._address)
         self._linesize_reference = ctypes.byref(self._linesize)
-        self._lowres = self._area = 0
-        self._lowres_image = self._area_image = 0
-        self._area_parameters: tuple[int, int] = (0, 0)
-        self._base, self._base_inverse = libobs.Vec2(), libobs.Vec2()
+        self._lowres: Effect = NULL
+        self._area: Effect = NULL
+        self._lowres_image: Param = NULL
+        self._area_image: Param = NULL
+        self._area_parameters: tuple[Param, Param] = (NULL, NULL)
+        self._base, self._base_inverse = Vec2(), Vec2()
         self._copies: list[ctypes.Array[ctypes.c_char]] = []
         self.readback = Readback()
         self.staged: int | None = None  # the number of the picture that can be read
 
-    def stage(self, texture: int, width: int, height: int, sequence: int) -> None:
+    def stage(self, texture: Texture, width: int, height: int, sequence: int) -> None:
         """Shrink a `width` x `height` texture and start its way to the CPU.
 
         The framebuffer's encoding is the caller's: off for bytes, which stay plain bytes, as training scaled its
@@ -272,21 +275,21 @@ class Shrinker:
         """Free the textures."""
         self.staged = None
         self._canvas.destroy()
-        surface, self._surface = self._surface, 0
+        surface, self._surface = self._surface, NULL
         if surface:
             self._obs.gs_stagesurface_destroy(surface)
 
     def _begin(self) -> None:
         """Make the surface, and look OBS's scalers up: plain bilinear would skip pixels, and what it skips flickers."""
         obs = self._obs
-        self._surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA) or 0
+        self._surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA) or NULL
         if not self._surface:
             raise GraphicsError(f"The graphics driver gave no staging surface of {self._width}x{self._height}.")
-        self._lowres = obs.obs_get_base_effect(libobs.OBS_EFFECT_BILINEAR_LOWRES) or 0
-        self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or 0
-        self._lowres_image = obs.gs_effect_get_param_by_name(self._lowres, "image") or 0
-        self._area_image = obs.gs_effect_get_param_by_name(self._area, "image") or 0
+        self._lowres = obs.obs_get_base_effect(libobs.OBS_EFFECT_BILINEAR_LOWRES) or NULL
+        self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or NULL
+        self._lowres_image = obs.gs_effect_get_param_by_name(self._lowres, "image") or NULL
+        self._area_image = obs.gs_effect_get_param_by_name(self._area, "image") or NULL
         self._area_parameters = (
-            obs.gs_effect_get_param_by_name(self._area, "base_dimension") or 0,
-            obs.gs_effect_get_param_by_name(self._area, "base_dimension_i") or 0,
+            obs.gs_effect_get_param_by_name(self._area, "base_dimension") or NULL,
+            obs.gs_effect_get_param_by_name(self._area, "base_dimension_i") or NULL,
         )

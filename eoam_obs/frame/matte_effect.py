@@ -10,6 +10,7 @@ import ctypes
 from typing import Final
 
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Effect, Param, Texture, Vec2, Vec4
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.gpu import GraphicsError, draw_effect
 from eoam_obs.frame.shaders import MATTE, load_effect
@@ -28,13 +29,13 @@ class MaskTexture:
         self._coefficients = Uploads(obs, _GS_RGBA16, 8)
 
     @property
-    def texture(self) -> int:
-        """The newest mask, or 0."""
+    def texture(self) -> Texture:
+        """The newest mask, or NULL."""
         return self._mask.texture
 
     @property
-    def coefficients(self) -> int:
-        """The newest mask's coefficients, or 0 if it came without."""
+    def coefficients(self) -> Texture:
+        """The newest mask's coefficients, or NULL if it came without."""
         return self._coefficients.texture
 
     @property
@@ -82,11 +83,11 @@ class Uploads:
         self._obs = obs
         self._color_format = color_format
         self._bytes_per_pixel = bytes_per_pixel
-        self._textures = [0, 0]
+        self._textures: list[Texture] = [NULL, NULL]
         self.size = (0, 0)
 
     @property
-    def texture(self) -> int:
+    def texture(self) -> Texture:
         return self._textures[0]
 
     def upload(self, address: int, width: int, height: int) -> None:
@@ -95,7 +96,7 @@ class Uploads:
             textures = self._textures
             for place in range(2):
                 textures[place] = (
-                    self._obs.gs_texture_create(width, height, self._color_format, 1, None, libobs.GS_DYNAMIC) or 0
+                    self._obs.gs_texture_create(width, height, self._color_format, 1, None, libobs.GS_DYNAMIC) or NULL
                 )
                 if not textures[place]:
                     raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
@@ -106,7 +107,7 @@ class Uploads:
     def destroy(self) -> None:
         self.size = (0, 0)
         for place in range(2):
-            texture, self._textures[place] = self._textures[place], 0
+            texture, self._textures[place] = self._textures[place], NULL
             if texture:
                 self._obs.gs_texture_destroy(texture)
 
@@ -116,9 +117,14 @@ class MatteEffect:
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
-        self._effect = 0
-        self._image = self._mask = self._coefficients = self._edge = self._reach = self._move = 0
-        self._edge_value, self._reach_value, self._move_value = libobs.Vec4(), libobs.Vec2(), libobs.Vec2()
+        self._effect: Effect = NULL
+        self._image: Param = NULL
+        self._mask: Param = NULL
+        self._coefficients: Param = NULL
+        self._edge: Param = NULL
+        self._reach: Param = NULL
+        self._move: Param = NULL
+        self._edge_value, self._reach_value, self._move_value = Vec4(), Vec2(), Vec2()
         # Made once: to pass the vectors themselves, ctypes would make these with every call.
         self._edge_reference = ctypes.byref(self._edge_value)
         self._reach_reference, self._move_reference = ctypes.byref(self._reach_value), ctypes.byref(self._move_value)
@@ -158,7 +164,7 @@ class MatteEffect:
             self._reach_value.x, self._reach_value.y = pixels / width, pixels / height
             self._move_value.x, self._move_value.y = edge_shift / width, edge_shift / height
 
-    def draw(self, picture: int, mask: int, coefficients: int = 0, *, show_mask: bool = False) -> None:
+    def draw(self, picture: Texture, mask: Texture, coefficients: Texture = NULL, *, show_mask: bool = False) -> None:
         """Draw the texture `picture` at its own size through the texture `mask`.
 
         Leaves the blending's function and the framebuffer's encoding changed: the caller saves and restores both.
@@ -167,7 +173,7 @@ class MatteEffect:
         Args:
             picture: premultiplied.
             mask: one channel.
-            coefficients: the texture that belongs to the mask, or 0: then nothing is refined.
+            coefficients: the texture that belongs to the mask, or NULL: then nothing is refined.
             show_mask: draw alpha in grey, opaque, instead of the picture.
 
         Raises:
@@ -200,7 +206,7 @@ class MatteEffect:
 
     def destroy(self) -> None:
         """Free the shader."""
-        effect, self._effect = self._effect, 0
+        effect, self._effect = self._effect, NULL
         if effect:
             self._obs.gs_effect_destroy(effect)
 

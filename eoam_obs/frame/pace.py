@@ -74,7 +74,7 @@ class Pace:
         self._handed_over = 0
         self._begins = False
         self._is_behind = self._was_said = False
-        self._since = 0.0  # since when they have been too few, or 0
+        self._since = 0.0  # since when they have been too few, or NULL
         self._drawn_at = -_HIDDEN_S
         self._late_ticks = 0  # in a row
 

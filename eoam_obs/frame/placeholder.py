@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Effect, Param, Vec2
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.gpu import Canvas, GraphicsError, draw_effect
 from eoam_obs.frame.scene_effect import SceneEffect
@@ -27,9 +28,10 @@ class Cover:
         self._cells, self._between = Canvas(obs), Canvas(obs)
         self._effect = SceneEffect(obs)
         self._size = (0, 0)
-        self._area = self._plain = 0
-        self._parameters: dict[str, int] = {}
-        self._base, self._inverse = libobs.Vec2(), libobs.Vec2()
+        self._area: Effect = NULL
+        self._plain: Effect = NULL
+        self._parameters: dict[str, Param] = {}
+        self._base, self._inverse = Vec2(), Vec2()
 
     def take(self, picture: Canvas, width: int, height: int) -> None:
         """Make the cells of a picture, `width` x `height` pixels, premultiplied.
@@ -90,25 +92,25 @@ class Cover:
             self._obs.gs_enable_framebuffer_srgb(True)
             target.begin(columns, rows, space, clear=False)
             try:
-                effect.draw("Smear", 0, columns, rows)
+                effect.draw("Smear", NULL, columns, rows)
             finally:
                 target.end()
 
-    def _pass(self, canvas: Canvas, effect: int, width: int, height: int, space: int) -> None:
+    def _pass(self, canvas: Canvas, effect: Effect, width: int, height: int, space: int) -> None:
         obs = self._obs
         obs.gs_enable_framebuffer_srgb(True)
         obs.gs_enable_blending(False)
         canvas.begin(width, height, space, clear=False)
         try:
-            draw_effect(obs, effect, b"Draw", 0, width, height)
+            draw_effect(obs, effect, b"Draw", NULL, width, height)
         finally:
             canvas.end()
 
     def _look_up(self) -> None:
         obs = self._obs
-        self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or 0
-        self._plain = obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT) or 0
+        self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or NULL
+        self._plain = obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT) or NULL
         names = (("area", self._area, "image"), ("plain", self._plain, "image"))
-        self._parameters = {key: obs.gs_effect_get_param_by_name(effect, name) or 0 for key, effect, name in names}
+        self._parameters = {key: obs.gs_effect_get_param_by_name(effect, name) or NULL for key, effect, name in names}
         for name in ("base_dimension", "base_dimension_i"):
-            self._parameters[name] = obs.gs_effect_get_param_by_name(self._area, name) or 0
+            self._parameters[name] = obs.gs_effect_get_param_by_name(self._area, name) or NULL

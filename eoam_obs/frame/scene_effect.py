@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Effect, Param, Texture, Vec2, Vec4
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.gpu import Canvas, draw_effect
 from eoam_obs.frame.shaders import SCENE, load_effect
@@ -22,9 +23,9 @@ class SceneEffect:
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
-        self._effect = 0
-        self._parameters: dict[str, int] = {}
-        self._pair, self._four = libobs.Vec2(), libobs.Vec4()
+        self._effect: Effect = NULL
+        self._parameters: dict[str, Param] = {}
+        self._pair, self._four = Vec2(), Vec4()
 
     def load(self) -> None:
         """Load it if it is not.
@@ -35,11 +36,11 @@ class SceneEffect:
         if not self._effect:
             self._effect, self._parameters = load_effect(self._obs, SCENE, (*_TEXTURES, *_NUMBERS))
 
-    def set_colours(self, name: str, texture: int) -> None:
+    def set_colours(self, name: str, texture: Texture) -> None:
         """Have `name` sampled as linear light, whatever the texture holds."""
         self._obs.gs_effect_set_texture_srgb(self._parameters[name], texture)
 
-    def set_levels(self, name: str, texture: int) -> None:
+    def set_levels(self, name: str, texture: Texture) -> None:
         """Have `name` sampled as the numbers in the texture."""
         self._obs.gs_effect_set_texture(self._parameters[name], texture)
 
@@ -58,13 +59,13 @@ class SceneEffect:
         value.x, value.y, value.z, value.w = red, green, blue, 1.0
         self._obs.gs_effect_set_vec4(self._parameters[name], value)
 
-    def draw(self, technique: str, texture: int, width: int = 0, height: int = 0) -> None:
+    def draw(self, technique: str, texture: Texture, width: int = 0, height: int = 0) -> None:
         """Draw into `width` x `height` pixels, the texture's own size if 0; `texture` says no more than that."""
         draw_effect(self._obs, self._effect, technique.encode(), texture, width, height)
 
     def destroy(self) -> None:
         """Free the shader."""
-        effect, self._effect = self._effect, 0
+        effect, self._effect = self._effect, NULL
         if effect:
             self._obs.gs_effect_destroy(effect)
 
@@ -82,16 +83,16 @@ class SpreadColours:
         self._between = Canvas(obs, libobs.GS_RGBA16F)
 
     @property
-    def texture(self) -> int:
-        """What was made last, or 0."""
-        return self._steps[-1].texture if self._steps else 0
+    def texture(self) -> Texture:
+        """What was made last, or NULL."""
+        return self._steps[-1].texture if self._steps else NULL
 
     def make(
         self,
         effect: SceneEffect,
         technique: str,
-        picture: int,
-        alpha: int,
+        picture: Texture,
+        alpha: Texture,
         width: int,
         height: int,
         percent: float,
@@ -150,6 +151,6 @@ class SpreadColours:
         self._obs.gs_enable_blending(False)
         canvas.begin(width, height, libobs.GS_CS_SRGB_16F, clear=False)
         try:
-            effect.draw(technique, 0, width, height)
+            effect.draw(technique, NULL, width, height)
         finally:
             canvas.end()

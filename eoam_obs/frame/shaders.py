@@ -18,6 +18,7 @@ from ctypes import c_void_p
 from pathlib import Path
 from typing import Final
 
+from eoam_obs.binding.functions import NULL, Effect, Param
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.gpu import GraphicsError
 
@@ -28,7 +29,7 @@ _FOLDER: Final = Path(__file__).resolve().parents[1] / "effects"
 _LOG: Final = logging.getLogger("eoam")
 
 
-def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[int, dict[str, int]]:
+def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[Effect, dict[str, Param]]:
     """Return the effect in `effects/<name>` and its parameters by their names; with the graphics context held.
 
     Raises:
@@ -43,7 +44,9 @@ def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[int,
     if not effect:
         raise GraphicsError(f"The shader {_FOLDER / name} does not compile: {text}")
     try:
-        return effect, {parameter: obs.gs_effect_get_param_by_name(effect, parameter) or 0 for parameter in parameters}
+        return effect, {
+            parameter: obs.gs_effect_get_param_by_name(effect, parameter) or NULL for parameter in parameters
+        }
     except BaseException:
         obs.gs_effect_destroy(effect)
         raise

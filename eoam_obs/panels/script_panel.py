@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, Protocol
 from eoam_core.settings import Settings
 from eoam_obs.binding import desktop, frontend, libobs
 from eoam_obs.binding.callbacks import callback
+from eoam_obs.binding.functions import Data, Properties, Property
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.panels import diagnostics, panel
 from eoam_obs.panels.diagnostics import Part
@@ -101,7 +102,7 @@ class ScriptPanel:
         parts = diagnostics.parts(self.obs, texts)
         if self.obs is not None:
             ScriptPanel._answering = self
-            self._fill(self.obs, int(made), parts)
+            self._fill(self.obs, Properties(int(made)), parts)
         else:  # nothing that could be pressed would do anything
             if self.problem:
                 panel.add_text(api, made, "problem", self.problem, warning=True)
@@ -110,7 +111,7 @@ class ScriptPanel:
                 panel.add_text(api, made, part.key, part.line(texts), warning=bool(part.cure))
         return made
 
-    def clicked(self, properties: int, button: int) -> bool:
+    def clicked(self, properties: Properties, button: Property) -> bool:
         """Do what a button says; whether that changed what the panel shows."""
         if self.obs is None:
             return False
@@ -124,7 +125,7 @@ class ScriptPanel:
         }
         return methods[(self.obs.obs_property_name(button) or b"").decode()](self.obs, properties)
 
-    def modified(self, properties: int, data: int) -> bool:
+    def modified(self, properties: Properties, data: Data) -> bool:
         """Show what does something with the values in the obs_data; whether that changed anything."""
         changed, self._changed = self._changed, False
         return self.obs is not None and (panel.show_relevant(self.obs, properties, data) or changed)
@@ -134,7 +135,7 @@ class ScriptPanel:
         if data is not None:
             self._api.obs_data_release(data)
 
-    def _fill(self, obs: LibObs, properties: int, parts: Sequence[Part]) -> None:
+    def _fill(self, obs: LibObs, properties: Properties, parts: Sequence[Part]) -> None:
         texts = self._texts
         # OBS opens the dialog with room for ten lines: what is to be done stands first.
         self._add_missing(obs, properties, [part for part in parts if part.cure])
@@ -161,7 +162,7 @@ class ScriptPanel:
     def _known(self) -> Settings | None:
         return self.settings if self._data is not None else None
 
-    def _add_missing(self, obs: LibObs, properties: int, missing: Sequence[Part]) -> None:
+    def _add_missing(self, obs: LibObs, properties: Properties, missing: Sequence[Part]) -> None:
         """Add what is wrong with the installation, each with its cure, and the button that mends it."""
         for part in missing:
             panel.add_text(obs, properties, f"missing_{part.key}", part.line(self._texts), warning=True)
@@ -169,7 +170,7 @@ class ScriptPanel:
             panel.add_text(obs, properties, _INSTALL, self._job.message)
             self._add_button(obs, properties, "install")
 
-    def _add_sources(self, obs: LibObs, properties: int) -> None:
+    def _add_sources(self, obs: LibObs, properties: Properties) -> None:
         texts = self._texts
         have = {name for name, _ in source_type.states()}
         names = sorted(sources.video_sources(obs), key=lambda name: name in have)  # stable: cameras stay first
@@ -188,7 +189,7 @@ class ScriptPanel:
         obs.obs_property_set_long_description(item, texts("script.guard.help"))
         self._add_button(obs, properties, "add")
 
-    def _add_camera(self, obs: LibObs, properties: int) -> None:
+    def _add_camera(self, obs: LibObs, properties: Properties) -> None:
         missing = virtual_camera.missing(obs, self._texts)
         if missing:
             panel.add_text(obs, properties, "camera", missing)
@@ -198,7 +199,7 @@ class ScriptPanel:
     def _camera_label(self) -> str:
         return self._texts("script.camera.stop" if virtual_camera.is_on(self._api) else "script.camera")
 
-    def _add_button(self, obs: LibObs, properties: int, name: str, text: str = "") -> None:
+    def _add_button(self, obs: LibObs, properties: Properties, name: str, text: str = "") -> None:
         key = "panel.refresh" if name == panel.REFRESH else f"script.{name}"
         item = obs.obs_properties_add_button2(properties, name, text or self._texts(key), _clicked, 0)
         obs.obs_property_set_long_description(item, self._texts(f"{key}.help"))
@@ -209,27 +210,27 @@ class ScriptPanel:
         lines = [f"{name}: {state.sentence(self._texts)}" for name, state in source_type.states()]
         return "\n".join(lines) or self._texts("script.no_filter")
 
-    def _add_answer(self, obs: LibObs, properties: int, name: str) -> None:
+    def _add_answer(self, obs: LibObs, properties: Properties, name: str) -> None:
         panel.add_text(obs, properties, name, "")
         panel.show(obs, properties, name, False)
 
-    def _say(self, obs: LibObs, properties: int, text: str, where: str = _DONE) -> bool:
+    def _say(self, obs: LibObs, properties: Properties, text: str, where: str = _DONE) -> bool:
         panel.show_text(obs, properties, where, text)
         panel.show(obs, properties, where, True)
         return True
 
-    def _refresh(self, obs: LibObs, properties: int) -> bool:
+    def _refresh(self, obs: LibObs, properties: Properties) -> bool:
         panel.show_text(obs, properties, _FILTERS, self._filters())
         if self._job is not None:
             panel.show_text(obs, properties, _INSTALL, self._job.message)
         return True
 
-    def _install(self, obs: LibObs, properties: int) -> bool:
+    def _install(self, obs: LibObs, properties: Properties) -> bool:
         if self._job is not None:
             self._job.start()
         return self._refresh(obs, properties)
 
-    def _add(self, obs: LibObs, properties: int) -> bool:
+    def _add(self, obs: LibObs, properties: Properties) -> bool:
         name, texts = self._add_to, self._texts
         kind = source_type.FILTER_ID, source_type.FILTER_NAME
         # Whoever presses it for a source that has the filter wants it to work there, not a second one behind it.
@@ -242,12 +243,12 @@ class ScriptPanel:
         panel.show_text(obs, properties, _FILTERS, self._filters())
         return self._say(obs, properties, said)
 
-    def _switch_camera(self, obs: LibObs, properties: int) -> bool:
+    def _switch_camera(self, obs: LibObs, properties: Properties) -> bool:
         said = virtual_camera.switch(self._api, self._texts)
         panel.show_text(obs, properties, "camera", self._camera_label())
         return self._say(obs, properties, said)
 
-    def _copy(self, obs: LibObs, properties: int) -> bool:
+    def _copy(self, obs: LibObs, properties: Properties) -> bool:
         own = [
             (source_type.state_of(instance), instance.stored.acting)
             for instance in list(INSTANCES.values())
@@ -260,7 +261,7 @@ class ScriptPanel:
         said = self._texts("script.copied" if desktop.copy(text) else "script.not_copied")
         return self._say(obs, properties, said, _DONE_BELOW)
 
-    def _open_logs(self, obs: LibObs, properties: int) -> bool:
+    def _open_logs(self, obs: LibObs, properties: Properties) -> bool:
         profile = frontend.profile_path()
         folder = Path(profile).parents[2] / "logs" if profile else Path()  # .../basic/profiles/NAME
         if profile and desktop.show_folder(folder):
@@ -269,12 +270,12 @@ class ScriptPanel:
 
 
 @callback(libobs.ButtonClicked, failed=False)
-def _clicked(properties: int, button: int, _data: int | None) -> bool:
+def _clicked(properties: Properties, button: Property, _data: int | None) -> bool:
     answering = ScriptPanel._answering
     return answering is not None and answering.clicked(properties, button)
 
 
 @callback(libobs.PropertyModified, failed=False)
-def _modified(properties: int, _property: int, data: int) -> bool:
+def _modified(properties: Properties, _property: int, data: Data) -> bool:
     answering = ScriptPanel._answering
     return answering is not None and answering.modified(properties, data)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Final
 
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import NULL, Source
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.source import stored
 from eoam_obs.source.instances import settings_of
@@ -23,30 +24,30 @@ _KIND: Final = "color_filter"  # without its version: OBS has had two, and opaci
 _LONGEST_CHAIN: Final = 100  # filters on one source; more can only be a mistake in following the links
 
 
-def is_guard(obs: LibObs, source: int) -> bool:
+def is_guard(obs: LibObs, source: Source) -> bool:
     """Whether a source is a guard of ours: by its kind and by its name, which it keeps in the scene file."""
     if (obs.obs_source_get_unversioned_id(source) or b"") != _KIND.encode():
         return False
     return (obs.obs_source_get_name(source) or b"").startswith(NAME.encode())
 
 
-def has_guard(obs: LibObs, ours: int) -> bool:
+def has_guard(obs: LibObs, ours: Source) -> bool:
     """Whether a guard stands directly before our filter, and hides what it should. Not for the graphics thread."""
-    target = obs.obs_filter_get_target(ours) or 0
+    target = obs.obs_filter_get_target(ours) or NULL
     return _is_before(obs, ours) and _is_closed(obs, target)
 
 
-def is_open(obs: LibObs, ours: int) -> bool:
+def is_open(obs: LibObs, ours: Source) -> bool:
     """Whether a guard stands before our filter that hides nothing: switched off, or no longer at opacity 0.
 
     Not for the graphics thread. Where there is none, or one that hides everything from the wrong place, that is False.
     """
-    parent = obs.obs_filter_get_parent(ours) or 0
-    guard = _guard_before(obs, parent, ours) if parent else 0
+    parent = obs.obs_filter_get_parent(ours) or NULL
+    guard = _guard_before(obs, parent, ours) if parent else NULL
     return bool(guard) and not _is_closed(obs, guard)
 
 
-def add_guard(obs: LibObs, parent: int, ours: int) -> bool:
+def add_guard(obs: LibObs, parent: Source, ours: Source) -> bool:
     """Have a guard stand directly before our filter `ours` on the source `parent`; False if OBS cannot make one.
 
     One that stands elsewhere before ours is moved: with other filters in between they, and we, would see nothing. One
@@ -77,16 +78,16 @@ def add_guard(obs: LibObs, parent: int, ours: int) -> bool:
         obs.obs_data_release(settings)
 
 
-def _is_before(obs: LibObs, ours: int) -> bool:
-    target = obs.obs_filter_get_target(ours) or 0
+def _is_before(obs: LibObs, ours: Source) -> bool:
+    target = obs.obs_filter_get_target(ours) or NULL
     return bool(target) and is_guard(obs, target)
 
 
-def _is_closed(obs: LibObs, guard: int) -> bool:
+def _is_closed(obs: LibObs, guard: Source) -> bool:
     return obs.obs_source_enabled(guard) and _opacity(obs, guard) == 0
 
 
-def _opacity(obs: LibObs, guard: int) -> float:
+def _opacity(obs: LibObs, guard: Source) -> float:
     with settings_of(obs, guard) as data:
         try:
             value = stored.read(obs, data).get("opacity") if data else None
@@ -95,7 +96,7 @@ def _opacity(obs: LibObs, guard: int) -> float:
     return value if isinstance(value, int | float) else 1.0  # what is not stored is at OBS's default
 
 
-def _close(obs: LibObs, guard: int) -> None:
+def _close(obs: LibObs, guard: Source) -> None:
     with settings_of(obs, guard) as data:
         obs.obs_data_set_double(data, "opacity", 0.0)
     obs.obs_source_update(guard, None)
@@ -106,24 +107,24 @@ def _newest_kind(obs: LibObs) -> str:
     return (obs.obs_get_latest_input_type_id(_KIND) or _KIND.encode()).decode()
 
 
-def _guard_before(obs: LibObs, parent: int, ours: int) -> int:
-    """Return a guard anywhere between the source and our filter, or 0."""
+def _guard_before(obs: LibObs, parent: Source, ours: Source) -> Source:
+    """Return a guard anywhere between the source and our filter, or NULL."""
     step = ours
     for _ in range(_LONGEST_CHAIN):
-        step = obs.obs_filter_get_target(step) or 0
-        if step in (0, parent):
-            return 0
+        step = obs.obs_filter_get_target(step) or NULL
+        if step in (NULL, parent):
+            return Source(0)
         if is_guard(obs, step):
             return step
-    return 0
+    return Source(0)
 
 
-def _move_before(obs: LibObs, parent: int, guard: int, ours: int) -> None:
+def _move_before(obs: LibObs, parent: Source, guard: Source, ours: Source) -> None:
     """Move the guard step by step until our filter's target is the guard."""
     last = ours
     towards = libobs.OBS_ORDER_MOVE_UP  # "up" is towards the camera
     for _ in range(_LONGEST_CHAIN):  # is the guard before ours, and so to be moved away from the camera?
-        last = obs.obs_filter_get_target(last) or 0
+        last = obs.obs_filter_get_target(last) or NULL
         if last == guard:
             towards = libobs.OBS_ORDER_MOVE_DOWN
         if last in (0, parent, guard):
@@ -134,7 +135,7 @@ def _move_before(obs: LibObs, parent: int, guard: int, ours: int) -> None:
         obs.obs_source_filter_set_order(parent, guard, towards)
 
 
-def _free_name(obs: LibObs, parent: int) -> str:
+def _free_name(obs: LibObs, parent: Source) -> str:
     name, number = NAME, 1
     while taken := obs.obs_source_get_filter_by_name(parent, name):
         obs.obs_source_release(taken)

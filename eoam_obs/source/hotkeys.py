@@ -18,6 +18,7 @@ from typing import Final
 from eoam_core.settings import BackgroundKind
 from eoam_obs.binding import libobs
 from eoam_obs.binding.callbacks import callback, keep
+from eoam_obs.binding.functions import Data, Event, Source
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.source.instances import INSTANCES, Instance, settings_of
 from eoam_obs.source.locale import Texts
@@ -47,7 +48,7 @@ def register(obs: LibObs, instance: Instance, texts: Texts) -> bool:
     if not parent:
         return False
     number = _number(obs, instance, parent)
-    instance.hotkey_parent, instance.hotkey_number = parent, number
+    instance.hotkey_number = number
     with settings_of(obs, instance.source) as data:
         remember(obs, instance, data)
     name = (obs.obs_source_get_name(instance.source) or b"").decode(errors="replace")
@@ -60,7 +61,7 @@ def register(obs: LibObs, instance: Instance, texts: Texts) -> bool:
     return True
 
 
-def remember(obs: LibObs, instance: Instance, data: int) -> None:
+def remember(obs: LibObs, instance: Instance, data: Data) -> None:
     """Store a filter's number in its obs_data, once it has one; somebody may have taken it away. On OBS's UI thread."""
     number = instance.hotkey_number
     if number and data and obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY) != number:
@@ -82,7 +83,7 @@ def unregister(obs: LibObs, instance: Instance) -> None:
             obs.obs_hotkey_unregister(number)
 
 
-def _number(obs: LibObs, instance: Instance, parent: int) -> int:
+def _number(obs: LibObs, instance: Instance, parent: Source) -> int:
     """Return the number that a filter had, or the first that no other filter of its source has or had."""
     taken = set()
     for other in list(INSTANCES.values()):
@@ -100,7 +101,7 @@ def _number(obs: LibObs, instance: Instance, parent: int) -> int:
 
 
 @callback(libobs.Task, failed=None)
-def _register_now(handle: int) -> None:
+def _register_now(handle: Event) -> None:
     instance = INSTANCES.get(handle)
     if instance is None or _Actions.obs is None or _Actions.texts is None:
         return
@@ -110,14 +111,14 @@ def _register_now(handle: int) -> None:
 
 
 @callback(libobs.HotkeyPressed, failed=None)
-def _toggle(handle: int, _hotkey_id: int, _hotkey: int, pressed: bool) -> None:
+def _toggle(handle: Event, _hotkey_id: int, _hotkey: int, pressed: bool) -> None:
     instance, obs = INSTANCES.get(handle), _Actions.obs
     if instance is not None and obs is not None and pressed:
         obs.obs_source_set_enabled(instance.source, not obs.obs_source_enabled(instance.source))
 
 
 @callback(libobs.HotkeyPressed, failed=None)
-def _next_background(handle: int, _hotkey_id: int, _hotkey: int, pressed: bool) -> None:
+def _next_background(handle: Event, _hotkey_id: int, _hotkey: int, pressed: bool) -> None:
     instance, obs = INSTANCES.get(handle), _Actions.obs
     if instance is None or obs is None or not pressed or instance.stored is None:
         return
@@ -132,7 +133,7 @@ def _next_background(handle: int, _hotkey_id: int, _hotkey: int, pressed: bool) 
 
 
 @callback(libobs.HotkeyPressed, failed=None)
-def _hide(handle: int, _hotkey_id: int, _hotkey: int, pressed: bool) -> None:
+def _hide(handle: Event, _hotkey_id: int, _hotkey: int, pressed: bool) -> None:
     instance = INSTANCES.get(handle)
     if instance is not None and instance.video_filter is not None:
         instance.video_filter.hidden = pressed

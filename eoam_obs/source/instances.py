@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from eoam_core.settings import Settings
+from eoam_obs.binding.functions import NULL, Data, Event, Source, WeakSource
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.source.state import State
 from eoam_obs.source.stored import Stored
@@ -46,13 +47,12 @@ class Instance:
     `handle` is an os_event_t, which libobs signals when the settings were changed.
     """
 
-    handle: int
-    source: int
-    weak: int = 0
+    handle: Event
+    source: Source
+    weak: WeakSource = NULL
     stored: Stored | None = None
     video_filter: VideoFilter | None = None
     hotkeys: tuple[int, ...] = ()
-    hotkey_parent: int = 0
     hotkey_number: int = 0
     hotkey_attempts: int = 0
     refresh_at: float = 0.0  # time.monotonic() at which an open panel is to be renewed; 0: not at all
@@ -61,10 +61,10 @@ class Instance:
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while `weak` is used
 
     @contextlib.contextmanager
-    def held(self, obs: LibObs) -> Iterator[int]:
-        """Give the filter's obs_source_t with a reference of our own, or 0 if it is being destroyed."""
+    def held(self, obs: LibObs) -> Iterator[Source]:
+        """Give the filter's obs_source_t with a reference of our own, or NULL if it is being destroyed."""
         with self.lock:
-            source = (obs.obs_weak_source_get_source(self.weak) or 0) if self.weak else 0
+            source = (obs.obs_weak_source_get_source(self.weak) or NULL) if self.weak else NULL
         try:
             yield source
         finally:
@@ -74,18 +74,18 @@ class Instance:
     def let_go(self, obs: LibObs) -> None:
         """Give the weak reference back."""
         with self.lock:
-            weak, self.weak = self.weak, 0
+            weak, self.weak = self.weak, NULL
         if weak:
             obs.obs_weak_source_release(weak)
 
 
-INSTANCES: Final[dict[int, Instance]] = {}
+INSTANCES: Final[dict[Event, Instance]] = {}
 
 
 @contextlib.contextmanager
-def settings_of(obs: LibObs, source: int) -> Iterator[int]:
+def settings_of(obs: LibObs, source: Source) -> Iterator[Data]:
     """Give the obs_data of a source, which is its own and not a copy."""
-    data = (obs.obs_source_get_settings(source) or 0) if source else 0
+    data = (obs.obs_source_get_settings(source) or NULL) if source else NULL
     try:
         yield data
     finally:

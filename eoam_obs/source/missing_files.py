@@ -27,6 +27,7 @@ from eoam_core.model_path import expanded, is_network_file
 from eoam_core.settings import BackgroundKind, Settings
 from eoam_obs.binding import libobs
 from eoam_obs.binding.callbacks import callback
+from eoam_obs.binding.functions import NULL, Data, Event, Source
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.source.instances import INSTANCES, Instance, settings_of
 from eoam_obs.source.stored import Stored
@@ -43,7 +44,7 @@ _PATIENCE: Final = 20  # times as long as a look took: the drive of a computer t
 class _StandIn:
     """A private image source, and the file that it was given last, or ""."""
 
-    source: int
+    source: Source
     file: str = ""
 
 
@@ -58,7 +59,7 @@ class _Files:
     stand_ins: dict[str, _StandIn] = field(default_factory=dict)  # changed on the UI thread only
 
 
-_files: Final[dict[int, _Files]] = {}  # by the filters' handles
+_files: Final[dict[Event, _Files]] = {}  # by the filters' handles
 _pauses: Final = [0]  # how often the script went
 
 
@@ -108,7 +109,7 @@ def pause(obs: LibObs) -> None:
             _give(obs, stand_in, "")
 
 
-def let_go(obs: LibObs, handle: int) -> None:
+def let_go(obs: LibObs, handle: Event) -> None:
     """Free what belongs to a filter that ends; on any thread."""
     files = _files.pop(handle, None)
     if files is not None:
@@ -117,7 +118,7 @@ def let_go(obs: LibObs, handle: int) -> None:
 
 
 @callback(libobs.Task, failed=None)
-def _renew_now(handle: int) -> None:
+def _renew_now(handle: Event) -> None:
     files, instance = _files.get(handle), INSTANCES.get(handle)
     if files is None or instance is None:
         return
@@ -126,7 +127,7 @@ def _renew_now(handle: int) -> None:
             _renew(files, source)
 
 
-def _renew(files: _Files, source: int) -> None:
+def _renew(files: _Files, source: Source) -> None:
     obs = files.obs
     chosen = {}
     for name, stand_in in files.stand_ins.items():
@@ -159,12 +160,12 @@ def _renew(files: _Files, source: int) -> None:
             _give(obs, known, "")
 
 
-def _new(obs: LibObs, source: int) -> int:
-    parent = obs.obs_filter_get_parent(source) or 0
+def _new(obs: LibObs, source: Source) -> Source:
+    parent = obs.obs_filter_get_parent(source) or NULL
     names = [obs.obs_source_get_name(of) or b"" for of in (parent, source) if of]
     with _new_settings(obs) as settings:
         obs.obs_data_set_bool(settings, "unload", True)  # so it never reads the file, since it is never shown
-        return obs.obs_source_create_private(_KIND, b": ".join(names).decode(errors="replace"), settings) or 0
+        return obs.obs_source_create_private(_KIND, b": ".join(names).decode(errors="replace"), settings) or NULL
 
 
 def _give(obs: LibObs, stand_in: _StandIn, file: str) -> None:
@@ -184,7 +185,7 @@ def _is_there(file: str) -> bool:
 
 
 @contextlib.contextmanager
-def _new_settings(obs: LibObs) -> Iterator[int]:
+def _new_settings(obs: LibObs) -> Iterator[Data]:
     settings = obs.obs_data_create()
     try:
         yield settings

@@ -33,6 +33,7 @@ from eoam_core.errors import InstallationError
 from eoam_core.settings import Preset, Settings
 from eoam_obs.binding import libobs, log
 from eoam_obs.binding.callbacks import callback, keep, permanent, report
+from eoam_obs.binding.functions import NULL, Data, Event, Properties, Source
 from eoam_obs.binding.process_settings import ProcessSettings
 from eoam_obs.source import guard, hotkeys, missing_files
 from eoam_obs.source.instances import INSTANCES, Instance, VideoFilter, settings_of
@@ -48,7 +49,7 @@ _LOG: Final = logging.getLogger("eoam")
 # What `create` returns if all else fails. It must not be NULL: libobs takes a filter without data out of the chain
 # and shows the raw source. And it is an event that nobody looks at: all zeros, with more room than any system's has.
 _DEAD_EVENT: Final = (ctypes.c_uint64 * 64)()
-_DEAD_HANDLE: Final = ctypes.addressof(_DEAD_EVENT)
+_DEAD_HANDLE: Final = Event(ctypes.addressof(_DEAD_EVENT))
 _LET_GO_TIMEOUT_S: Final = 20.0  # a filter that is destroyed later waits for a Python that has ended, and OBS for it
 _DRAWS_IN_A_ROW: Final = 20
 _STOPPED: Final = State(kind="stopped")
@@ -62,33 +63,33 @@ class Implementation(Protocol):
     def prepare(self, obs: libobs.LibObs) -> None:
         """Do before there is a filter what its first frame would have to wait for; without the graphics context."""
 
-    def create(self, obs: libobs.LibObs, source: int, settings: Settings) -> VideoFilter:
+    def create(self, obs: libobs.LibObs, source: Source, settings: Settings) -> VideoFilter:
         """Make the filter for `source` with the settings that act."""
 
-    def write_defaults(self, obs: libobs.LibObs, settings: int) -> None:
+    def write_defaults(self, obs: libobs.LibObs, settings: Data) -> None:
         """Write the default settings into an obs_data, as defaults."""
 
-    def settle(self, obs: libobs.LibObs, settings: int, known: Settings | None) -> Stored:
+    def settle(self, obs: libobs.LibObs, settings: Data, known: Settings | None) -> Stored:
         """Bring a filter's obs_data in order, `known` being what it held last."""
 
     def acting(self, filter_settings: Stored) -> Settings:
         """Return what a filter does with what is stored of it."""
 
-    def reset(self, obs: libobs.LibObs, settings: int) -> None:
+    def reset(self, obs: libobs.LibObs, settings: Data) -> None:
         """Store the defaults in a filter's obs_data."""
 
     def properties(
         self, obs: libobs.LibObs, filter_settings: Stored | None, state: State | None, thunks: Mapping[str, Any]
-    ) -> int:
+    ) -> Properties:
         """Return a new obs_properties."""
 
-    def show_relevant(self, obs: libobs.LibObs, properties: int, settings: int) -> bool:
+    def show_relevant(self, obs: libobs.LibObs, properties: Properties, settings: Data) -> bool:
         """Show the properties that do something; whether that changed any."""
 
-    def hide_guard(self, obs: libobs.LibObs, properties: int) -> None:
+    def hide_guard(self, obs: libobs.LibObs, properties: Properties) -> None:
         """Hide the button that adds the guard."""
 
-    def show_status(self, obs: libobs.LibObs, properties: int, state: State) -> None:
+    def show_status(self, obs: libobs.LibObs, properties: Properties, state: State) -> None:
         """Write the state into the properties' status line."""
 
 
@@ -223,16 +224,16 @@ def guard_on(name: str) -> bool:
     for instance in list(INSTANCES.values()):
         with instance.held(obs) as source:
             if source and _name_of_parent(obs, source) == name:
-                done = guard.add_guard(obs, obs.obs_filter_get_parent(source) or 0, source) and done
+                done = guard.add_guard(obs, obs.obs_filter_get_parent(source) or NULL, source) and done
     return done
 
 
-def _name_of_parent(obs: libobs.LibObs, source: int) -> str:
-    parent = obs.obs_filter_get_parent(source) if source else 0
+def _name_of_parent(obs: libobs.LibObs, source: Source) -> str:
+    parent = obs.obs_filter_get_parent(source) if source else NULL
     return ((obs.obs_source_get_name(parent) if parent else None) or b"").decode(errors="replace")
 
 
-def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: int) -> None:
+def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: Data) -> None:
     """Bring the instance's obs_data in order, and remember it; an open panel shows what that changed."""
     before = instance.stored
     instance.stored = implementation.settle(obs, settings, before.settings if before is not None else None)
@@ -265,7 +266,7 @@ def _get_name(_type_data: int) -> int:
     return ctypes.addressof(_name_buffer)
 
 
-def _new_handle() -> int:
+def _new_handle() -> Event:
     """Return a new event of libobs.
 
     Raises:
@@ -275,17 +276,17 @@ def _new_handle() -> int:
     assert _obs is not None  # or nothing would be registered
     if _obs.os_event_init(ctypes.byref(event), libobs.OS_EVENT_TYPE_AUTO) != 0 or not event.value:
         raise MemoryError("the system gives no event for a filter")
-    return event.value
+    return Event(event.value)
 
 
 @callback(libobs.Create, failed=_DEAD_HANDLE)
-def _create(settings: int, source: int) -> int:
+def _create(settings: Data, source: Source) -> Event:
     handle = _DEAD_HANDLE
     try:
         handle = _new_handle()
         instance = INSTANCES[handle] = Instance(handle, source)
         if _obs is not None:
-            instance.weak = _obs.obs_source_get_weak_source(source) or 0
+            instance.weak = _obs.obs_source_get_weak_source(source) or NULL
             if _implementation is not None:
                 _settle(instance, _obs, _implementation, settings)
                 _make(instance, _obs, _implementation)
@@ -295,14 +296,14 @@ def _create(settings: int, source: int) -> int:
 
 
 @callback(libobs.Load, failed=None)
-def _load(handle: int, _settings: int) -> None:
+def _load(handle: Event, _settings: int) -> None:
     instance = INSTANCES.get(handle)
     if instance is not None and _obs is not None and _implementation is not None:
         hotkeys.register(_obs, instance, _implementation.texts)
 
 
 @callback(libobs.Destroy, failed=None)
-def _destroy(handle: int) -> None:
+def _destroy(handle: Event) -> None:
     instance = INSTANCES.pop(handle, None)
     if instance is None:
         return
@@ -318,13 +319,13 @@ def _destroy(handle: int) -> None:
 
 
 @callback(libobs.GetDefaults, failed=None)
-def _get_defaults(settings: int) -> None:
+def _get_defaults(settings: Data) -> None:
     if _implementation is not None and _obs is not None:
         _implementation.write_defaults(_obs, settings)
 
 
 @callback(libobs.GetProperties, failed=None)
-def _get_properties(handle: int | None) -> int | None:
+def _get_properties(handle: Event | None) -> Properties | None:
     if _obs is None:
         return None
     if _implementation is None:
@@ -344,14 +345,14 @@ def _get_properties(handle: int | None) -> int | None:
 
 
 @callback(libobs.PropertyModified, failed=False)
-def _modified(properties: int, _property: int, settings: int) -> bool:
+def _modified(properties: Properties, _property: int, settings: Data) -> bool:
     if _implementation is None or _obs is None:
         return False
     return _implementation.show_relevant(_obs, properties, settings)
 
 
 @callback(libobs.ButtonClicked, failed=False)
-def _refresh(properties: int, _button: int, handle: int | None) -> bool:
+def _refresh(properties: Properties, _button: int, handle: Event | None) -> bool:
     if _implementation is None or _obs is None or handle is None:
         return False
     _implementation.show_status(_obs, properties, state_of(INSTANCES.get(handle)))
@@ -359,7 +360,7 @@ def _refresh(properties: int, _button: int, handle: int | None) -> bool:
 
 
 @callback(libobs.ButtonClicked, failed=False)
-def _reset(properties: int, _button: int, handle: int | None) -> bool:
+def _reset(properties: Properties, _button: int, handle: Event | None) -> bool:
     instance = INSTANCES.get(handle) if handle is not None else None
     if _implementation is None or _obs is None or instance is None:
         return False
@@ -371,12 +372,12 @@ def _reset(properties: int, _button: int, handle: int | None) -> bool:
 
 
 @callback(libobs.ButtonClicked, failed=False)
-def _guard(properties: int, _button: int, handle: int | None) -> bool:
+def _guard(properties: Properties, _button: int, handle: Event | None) -> bool:
     instance = INSTANCES.get(handle) if handle is not None else None
     if _implementation is None or _obs is None or instance is None:
         return False
     with instance.held(_obs) as source:
-        parent = _obs.obs_filter_get_parent(source) if source else 0
+        parent = _obs.obs_filter_get_parent(source) if source else NULL
         if not parent or not guard.add_guard(_obs, parent, source):
             _LOG.error("guard_not_added: this OBS has no Color Correction filter, or the filter is on no source")
             return False
@@ -394,7 +395,7 @@ def update_soon(obs: libobs.LibObs, instance: Instance) -> None:
 
 
 @callback(libobs.Task, failed=None)
-def _update_now(handle: int) -> None:
+def _update_now(handle: Event) -> None:
     instance, obs, implementation = INSTANCES.get(handle), _obs, _implementation
     if instance is None or obs is None or implementation is None:
         return  # without an implementation: `attach` looks at the settings again
@@ -438,7 +439,7 @@ def _keep_thread_state() -> None:
 
 
 @permanent(libobs.VideoRender)
-def _video_render(handle: int, _effect: int) -> None:
+def _video_render(handle: Event, _effect: int) -> None:
     try:
         if not _thread.is_kept:
             _keep_thread_state()
@@ -453,7 +454,7 @@ def _video_render(handle: int, _effect: int) -> None:
 
 
 @permanent(libobs.GetColorSpace)
-def _video_get_color_space(handle: int, _count: int, _preferred: int) -> int:
+def _video_get_color_space(handle: Event, _count: int, _preferred: int) -> int:
     # What `render` draws in, whatever is preferred: where they differ libobs converts. Asked several times a frame.
     try:
         instance = INSTANCES.get(handle)
@@ -499,7 +500,7 @@ def _register(obs: libobs.LibObs) -> None:
     info.get_defaults = _get_defaults
     info.get_properties = _get_properties
     signal = ctypes.cast(obs.os_event_signal, ctypes.c_void_p)  # type: ignore[arg-type]
-    info.update = libobs.Update(signal.value or 0)
+    info.update = libobs.Update(signal.value or NULL)
     info.load = _load
     info.video_render = _video_render
     info.video_get_color_space = _video_get_color_space

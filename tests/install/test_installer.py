@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
 import json
@@ -495,35 +494,3 @@ def test_a_damaged_receipt_says_what_to_remove(desk: Desk) -> None:
     (desk.target / receipt.NAME).write_text("{")
     with pytest.raises(InstallError, match=r"receipt\.json is damaged .* by hand"):
         receipt.read_receipt(desk.target)
-
-
-def test_the_installer_runs_with_the_oldest_python_it_names() -> None:
-    # Its syntax at least; names that are newer are for the linter, which checks these files for Python 3.9.
-    for path in [REPOSITORY / "install.py", *(REPOSITORY / "eoam_install").glob("*.py")]:
-        ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
-
-
-FROM_THE_CORE = {"eoam_core.model_sums", "eoam_core.protobuf"}
-
-
-def test_the_installer_needs_nothing_but_the_standard_library() -> None:
-    for path in (REPOSITORY / "eoam_install").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom):
-                names = [str(node.module)]
-            for name in names:
-                top = name.partition(".")[0]
-                fits = top == "eoam_install" or name in FROM_THE_CORE or top in sys.stdlib_module_names
-                assert fits, f"{path.name} imports {name}"
-
-
-def test_what_the_installer_takes_from_the_core_needs_no_more_either() -> None:
-    for module in sorted(FROM_THE_CORE):
-        path = REPOSITORY.joinpath(*module.split(".")).with_suffix(".py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))):
-            if isinstance(node, ast.ImportFrom):
-                name = str(node.module)
-                assert name in FROM_THE_CORE or name.partition(".")[0] in sys.stdlib_module_names, (
-                    f"{path.name}: {name}"
-                )

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from eoam_obs.binding import libobs
+from eoam_obs.binding import functions, libobs
 from tests.obs.effect_recorder import EffectRecorder
 
 PROTOTYPES: Final = {**libobs._BLOCKING, **libobs._LEAF}
@@ -109,7 +109,7 @@ def checked(name: str, function: Callable[..., Any], *, objects: bool = False) -
 
 
 def _fits(value: Any, kind: Any, *, objects: bool) -> bool:
-    if kind is libobs.Text:
+    if kind is functions.Text:
         return isinstance(value, _TEXT)
     if kind is ctypes.c_char_p:
         return value is None or isinstance(value, bytes)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eoam_obs.binding import libobs
+from eoam_obs.binding import functions, libobs
 from eoam_obs.frame.gpu import Canvas, GraphicsError, PictureRing, Readback, Shrinker, draw_effect
 from tests.obs.libobs_double import LibobsDouble
 
@@ -33,7 +33,7 @@ class Calls(LibobsDouble):
 
     @staticmethod
     def _value(value: Any) -> Any:
-        if isinstance(value, libobs.Vec2):
+        if isinstance(value, functions.Vec2):
             return (value.x, value.y)
         return value
 

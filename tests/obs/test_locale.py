@@ -53,7 +53,7 @@ def test_there_are_the_promised_languages_and_no_others() -> None:
 
 def test_every_key_that_the_code_names_exists_and_every_text_is_used() -> None:
     named = set()
-    for file in (REPOSITORY / "eoam_obs").glob("*.py"):
+    for file in (REPOSITORY / "eoam_obs").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 named.add(node.value)

@@ -137,7 +137,7 @@ def imported(file: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("file", sorted((REPOSITORY / "eoam_obs").glob("*.py")), ids=lambda file: file.name)
+@pytest.mark.parametrize("file", sorted((REPOSITORY / "eoam_obs").rglob("*.py")), ids=lambda file: file.name)
 def test_arrows_point_one_way(file: Path) -> None:
     assert not imported(file) & {"obspython", "obs_eoam", "models", "torch", "scripts", "tests"}
 

@@ -205,7 +205,7 @@ def test_the_folder_with_obss_logs_is_opened(obs: ObsSession, probe: Probe, prog
 
 def test_obspython_has_all_that_the_script_calls(probe: Probe) -> None:
     called = set()
-    for file in (SCRIPT, *(REPOSITORY / "eoam_obs").glob("*.py")):
+    for file in (SCRIPT, *(REPOSITORY / "eoam_obs").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("api", "self._api", "obspython"):
                 called.add(node.attr)

@@ -95,7 +95,7 @@ def test_the_script_compiles_them_when_it_is_loaded(monkeypatch: pytest.MonkeyPa
 def test_what_the_first_frame_imports_is_imported_before_it() -> None:
     imports = [
         node.module
-        for file in Path(eoam_obs.__file__).parent.glob("*.py")
+        for file in Path(eoam_obs.__file__).parent.rglob("*.py")
         for function in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(function, ast.FunctionDef) and file.stem not in NOT_DRAWING
         for node in ast.walk(function)
