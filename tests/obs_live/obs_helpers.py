@@ -65,15 +65,18 @@ class Recording:
         self._obs = obs
         obs.request("StartRecord")
         obs.wait(lambda: obs.request("GetRecordStatus")["outputActive"], "the start of the recording")
+        outputs = obs.request("GetOutputList")["outputs"]
+        (self._output,) = (output["outputName"] for output in outputs if output["outputActive"])
 
-    def moment(self) -> int:
-        """Return the number of the frame that is being recorded, a few frames more or less."""
-        return round(float(self._obs.request("GetRecordStatus")["outputDuration"]) / 1000 * self._obs.fps)
+    def frames(self) -> int:
+        """Return how many frames are in the recording so far, a few more or less: the number of the one that comes next."""
+        status = self._obs.request("GetOutputStatus", outputName=self._output)
+        return int(status["outputTotalFrames"]) - int(status["outputSkippedFrames"])
 
     def wait_frames(self, count: int) -> None:
         """Wait until so many more are recorded; up to 16 that were rendered before may be among them."""
-        target = self.moment() + count
-        self._obs.wait(lambda: self.moment() >= target, f"{count} more recorded frames", timeout_s=60 + count)
+        target = self.frames() + count
+        self._obs.wait(lambda: self.frames() >= target, f"{count} more recorded frames", timeout_s=60 + count)
 
     def stop(self) -> list[Picture]:
         """Return all frames, (h, w, 3) uint8 RGB; AVI's empty chunks, where OBS left a frame out, are not frames."""

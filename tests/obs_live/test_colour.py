@@ -87,7 +87,7 @@ def recorded(obs: ObsSession) -> dict[str, tuple[Picture, Picture]]:
             show_only(obs, source)
             obs.wait_frames(30)
             recording.wait_frames(25)
-            moments[source, enabled] = recording.moment() - 3
+            moments[source, enabled] = recording.frames() - 3
             recording.wait_frames(3)
     frames = recording.stop()
     return {source: (frames[moments[source, False]], frames[moments[source, True]]) for source in SOURCES}

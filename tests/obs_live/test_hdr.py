@@ -134,11 +134,10 @@ def recorded(obs: ObsSession, folder: Path) -> dict[str, Picture]:
 
     def note(name: str) -> None:
         names.append(name)
-        obs.wait_frames(15)  # behind the curtain
+        recording.wait_frames(20)  # behind the curtain
         for is_shut in (False, True):
             obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=curtain, sceneItemEnabled=is_shut)
-            obs.wait_frames(8)
-            recording.wait_frames(20)
+            recording.wait_frames(30)
 
     for source in ("green", "white", "ground", "grey", CAMERA):
         show_only(obs, source, CURTAIN)

@@ -103,9 +103,9 @@ def seen(obs: ObsSession) -> dict[str, list[Seen]]:
         settings = {**PLAIN, "timing": timing, "threshold": 0.45, "softness": 0.0}
         obs.request("SetSourceFilterSettings", sourceName="inner", filterName="EOAM", filterSettings=settings)
         obs.wait_frames(20)
-        first = recording.moment()
+        first = recording.frames()
         obs.wait_frames(75)
-        parts[timing] = slice(first, recording.moment() - 5)
+        parts[timing] = slice(first, recording.frames() - 5)
         obs.wait_frames(10)
     frames = recording.stop()
     return {timing: [read_numbers(frame) for frame in frames[part]] for timing, part in parts.items()}
