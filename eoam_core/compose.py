@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from eoam_core.colour import encoded, linear_light
 from eoam_core.compositing import (
-    blurred_room,
+    blurred_background,
     cleaned,
     confidence_picture,
     outlined,
@@ -148,7 +148,7 @@ def _ground(frame: Bytes, alpha: Bytes, settings: Settings, picture: Bytes | Non
         channels = [settings.background_color >> shift & 255 for shift in (16, 8, 0)]
         return linear_light(np.array(channels, np.uint8)).reshape(1, 1, 3)
     if settings.background is BackgroundKind.BLUR:
-        return blurred_room(frame, alpha, settings.blur_strength)
+        return blurred_background(frame, alpha, settings.blur_strength)
     if settings.background is BackgroundKind.PICTURE and picture is not None:
         return linear_light(picture)
     return None

@@ -85,7 +85,7 @@ def cleaning_percent() -> float:
     return _CLEANING
 
 
-def blurred_room(picture: Bytes, alpha: Bytes, percent: float) -> Floats:
+def blurred_background(picture: Bytes, alpha: Bytes, percent: float) -> Floats:
     """Return the room of `picture`, (h, w, 4) uint8 BGRA, without the person: (h, w, 3) linear BGR.
 
     `alpha` (h, w) uint8 is the person's; `percent` the standard deviation in per cent of the height.

@@ -20,7 +20,7 @@ from typing import Final
 
 from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings, SettingValue, describe_settings
 
-__all__ = ["acting", "settled", "values_of"]
+__all__ = ["effective", "normalised", "values_of"]
 
 _PURPOSE: Final = ("background", "blur_strength")
 _QUALITY: Final = (
@@ -54,7 +54,7 @@ def values_of(preset: Preset) -> dict[str, SettingValue]:
     return {**{name: defaults[name] for name in names}, **_DIFFERENT[preset]}
 
 
-def acting(settings: Settings) -> Settings:
+def effective(settings: Settings) -> Settings:
     """Return the settings that act: without `advanced` the advanced ones are the preset's, or the defaults."""
     if settings.advanced:
         return settings
@@ -62,7 +62,7 @@ def acting(settings: Settings) -> Settings:
     return settings.replace(**{name: values[name] for name in _ADVANCED})
 
 
-def settled(settings: Settings, known: Settings | None) -> Settings:
+def normalised(settings: Settings, known: Settings | None) -> Settings:
     """Return what stored settings have to become, so that they and their preset agree.
 
     A preset other than the one last known sets what it governs, but for what was changed together with it: a value that
@@ -78,9 +78,9 @@ def settled(settings: Settings, known: Settings | None) -> Settings:
         if settings.preset is not known.preset:
             chosen = {name: value for name, value in values_of(settings.preset).items() if name not in changed}
             settings = settings.replace(**chosen)
-        if not (settings.advanced or known.advanced) and changed & _differing(settings, acting(settings)):
+        if not (settings.advanced or known.advanced) and changed & _differing(settings, effective(settings)):
             settings = settings.replace(advanced=True)
-    values = acting(settings).to_mapping()
+    values = effective(settings).to_mapping()
     if any(not _equal(values[name], value) for name, value in values_of(settings.preset).items()):
         return settings.replace(preset=Preset.CUSTOM)
     return settings

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from eoam_core.presets import acting
+from eoam_core.presets import effective
 from eoam_core.settings import Settings
 from eoam_obs.binding.functions import Data, Properties, Source
 from eoam_obs.binding.libobs import LibObs
@@ -48,43 +48,43 @@ class FilterImplementation:
         """Write the defaults for new filters into an obs_data."""
         stored.write_defaults(obs, settings, self.defaults)
 
-    def settle(self, obs: LibObs, settings: Data, known: Settings | None) -> Stored:
-        """Bring a filter's obs_data in order; its `acting` settings are the defaults if it follows them."""
-        return stored.settle(obs, settings, known, self.defaults)
+    def normalise(self, obs: LibObs, settings: Data, known: Settings | None) -> Stored:
+        """Bring a filter's obs_data in order; its `effective` settings are the defaults if it follows them."""
+        return stored.normalise(obs, settings, known, self.defaults)
 
-    def acting(self, filter_settings: Stored) -> Settings:
+    def effective(self, filter_settings: Stored) -> Settings:
         """Return what a filter does with what is stored of it."""
-        return acting(self.defaults) if filter_settings.follows else filter_settings.acting
+        return effective(self.defaults) if filter_settings.follows else filter_settings.effective
 
     def reset(self, obs: LibObs, settings: Data) -> None:
         """Store the defaults."""
         stored.write(obs, settings, self.defaults)
 
     def properties(
-        self, obs: LibObs, filter_settings: Stored | None, state: State | None, thunks: Mapping[str, Any]
+        self, obs: LibObs, filter_settings: Stored | None, state: State | None, callbacks: Mapping[str, Any]
     ) -> int:
         """Return the panel of one filter; without a state that of the type.
 
-        `thunks` holds the callbacks: "modified", "refresh" and "reset" for the buttons, and "guard" for that one where
-        there is no guard yet.
+        `callbacks` are called "modified", "refresh" and "reset" for the buttons, and "guard" for the one that is shown
+        where there is no guard yet.
         """
         texts = self.texts
         properties = obs.obs_properties_create()
         if state is not None:
             panel.add_text(obs, properties, panel.STATUS, state.sentence(texts), warning=state.is_warning)
             if state.guard_open:  # the sentence asks for it
-                self._add_button(obs, properties, panel.GUARD, thunks)
+                self._add_button(obs, properties, panel.GUARD, callbacks)
         model = filter_settings.settings.model if filter_settings is not None else ""
-        panel.add_settings(obs, properties, texts, modified=thunks["modified"], model=model)
+        panel.add_settings(obs, properties, texts, modified=callbacks["modified"], model=model)
         if state is not None:
-            panel.add_follow(obs, properties, texts, modified=thunks["modified"])
+            panel.add_follow(obs, properties, texts, modified=callbacks["modified"])
             for name in (panel.REFRESH, panel.RESET) if state.guard_open else (panel.GUARD, panel.REFRESH, panel.RESET):
-                self._add_button(obs, properties, name, thunks)
+                self._add_button(obs, properties, name, callbacks)
         return properties
 
-    def _add_button(self, obs: LibObs, properties: Properties, name: str, thunks: Mapping[str, Any]) -> None:
-        if name in thunks:
-            item = obs.obs_properties_add_button2(properties, name, self.texts(f"panel.{name}"), thunks[name], 0)
+    def _add_button(self, obs: LibObs, properties: Properties, name: str, callbacks: Mapping[str, Any]) -> None:
+        if name in callbacks:
+            item = obs.obs_properties_add_button2(properties, name, self.texts(f"panel.{name}"), callbacks[name], 0)
             obs.obs_property_set_long_description(item, self.texts(f"panel.{name}.help"))
 
     def show_relevant(self, obs: LibObs, properties: Properties, settings: Data) -> bool:

@@ -1,6 +1,6 @@
 """Functions that libobs may call: permanent, and nothing gets out of them.
 
-libobs keeps what it was given until the process ends, so a thunk must never be freed: this module, and every module
+libobs keeps what it was given until the process ends, so a callback must never be freed: this module, and every module
 that makes one, is imported once and never reloaded.
 """
 
@@ -17,14 +17,14 @@ _MOST_REPORTS: Final = 100
 
 _permanent: Final[list[object]] = []
 _reported: Final[set[tuple[str, str]]] = set()
-# The thunks outlive even this module's own namespace, should anybody ever clear sys.modules.
+# The callbacks outlive even this module's own namespace, should anybody ever clear sys.modules.
 vars(sys).setdefault("_eoam_obs_permanent", []).append(_permanent)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def callback(prototype: Any, *, failed: object) -> Callable[[_Function], Any]:
-    """Make a permanent thunk of a function: what it raises is logged once, and libobs gets `failed`."""
+    """Make a permanent callback of a function: what it raises is logged once, and libobs gets `failed`."""
 
     def decorate(function: _Function) -> Any:
         @functools.wraps(function)
@@ -35,20 +35,20 @@ def callback(prototype: Any, *, failed: object) -> Callable[[_Function], Any]:
                 report(function.__name__, error)
                 return failed
 
-        thunk = prototype(guarded)
-        keep(thunk)
-        return thunk
+        callback = prototype(guarded)
+        keep(callback)
+        return callback
 
     return decorate
 
 
 def permanent(prototype: Any) -> Callable[[_Function], Any]:
-    """Make a permanent thunk of a function that lets nothing out itself: one call less, for what draws."""
+    """Make a permanent callback of a function that lets nothing out itself: one call less, for what draws."""
 
     def decorate(function: _Function) -> Any:
-        thunk = prototype(function)
-        keep(thunk)
-        return thunk
+        callback = prototype(function)
+        keep(callback)
+        return callback
 
     return decorate
 

@@ -8,7 +8,7 @@ from typing import Final
 from eoam_obs.binding import libobs
 from eoam_obs.binding.functions import NULL, Source, VideoInfo
 from eoam_obs.binding.libobs import LibObs
-from eoam_obs.frame.gpu import Canvas
+from eoam_obs.frame.gpu import RenderTarget
 from eoam_obs.source.guard import is_guard
 
 _DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
@@ -71,7 +71,7 @@ class Camera:
         self._ticks += 1
         return bool(width and height)
 
-    def draw_into(self, canvas: Canvas) -> None:
+    def draw_into(self, render_target: RenderTarget) -> None:
         """Draw what `look` saw, premultiplied, at its own size and in the colour space that `look` chose.
 
         Leaves blending enabled and changed: the caller saves and restores it.
@@ -80,7 +80,7 @@ class Camera:
             GraphicsError: there is no memory for a texture of this size.
         """
         obs, target = self._obs, self._target
-        canvas.begin(self.width, self.height, self.space)
+        render_target.begin(self.width, self.height, self.space)
         # A camera's frames are copied byte by byte: the shader that draws them decodes the sRGB, and linear light in
         # between would cost a software renderer half of the frame. Layers (scenes, other filters) are blended in linear
         # light. Either is set, not taken over: a screenshot must not see other colours than the programme.
@@ -95,4 +95,4 @@ class Camera:
                 obs.obs_source_video_render(target)
         finally:
             obs.gs_set_linear_srgb(linear_before)
-            canvas.end()
+            render_target.end()

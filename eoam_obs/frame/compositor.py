@@ -14,13 +14,13 @@ from eoam_obs.binding import libobs
 from eoam_obs.binding.functions import NULL, Texture
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.background_file import BackgroundFile
-from eoam_obs.frame.gpu import Canvas
+from eoam_obs.frame.gpu import RenderTarget
 from eoam_obs.frame.scene_effect import SceneEffect, SpreadColours
 
 _WITH_RESULT: Final = (View.RESULT, View.SIDE_BY_SIDE)
 
 
-def needs_backdrop(settings: Settings) -> bool:
+def needs_compositor(settings: Settings) -> bool:
     """Whether these settings ask for more than the picture through its mask, or the mask."""
     if settings.view is View.RESULT:
         return settings.background is not BackgroundKind.TRANSPARENT or settings.decontamination > 0
@@ -32,19 +32,19 @@ def has_chosen_colours(settings: Settings) -> bool:
     return settings.view is not View.RESULT or settings.background in (BackgroundKind.COLOR, BackgroundKind.PICTURE)
 
 
-class Backdrop:
+class Compositor:
     """Draws one picture and its alpha by the settings that `prepare` was given last."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
         self._effect = SceneEffect(obs)
-        self._alpha = Canvas(obs, libobs.GS_R8)
-        self._result = Canvas(obs)
+        self._alpha = RenderTarget(obs, libobs.GS_R8)
+        self._result = RenderTarget(obs)
         self._room, self._wide = SpreadColours(obs), SpreadColours(obs)
         self._front, self._around = SpreadColours(obs), SpreadColours(obs)
         self._file = BackgroundFile(obs)
         self._settings = Settings()
-        self._picture: Canvas | None = None
+        self._picture: RenderTarget | None = None
         self._behind: Texture = NULL
         self._beyond: Texture = NULL
         self._size = (0, 0)
@@ -58,7 +58,7 @@ class Backdrop:
     def prepare(
         self,
         settings: Settings,
-        picture: Canvas,
+        picture: RenderTarget,
         size: tuple[int, int],
         now: int,
         draw_alpha: Callable[[], None],
@@ -148,7 +148,7 @@ class Backdrop:
         """Wait for what still runs; without the graphics context."""
         self._file.join()
 
-    def _spread(self, settings: Settings, picture: Canvas, width: int, height: int) -> None:
+    def _spread(self, settings: Settings, picture: RenderTarget, width: int, height: int) -> None:
         from eoam_core.compositing import cleaning_percent, guard_size, wide_percent
 
         effect, texture, alpha = self._effect, picture.texture, self._alpha.texture
@@ -172,7 +172,7 @@ class Backdrop:
             self._front.destroy()
             self._around.destroy()
 
-    def _draw_result(self, picture: Canvas) -> None:
+    def _draw_result(self, picture: RenderTarget) -> None:
         effect, settings = self._effect, self._settings
         technique = "Plain"
         if settings.background is BackgroundKind.COLOR:

@@ -8,9 +8,9 @@ from eoam_core.settings import Settings, View
 from eoam_obs.binding import libobs
 from eoam_obs.binding.functions import NULL, Texture
 from eoam_obs.binding.libobs import LibObs
-from eoam_obs.frame.compositor import Backdrop, needs_backdrop
-from eoam_obs.frame.gpu import Canvas, draw_effect
-from eoam_obs.frame.matte_effect import MaskTexture, MatteEffect, Uploads
+from eoam_obs.frame.compositor import Compositor, needs_compositor
+from eoam_obs.frame.gpu import RenderTarget, draw_effect
+from eoam_obs.frame.matte_effect import DoubleBufferedTexture, MaskTexture, MatteEffect
 
 if TYPE_CHECKING:
     from eoam_core.pipeline import Matte
@@ -29,15 +29,15 @@ class Drawing:
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
         self._mask = MaskTexture(obs)
-        self._confidence = Uploads(obs, libobs.GS_R16, 2)
+        self._confidence = DoubleBufferedTexture(obs, libobs.GS_R16, 2)
         self._effect = MatteEffect(obs)
-        self._backdrop: Backdrop | None = None
-        self._ended: Backdrop | None = None  # its thread may still read a file
+        self._compositor: Compositor | None = None
+        self._ended: Compositor | None = None  # its thread may still read a file
         self._uploaded: object = None  # the mask that is on the GPU
-        self._picture: Canvas | None = None
+        self._picture: RenderTarget | None = None
         self._settings = Settings()
         self._is_plain, self._is_mask, self._is_levels = True, False, False
-        self._levels: Canvas | None = None  # made where it is needed
+        self._levels: RenderTarget | None = None  # made where it is needed
         self._size = (0, 0)
         self._is_looked = False  # whether the shader knows the settings and sizes
         self._mask_texture: Texture = NULL
@@ -51,8 +51,8 @@ class Drawing:
     @property
     def problem(self) -> str:
         """What keeps the background from being drawn, or ""; on any thread."""
-        backdrop = self._backdrop
-        return backdrop.problem if backdrop is not None else ""
+        compositor = self._compositor
+        return compositor.problem if compositor is not None else ""
 
     def upload(self, matte: Matte) -> bool:
         """Take a mask to the GPU; False if it is there already.
@@ -81,7 +81,9 @@ class Drawing:
         self._uploaded = mask
         return True
 
-    def show(self, picture: Canvas | None, settings: Settings, size: tuple[int, int], now: int, number: object) -> None:
+    def show(
+        self, picture: RenderTarget | None, settings: Settings, size: tuple[int, int], now: int, number: object
+    ) -> None:
         """Draw `picture`, of this size, or nothing, from now on.
 
         Args:
@@ -96,15 +98,15 @@ class Drawing:
         """
         self._picture = None
         if picture is None:
-            if self._backdrop is not None:
-                self._backdrop.forget()
+            if self._compositor is not None:
+                self._compositor.forget()
             return
         if settings is not self._settings or size != self._size or not self._is_looked:
             self._take_look(settings, size)
         if not self._is_plain:
             self._prepare(picture, now, number)
-        elif self._backdrop is not None:
-            self._free_backdrop()
+        elif self._compositor is not None:
+            self._free_compositor()
         self._picture = picture
 
     def clear(self) -> None:
@@ -129,7 +131,7 @@ class Drawing:
         self._picture = self._uploaded = None
         self._mask_texture = self._coefficients = NULL
         self._is_looked = False
-        self._free_backdrop()
+        self._free_compositor()
         levels, self._levels = self._levels, None
         if levels is not None:
             levels.destroy()
@@ -138,17 +140,17 @@ class Drawing:
 
     def close(self) -> None:
         """Wait for what still runs after `destroy`; without the graphics context."""
-        backdrop, self._ended = self._ended, None
-        if backdrop is not None:
-            backdrop.close()
+        compositor, self._ended = self._ended, None
+        if compositor is not None:
+            compositor.close()
 
-    def _draw(self, picture: Canvas) -> None:
+    def _draw(self, picture: RenderTarget) -> None:
         if self._is_plain:
             self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=self._is_mask)
-        elif self._backdrop is not None:
-            self._backdrop.draw(self._confidence.texture or self._mask.texture)
+        elif self._compositor is not None:
+            self._compositor.draw(self._confidence.texture or self._mask.texture)
 
-    def _draw_levels(self, picture: Canvas) -> None:
+    def _draw_levels(self, picture: RenderTarget) -> None:
         """Draw levels where linear light is wanted (canvases of 10 bits, HDR): they are bytes as a screen shows them.
 
         By way of a texture of such bytes, which is decoded when it is drawn.
@@ -156,7 +158,7 @@ class Drawing:
         obs = self._obs
         levels = self._levels
         if levels is None:
-            levels = self._levels = Canvas(obs)
+            levels = self._levels = RenderTarget(obs)
         levels.begin(*self._size)
         try:
             self._draw(picture)
@@ -168,22 +170,22 @@ class Drawing:
         obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
         draw_effect(obs, effect, b"Draw", levels.texture, 0, 0)
 
-    def _prepare(self, picture: Canvas, now: int, number: object) -> None:
-        backdrop = self._backdrop
-        if backdrop is None:
-            backdrop = self._backdrop = Backdrop(self._obs)
+    def _prepare(self, picture: RenderTarget, now: int, number: object) -> None:
+        compositor = self._compositor
+        if compositor is None:
+            compositor = self._compositor = Compositor(self._obs)
         made_of = (number, self._uploaded)
-        backdrop.prepare(self._settings, picture, self._size, now, lambda: self._draw_alpha(picture), made_of)
+        compositor.prepare(self._settings, picture, self._size, now, lambda: self._draw_alpha(picture), made_of)
 
-    def _free_backdrop(self) -> None:
-        backdrop, self._backdrop = self._backdrop, None
-        if backdrop is not None:
-            self._ended = backdrop
-            backdrop.destroy()
+    def _free_compositor(self) -> None:
+        compositor, self._compositor = self._compositor, None
+        if compositor is not None:
+            self._ended = compositor
+            compositor.destroy()
 
     def _take_look(self, settings: Settings, size: tuple[int, int]) -> None:
         self._settings, self._size = settings, size
-        self._is_plain, self._is_mask = not needs_backdrop(settings), settings.view is View.MASK
+        self._is_plain, self._is_mask = not needs_compositor(settings), settings.view is View.MASK
         self._is_levels = settings.view in _LEVELS
         low, high = settings.alpha_ramp
         width, height = size
@@ -198,5 +200,5 @@ class Drawing:
         )
         self._is_looked = True
 
-    def _draw_alpha(self, picture: Canvas) -> None:
+    def _draw_alpha(self, picture: RenderTarget) -> None:
         self._effect.draw(picture.texture, self._mask_texture, self._coefficients, show_mask=True)

@@ -8,7 +8,7 @@ point that is).
 
 Fail closed: there is something to draw only while `Drawing` holds a picture with a mask of its own, or, in low latency
 and with a mask every so many frames, with a mask that is recent. Everything that goes wrong clears it. Then nothing is
-drawn, or, by a setting, the cover: this tick's picture in a few cells. Nothing in here draws the raw source.
+drawn, or, by a setting, the placeholder: this tick's picture in a few cells. Nothing in here draws the raw source.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from eoam_obs.binding.python_lock import LOCK
 from eoam_obs.frame.camera import Camera
 from eoam_obs.frame.compositor import has_chosen_colours
 from eoam_obs.frame.drawing import Drawing
-from eoam_obs.frame.gpu import Canvas, PictureRing, Shrinker
+from eoam_obs.frame.gpu import Downscaler, PictureRing, RenderTarget
 from eoam_obs.frame.pace import Pace, Patience, Speed
-from eoam_obs.frame.placeholder import Cover
+from eoam_obs.frame.placeholder import Placeholder
 from eoam_obs.source.state import State
 
 if TYPE_CHECKING:
@@ -110,16 +110,16 @@ class Filter:
         self._since = 0  # mattes of older pictures are not used any more
         self._retry_at = 0
         self._matte: Matte | None = None
-        self._newest: Canvas | None = None  # this tick's picture
+        self._newest: RenderTarget | None = None  # this tick's picture
         self._previous: int | None = None  # the number of the last tick's
         self._rests = False  # nothing is looked at in this tick
         self._matting: Matting | None = None
         self._retired: list[Matting] = []
-        self._shrinker: Shrinker | None = None
-        self._pictures = PictureRing(lambda: Canvas(obs), limit=_PICTURES)
+        self._downscaler: Downscaler | None = None
+        self._pictures = PictureRing(lambda: RenderTarget(obs), limit=_PICTURES)
         self._drawing = Drawing(obs)
-        self._cover: Cover | None = None  # made when it is wanted
-        self._cover_at = 0  # not before: it failed
+        self._placeholder: Placeholder | None = None  # made when it is wanted
+        self._placeholder_at = 0  # not before: it failed
 
     def update(self, settings: Settings) -> None:
         """Take other settings."""
@@ -142,7 +142,7 @@ class Filter:
     def resume(self) -> None:
         """Start again, as if the source had just appeared."""
         self._problem = ""
-        self._retry_at = self._cover_at = 0
+        self._retry_at = self._placeholder_at = 0
         self._begun_for = ()
         self._pace = Pace()
         self._suspended = False
@@ -165,7 +165,9 @@ class Filter:
         problem = self._problem or (matting.error if matting is not None else "")
         if self._suspended:
             return State(kind="stopped")
-        covered = self._settings.no_mask is NoMask.BLUR and self._frame_time >= self._cover_at  # or the cover failed
+        covered = (
+            self._settings.no_mask is NoMask.BLUR and self._frame_time >= self._placeholder_at
+        )  # or the placeholder failed
         if problem:
             self._pace.forget()
             return State(kind="problem", problem=problem, covered=covered)
@@ -215,16 +217,16 @@ class Filter:
                 self._counts.nanoseconds += 0 if paused else passed
                 self._newest = None
                 self._drawing.clear()
-                if self._cover is not None:
-                    self._cover.forget()
+                if self._placeholder is not None:
+                    self._placeholder.forget()
                 if now >= self._retry_at:
                     self._advance(now, passed, paused=paused)
                 if self._settings.no_mask is NoMask.BLUR and not self._drawing.is_shown:
                     self._cover_up(now)
             if not self._suspended and not self.hidden:
                 self._drawing.draw()
-                if self._cover is not None:
-                    self._cover.draw()
+                if self._placeholder is not None:
+                    self._placeholder.draw()
         except Exception as error:
             for _ in range(_TRIES):
                 try:
@@ -247,8 +249,8 @@ class Filter:
             self._begin(looks, settings, now)
         elif paused:
             self._forget(now)
-        matting, shrinker = self._matting, self._shrinker
-        if matting is None or shrinker is None:
+        matting, downscaler = self._matting, self._downscaler
+        if matting is None or downscaler is None:
             return
         tick = min(max(passed, _TICK_NS[0]), _TICK_NS[1])
         in_flight = matting.in_flight
@@ -270,13 +272,13 @@ class Filter:
                 encode = camera.space != libobs.GS_CS_SRGB
                 if encode != self._is_encoded:
                     self._obs.gs_enable_framebuffer_srgb(encode)
-                shrinker.stage(newest.texture, camera.width, camera.height, now)
+                downscaler.stage(newest.texture, camera.width, camera.height, now)
                 self._pace.picture()
                 if settings.timing is Timing.SAME_FRAME and self._patience.lasts(now):
                     self._wait_for_mask(matting, now, in_flight)
                 else:
                     tick_s = tick / _SECOND
-                    matting.read_later(time.monotonic() + shrinker.readback.after * tick_s, every * tick_s)
+                    matting.read_later(time.monotonic() + downscaler.readback.after * tick_s, every * tick_s)
         number = self._choose(settings, now, tick)
         picture = self._pictures.find(number) if number is not None else None
         self._drawing.show(picture, settings, (camera.width, camera.height), now, number)
@@ -306,8 +308,8 @@ class Filter:
             self._problem = _missing_libraries() or f"A library does not load: {error}"
             _LOG.error("filter_cannot_run problem=%r", self._problem)
             return
-        self._shrinker = Shrinker(self._obs, width, height)
-        self._matting = Matting(height, width, settings, self._shrinker)
+        self._downscaler = Downscaler(self._obs, width, height)
+        self._matting = Matting(height, width, settings, self._downscaler)
         self._network = network
         if self._suspended:  # on the UI thread, while this thread was busy here
             self._retire()
@@ -322,18 +324,18 @@ class Filter:
             self._matting = None
         for old in self._retired:
             old.close_soon()
-        shrinker, self._shrinker = self._shrinker, None
-        if shrinker is not None:
-            shrinker.destroy()
+        downscaler, self._downscaler = self._downscaler, None
+        if downscaler is not None:
+            downscaler.destroy()
 
     def _forget(self, now: int) -> None:
         self._since = now
         self._previous = self._matte = None
         self._is_late = False
         self._drawing.clear()
-        shrinker, matting = self._shrinker, self._matting
-        if shrinker is not None:
-            shrinker.staged = None
+        downscaler, matting = self._downscaler, self._matting
+        if downscaler is not None:
+            downscaler.staged = None
         if matting is not None:
             matting.reset()
 
@@ -356,7 +358,7 @@ class Filter:
         if in_flight is None and not is_first:
             self._patience.note(now, came=self._matte is not None and self._matte.sequence == now)
 
-    def _capture(self, now: int, in_flight: int | None) -> Canvas:
+    def _capture(self, now: int, in_flight: int | None) -> RenderTarget:
         """Draw the source into a texture."""
         # What waits for the worker is not kept: the picture drawn here takes its place.
         shown = self._matte.sequence if self._matte is not None else None
@@ -386,24 +388,24 @@ class Filter:
 
     def _cover_up(self, now: int) -> None:
         """Have this tick's picture drawn in a few cells; on its own, since whatever else failed may fail here too."""
-        if now < self._cover_at:
+        if now < self._placeholder_at:
             return
-        camera, cover = self._camera, self._cover
-        if cover is None:
-            cover = self._cover = Cover(self._obs)
+        camera, placeholder = self._camera, self._placeholder
+        if placeholder is None:
+            placeholder = self._placeholder = Placeholder(self._obs)
         try:
             if not camera.look(as_shown=has_chosen_colours(self._settings)):
                 return
             self.space = camera.space
             newest = self._newest
             if newest is None:
-                newest = cover.picture
+                newest = placeholder.picture
                 camera.draw_into(newest)
-            cover.take(newest, camera.width, camera.height)
+            placeholder.take(newest, camera.width, camera.height)
         except Exception as error:
             self._say(error)
-            self._cover_at = now + _RETRY_NS
-            cover.destroy()
+            self._placeholder_at = now + _RETRY_NS
+            placeholder.destroy()
 
     def _fail(self, error: Exception, now: int) -> None:
         """Draw nothing for a while and start over, with new GPU objects."""
@@ -422,8 +424,8 @@ class Filter:
 
     def _free(self) -> None:
         self._newest = None
-        shrinker, self._shrinker = self._shrinker, None
-        for part in (self._pictures, self._drawing, self._cover, shrinker):
+        downscaler, self._downscaler = self._downscaler, None
+        for part in (self._pictures, self._drawing, self._placeholder, downscaler):
             if part is not None:
                 part.destroy()
 

@@ -46,7 +46,7 @@ def draw_effect(obs: LibObs, effect: Effect, technique: bytes, texture: Texture,
         raise
 
 
-class Canvas:
+class RenderTarget:
     """A texture one can draw into, in the colour space (`libobs.GS_CS_...`) that was asked for last."""
 
     def __init__(self, obs: LibObs, color_format: int | None = None) -> None:
@@ -104,34 +104,34 @@ class Canvas:
 class PictureRing:
     """Full-size pictures that wait for their masks, found by their numbers; never more than `limit` textures."""
 
-    def __init__(self, make_canvas: Callable[[], Canvas], *, limit: int) -> None:
-        self._make_canvas = make_canvas
+    def __init__(self, make_target: Callable[[], RenderTarget], *, limit: int) -> None:
+        self._make_target = make_target
         self._limit = limit
-        self._canvases: dict[int, Canvas] = {}
+        self._targets: dict[int, RenderTarget] = {}
 
-    def next(self, sequence: int, *keep: int | None) -> Canvas:
-        """Return the canvas to draw picture `sequence` into; those in `keep` are not taken, the oldest other is."""
+    def next(self, sequence: int, *keep: int | None) -> RenderTarget:
+        """Return the target to draw picture `sequence` into; those in `keep` are not taken, the oldest other is."""
         oldest = -1
-        for number in self._canvases:
+        for number in self._targets:
             if number not in keep and (oldest < 0 or number < oldest):
                 oldest = number
         if oldest >= 0:
-            canvas = self._canvases.pop(oldest)
-        elif len(self._canvases) < self._limit:
-            canvas = self._make_canvas()
+            target = self._targets.pop(oldest)
+        elif len(self._targets) < self._limit:
+            target = self._make_target()
         else:
             raise ValueError(f"keep names {len(keep)} pictures, but the ring has {self._limit}")
-        self._canvases[sequence] = canvas
-        return canvas
+        self._targets[sequence] = target
+        return target
 
-    def find(self, sequence: int) -> Canvas | None:
+    def find(self, sequence: int) -> RenderTarget | None:
         """Return the picture with this number, if it is still there."""
-        return self._canvases.get(sequence)
+        return self._targets.get(sequence)
 
     def destroy(self) -> None:
         """Free all pictures."""
-        while self._canvases:
-            self._canvases.popitem()[1].destroy()
+        while self._targets:
+            self._targets.popitem()[1].destroy()
 
 
 class Readback:
@@ -176,7 +176,7 @@ class Pixels(NamedTuple):
     sequence: int
 
 
-class Shrinker:
+class Downscaler:
     """Makes the network's input on the GPU and has it ready for the CPU to read later."""
 
     def __init__(self, obs: LibObs, width: int, height: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -184,7 +184,7 @@ class Shrinker:
         self._clock = clock
         self._width = width
         self._height = height
-        self._canvas = Canvas(obs, libobs.GS_BGRA)
+        self._target = RenderTarget(obs, libobs.GS_BGRA)
         self._surface: StageSurface = NULL
         self._address = c_void_p()
         self._linesize = c_uint32()
@@ -211,7 +211,7 @@ class Shrinker:
             self._begin()
         # Every pixel is written, so nothing needs clearing.
         obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_ZERO)
-        self._canvas.begin(self._width, self._height, clear=False)
+        self._target.begin(self._width, self._height, clear=False)
         try:
             if max(width / self._width, height / self._height) <= _LOWRES_LIMIT:
                 effect, image = self._lowres, self._lowres_image
@@ -224,8 +224,8 @@ class Shrinker:
             obs.gs_effect_set_texture(image, texture)
             draw_effect(obs, effect, b"Draw", texture, self._width, self._height)
         finally:
-            self._canvas.end()
-        obs.gs_stage_texture(self._surface, self._canvas.texture)
+            self._target.end()
+        obs.gs_stage_texture(self._surface, self._target.texture)
         self.staged = sequence
 
     def read(self) -> Pixels | None:
@@ -274,7 +274,7 @@ class Shrinker:
     def destroy(self) -> None:
         """Free the textures."""
         self.staged = None
-        self._canvas.destroy()
+        self._target.destroy()
         surface, self._surface = self._surface, NULL
         if surface:
             self._obs.gs_stagesurface_destroy(surface)

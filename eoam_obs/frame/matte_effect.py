@@ -23,10 +23,10 @@ class MaskTexture:
     """Takes every new mask, and what `eoam_core.refine.Refiner` made of it."""
 
     def __init__(self, obs: LibObs) -> None:
-        self._bytes = Uploads(obs, libobs.GS_R8, 1)
-        self._fine = Uploads(obs, libobs.GS_R16, 2)
+        self._bytes = DoubleBufferedTexture(obs, libobs.GS_R8, 1)
+        self._fine = DoubleBufferedTexture(obs, libobs.GS_R16, 2)
         self._mask = self._bytes
-        self._coefficients = Uploads(obs, _GS_RGBA16, 8)
+        self._coefficients = DoubleBufferedTexture(obs, _GS_RGBA16, 8)
 
     @property
     def texture(self) -> Texture:
@@ -76,7 +76,7 @@ class MaskTexture:
         self._coefficients.destroy()
 
 
-class Uploads:
+class DoubleBufferedTexture:
     """Two textures in turn: the one being written is not the one the GPU still reads."""
 
     def __init__(self, obs: LibObs, color_format: int, bytes_per_pixel: int) -> None:

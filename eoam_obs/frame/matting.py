@@ -29,7 +29,7 @@ _CLOSE_TIMEOUT_S: Final = 5.0  # longer than any inference; a session that is be
 
 
 class FrameSource(Protocol):
-    """Where small frames come from: `gpu.Shrinker`."""
+    """Where small frames come from: `gpu.Downscaler`."""
 
     def read(self) -> Pixels | None:
         """Return the newest frame, in memory that stays as it is until the next read but one; None if it is not new."""

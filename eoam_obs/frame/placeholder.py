@@ -11,7 +11,7 @@ from typing import Final
 from eoam_obs.binding import libobs
 from eoam_obs.binding.functions import NULL, Effect, Param, Vec2
 from eoam_obs.binding.libobs import LibObs
-from eoam_obs.frame.gpu import Canvas, GraphicsError, draw_effect
+from eoam_obs.frame.gpu import GraphicsError, RenderTarget, draw_effect
 from eoam_obs.frame.scene_effect import SceneEffect
 
 _CELLS: Final = 24  # of height, at most
@@ -19,13 +19,13 @@ _PIXELS: Final = 8  # at least, to each side of a cell: small pictures have fewe
 _SOFTNESS: Final = 1 / 3  # of the shader's Gaussian of 3 texels: a cell
 
 
-class Cover:
+class Placeholder:
     """A picture in a few cells, enlarged smoothly."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
-        self.picture = Canvas(obs)  # to draw the source into where nobody else did
-        self._cells, self._between = Canvas(obs), Canvas(obs)
+        self.picture = RenderTarget(obs)  # to draw the source into where nobody else did
+        self._cells, self._between = RenderTarget(obs), RenderTarget(obs)
         self._effect = SceneEffect(obs)
         self._size = (0, 0)
         self._area: Effect = NULL
@@ -33,7 +33,7 @@ class Cover:
         self._parameters: dict[str, Param] = {}
         self._base, self._inverse = Vec2(), Vec2()
 
-    def take(self, picture: Canvas, width: int, height: int) -> None:
+    def take(self, picture: RenderTarget, width: int, height: int) -> None:
         """Make the cells of a picture, `width` x `height` pixels, premultiplied.
 
         Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
@@ -96,15 +96,15 @@ class Cover:
             finally:
                 target.end()
 
-    def _pass(self, canvas: Canvas, effect: Effect, width: int, height: int, space: int) -> None:
+    def _pass(self, target: RenderTarget, effect: Effect, width: int, height: int, space: int) -> None:
         obs = self._obs
         obs.gs_enable_framebuffer_srgb(True)
         obs.gs_enable_blending(False)
-        canvas.begin(width, height, space, clear=False)
+        target.begin(width, height, space, clear=False)
         try:
             draw_effect(obs, effect, b"Draw", NULL, width, height)
         finally:
-            canvas.end()
+            target.end()
 
     def _look_up(self) -> None:
         obs = self._obs

@@ -11,7 +11,7 @@ from typing import Final
 from eoam_obs.binding import libobs
 from eoam_obs.binding.functions import NULL, Effect, Param, Texture, Vec2, Vec4
 from eoam_obs.binding.libobs import LibObs
-from eoam_obs.frame.gpu import Canvas, draw_effect
+from eoam_obs.frame.gpu import RenderTarget, draw_effect
 from eoam_obs.frame.shaders import SCENE, load_effect
 
 _TEXTURES: Final = ("image", "alpha", "behind", "beyond", "front", "around")
@@ -79,8 +79,8 @@ class SpreadColours:
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
-        self._steps: list[Canvas] = []
-        self._between = Canvas(obs, libobs.GS_RGBA16F)
+        self._steps: list[RenderTarget] = []
+        self._between = RenderTarget(obs, libobs.GS_RGBA16F)
 
     @property
     def texture(self) -> Texture:
@@ -121,18 +121,18 @@ class SpreadColours:
         sizes = copy_steps(percent, height=height, width=width)
         rows, columns, deviation = copy_size(percent, height=height, width=width)
         while len(self._steps) < len(sizes):
-            self._steps.append(Canvas(self._obs, libobs.GS_RGBA16F))
+            self._steps.append(RenderTarget(self._obs, libobs.GS_RGBA16F))
         while len(self._steps) > len(sizes):
             self._steps.pop().destroy()
         effect.set_colours("image", picture)
         effect.set_levels("alpha", alpha)
         effect.set_pair("guard", *guard)
         effect.set_number("least", LEAST if is_alone else 0.0)
-        for canvas, (down, across) in zip(self._steps, sizes, strict=True):
+        for target, (down, across) in zip(self._steps, sizes, strict=True):
             effect.set_pair("cell", 1 / across, 1 / down)
-            self._pass(effect, technique, canvas, across, down)
+            self._pass(effect, technique, target, across, down)
             technique = "Shrink"
-            effect.set_levels("image", canvas.texture)
+            effect.set_levels("image", target.texture)
         scale = deviation / 3.0  # the shader's Gaussian has 3 texels
         effect.set_pair("along", scale / columns, 0.0)
         self._pass(effect, "Smear", self._between, columns, rows)
@@ -146,11 +146,11 @@ class SpreadColours:
         while self._steps:
             self._steps.pop().destroy()
 
-    def _pass(self, effect: SceneEffect, technique: str, canvas: Canvas, width: int, height: int) -> None:
+    def _pass(self, effect: SceneEffect, technique: str, target: RenderTarget, width: int, height: int) -> None:
         self._obs.gs_enable_framebuffer_srgb(False)
         self._obs.gs_enable_blending(False)
-        canvas.begin(width, height, libobs.GS_CS_SRGB_16F, clear=False)
+        target.begin(width, height, libobs.GS_CS_SRGB_16F, clear=False)
         try:
             effect.draw(technique, NULL, width, height)
         finally:
-            canvas.end()
+            target.end()

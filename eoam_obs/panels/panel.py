@@ -32,7 +32,7 @@ def add_settings(
     Args:
         api, properties: see the module.
         texts: the words.
-        modified: the thunk that OBS calls when a setting changes that others depend on.
+        modified: the callback that OBS calls when a setting changes that others depend on.
         always: call it for every setting.
         model: the network in use, listed even if it is not one of ours.
     """

@@ -77,10 +77,10 @@ class ScriptPanel:
 
     def use(self, data: Any) -> Settings:
         """Take what is stored in the script's obs_data, in order, and return it."""
-        settled = stored.settle(self._api, data, self._known(), DEFAULTS, complete=False)
+        stored_now = stored.normalise(self._api, data, self._known(), DEFAULTS, complete=False)
         self._api.obs_data_addref(data)
         self._release()
-        self._data, self.settings, self._changed = data, settled.settings, settled.changed
+        self._data, self.settings, self._changed = data, stored_now.settings, stored_now.changed
         try:
             values = stored.read(self._api, data)
         except stored.UnreadableError:  # `settle` has logged it
@@ -250,7 +250,7 @@ class ScriptPanel:
 
     def _copy(self, obs: LibObs, properties: Properties) -> bool:
         own = [
-            (source_type.state_of(instance), instance.stored.acting)
+            (source_type.state_of(instance), instance.stored.effective)
             for instance in list(INSTANCES.values())
             if instance.stored is not None
         ]

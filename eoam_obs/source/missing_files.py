@@ -92,11 +92,11 @@ def used_files(stored: Stored) -> dict[str, str]:
     if stored.follows:
         return {}
     found = {}
-    acting = stored.acting
-    if acting.background is BackgroundKind.PICTURE and acting.background_picture:
-        found["background_picture"] = str(expanded(acting.background_picture))
-    if is_network_file(acting.model):
-        found["model"] = str(expanded(acting.model))
+    effective = stored.effective
+    if effective.background is BackgroundKind.PICTURE and effective.background_picture:
+        found["background_picture"] = str(expanded(effective.background_picture))
+    if is_network_file(effective.model):
+        found["model"] = str(expanded(effective.model))
     return found
 
 

@@ -2,10 +2,10 @@
 
 `obs_register_source_s` takes a type once and has no counterpart that takes it back. libobs copies the callbacks into
 every instance and calls them until the process ends: after the script was reloaded, unloaded or removed, and `destroy`
-even during OBS's shutdown. So this module must be imported once and never reloaded, its thunks live for ever, libobs
+even during OBS's shutdown. So this module must be imported once and never reloaded, its callbacks live for ever, libobs
 holds integer handles and never a Python object, and what the callbacks do is swappable (`attach`, `detach`).
 
-Nothing escapes into libobs: every callback goes through `thunks.callback`, which logs once and fails closed. A filter
+Nothing escapes into libobs: every callback goes through `callback`, which logs once and fails closed. A filter
 whose Python side is missing, broken or detached draws nothing, since drawing nothing is the only answer that cannot
 show the room.
 
@@ -69,17 +69,17 @@ class Implementation(Protocol):
     def write_defaults(self, obs: libobs.LibObs, settings: Data) -> None:
         """Write the default settings into an obs_data, as defaults."""
 
-    def settle(self, obs: libobs.LibObs, settings: Data, known: Settings | None) -> Stored:
+    def normalise(self, obs: libobs.LibObs, settings: Data, known: Settings | None) -> Stored:
         """Bring a filter's obs_data in order, `known` being what it held last."""
 
-    def acting(self, filter_settings: Stored) -> Settings:
+    def effective(self, filter_settings: Stored) -> Settings:
         """Return what a filter does with what is stored of it."""
 
     def reset(self, obs: libobs.LibObs, settings: Data) -> None:
         """Store the defaults in a filter's obs_data."""
 
     def properties(
-        self, obs: libobs.LibObs, filter_settings: Stored | None, state: State | None, thunks: Mapping[str, Any]
+        self, obs: libobs.LibObs, filter_settings: Stored | None, state: State | None, callbacks: Mapping[str, Any]
     ) -> Properties:
         """Return a new obs_properties."""
 
@@ -133,7 +133,7 @@ def _activate(obs: libobs.LibObs, implementation: Implementation) -> None:
         with instance.held(obs) as source, settings_of(obs, source) as settings:
             if not source:
                 continue
-            _settle(instance, obs, implementation, settings)
+            _normalise(instance, obs, implementation, settings)
             if instance.video_filter is not None:
                 _apply(instance, implementation)
                 instance.video_filter.resume()
@@ -233,10 +233,10 @@ def _name_of_parent(obs: libobs.LibObs, source: Source) -> str:
     return ((obs.obs_source_get_name(parent) if parent else None) or b"").decode(errors="replace")
 
 
-def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: Data) -> None:
+def _normalise(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: Data) -> None:
     """Bring the instance's obs_data in order, and remember it; an open panel shows what that changed."""
     before = instance.stored
-    instance.stored = implementation.settle(obs, settings, before.settings if before is not None else None)
+    instance.stored = implementation.normalise(obs, settings, before.settings if before is not None else None)
     hotkeys.remember(obs, instance, settings)
     if before is None or not instance.stored.changed:
         return
@@ -250,12 +250,12 @@ def _settle(instance: Instance, obs: libobs.LibObs, implementation: Implementati
 def _apply(instance: Instance, implementation: Implementation) -> None:
     """Have the filter do what is stored."""
     if instance.video_filter is not None and instance.stored is not None:
-        instance.video_filter.update(implementation.acting(instance.stored))
+        instance.video_filter.update(implementation.effective(instance.stored))
 
 
 def _make(instance: Instance, obs: libobs.LibObs, implementation: Implementation) -> None:
     assert instance.stored is not None
-    instance.video_filter = implementation.create(obs, instance.source, implementation.acting(instance.stored))
+    instance.video_filter = implementation.create(obs, instance.source, implementation.effective(instance.stored))
 
 
 _name_buffer: Final = ctypes.create_string_buffer(FILTER_NAME.encode())
@@ -288,7 +288,7 @@ def _create(settings: Data, source: Source) -> Event:
         if _obs is not None:
             instance.weak = _obs.obs_source_get_weak_source(source) or NULL
             if _implementation is not None:
-                _settle(instance, _obs, _implementation, settings)
+                _normalise(instance, _obs, _implementation, settings)
                 _make(instance, _obs, _implementation)
     except BaseException as error:  # the handle must get out, see _DEAD_HANDLE
         report("create", error)
@@ -331,9 +331,9 @@ def _get_properties(handle: Event | None) -> Properties | None:
     if _implementation is None:
         return _obs.obs_properties_create()
     instance = INSTANCES.get(handle) if handle else None
-    thunks = {"modified": _modified, "refresh": _refresh, "reset": _reset}
+    callbacks = {"modified": _modified, "refresh": _refresh, "reset": _reset}
     if instance is not None and not guard.has_guard(_obs, instance.source):
-        thunks["guard"] = _guard
+        callbacks["guard"] = _guard
     stored = instance.stored if instance is not None else None
     if instance is not None and stored is not None:
         # OBS writes the first entry of a list over a value that is not in it, and asks for the panel as soon as
@@ -341,7 +341,7 @@ def _get_properties(handle: Event | None) -> Properties | None:
         with settings_of(_obs, instance.source) as settings:
             model = (_obs.obs_data_get_string(settings, "model") or b"").decode(errors="replace")
         stored = dataclasses.replace(stored, settings=stored.settings.replace(model=model or stored.settings.model))
-    return _implementation.properties(_obs, stored, state_of(instance) if handle else None, thunks)
+    return _implementation.properties(_obs, stored, state_of(instance) if handle else None, callbacks)
 
 
 @callback(libobs.PropertyModified, failed=False)
@@ -401,7 +401,7 @@ def _update_now(handle: Event) -> None:
         return  # without an implementation: `attach` looks at the settings again
     with instance.held(obs) as source, settings_of(obs, source) as settings:
         if settings:
-            _settle(instance, obs, implementation, settings)
+            _normalise(instance, obs, implementation, settings)
     _apply(instance, implementation)
 
 
@@ -469,7 +469,7 @@ def _let_go() -> None:
     """Remove what filters are left when Python ends.
 
     OBS destroys all filters before; but a source that somebody (another script, a websocket client) still holds is
-    destroyed after Python has gone, and calling a thunk then would crash OBS.
+    destroyed after Python has gone, and calling a callback then would crash OBS.
     """
     obs = _obs
     if obs is None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eoam_core.presets import acting, settled, values_of
+from eoam_core.presets import effective, normalised, values_of
 from eoam_core.settings import VERSION, Preset, Settings, SettingValue, describe_settings, migrated
 
 VERSION_KEY: Final = "settings_version"
@@ -43,13 +43,14 @@ _logged: Final[set[str]] = set()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """What is stored, in order: `settings` as they stand, `acting` as they take effect, `follows` the script's panel.
+    """What is stored, in order: `settings` as they stand, `effective` what a filter does by them.
 
-    `changed` says that something had to be written, so that a panel that is open shows something else.
+    `follows` says that a filter takes those of the script's panel in their place, and `changed` that
+    something had to be written, so that a panel that is open shows something else.
     """
 
     settings: Settings
-    acting: Settings
+    effective: Settings
     follows: bool = False
     changed: bool = False
 
@@ -71,7 +72,7 @@ def read(api: Any, data: Any) -> dict[str, object]:
     return values if isinstance(values, dict) else {}
 
 
-def settle(api: Any, data: Any, known: Settings | None, fallback: Settings, *, complete: bool = True) -> Stored:
+def normalise(api: Any, data: Any, known: Settings | None, fallback: Settings, *, complete: bool = True) -> Stored:
     """Bring an obs_data in order: complete, in range, of this version, and in step with its preset.
 
     What cannot be read is left as it is: the settings stay what they were, and nothing is written over it.
@@ -89,11 +90,13 @@ def settle(api: Any, data: Any, known: Settings | None, fallback: Settings, *, c
     except UnreadableError as error:
         _log_once("unreadable", f"error={error}: what is stored is left alone; Defaults stores it anew")
         settings = known if known is not None else fallback
-        return Stored(settings=settings, acting=acting(settings))
+        return Stored(settings=settings, effective=effective(settings))
     settings = _settings(values, known, fallback)
     assumed = values if complete else {**fallback.to_mapping(), **values}
     changed = _write(api, data, assumed, settings)
-    return Stored(settings=settings, acting=acting(settings), follows=values.get(FOLLOW_KEY) is True, changed=changed)
+    return Stored(
+        settings=settings, effective=effective(settings), follows=values.get(FOLLOW_KEY) is True, changed=changed
+    )
 
 
 def write(api: Any, data: Any, settings: Settings) -> None:
@@ -135,9 +138,9 @@ def _settings(values: Mapping[str, object], known: Settings | None, fallback: Se
     settings = parsed.settings
     if "advanced" not in own:
         # Nobody decided yet: what is stored acts, and where that makes no difference the panel stays short.
-        plain = acting(settings.replace(advanced=False))
+        plain = effective(settings.replace(advanced=False))
         settings = settings.replace(advanced=plain != settings.replace(advanced=False))
-    return settled(settings, known)
+    return normalised(settings, known)
 
 
 def _preset(values: Mapping[str, object]) -> Preset:

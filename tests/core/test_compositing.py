@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eoam_core.colour import encoded, linear_light
-from eoam_core.compositing import blurred_room, cleaned, copy_size, outlined, side_by_side
+from eoam_core.compositing import blurred_background, cleaned, copy_size, outlined, side_by_side
 
 Bytes = NDArray[np.uint8]
 HEIGHT, WIDTH = 180, 320
@@ -41,7 +41,7 @@ def test_the_small_copy_fits_the_blur(percent: float, rows: int, deviation: floa
 @pytest.mark.parametrize("percent", [0.5, 1.0, 3.0, 10.0])
 def test_the_persons_colours_do_not_bleed_into_the_room(percent: float) -> None:
     alpha = disc_alpha()
-    room = encoded(blurred_room(scene(alpha, MAGENTA, GREY), alpha, percent))
+    room = encoded(blurred_background(scene(alpha, MAGENTA, GREY), alpha, percent))
     assert np.abs(room[alpha < 128].astype(int) - 90).max() <= 3
 
 
@@ -49,7 +49,7 @@ def test_a_blur_is_as_wide_as_it_says() -> None:
     picture = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
     picture[..., 3] = 255
     picture[:, : WIDTH // 2, :3] = 255
-    light = blurred_room(picture, np.zeros((HEIGHT, WIDTH), np.uint8), 5.0)[HEIGHT // 2, :, 1]
+    light = blurred_background(picture, np.zeros((HEIGHT, WIDTH), np.uint8), 5.0)[HEIGHT // 2, :, 1]
     places = np.interp([0.8413, 0.1587], light[::-1], np.arange(WIDTH)[::-1])  # a standard deviation to each side
     assert (places[1] - places[0]) / 2 == pytest.approx(0.05 * HEIGHT, rel=0.1)
     assert np.abs(np.diff(light)).max() < 0.1
@@ -57,7 +57,7 @@ def test_a_blur_is_as_wide_as_it_says() -> None:
 
 def test_without_any_room_the_picture_itself_is_blurred() -> None:
     picture = scene(disc_alpha(), MAGENTA, GREY)
-    room = encoded(blurred_room(picture, np.full((HEIGHT, WIDTH), 255, np.uint8), 3.0))
+    room = encoded(blurred_background(picture, np.full((HEIGHT, WIDTH), 255, np.uint8), 3.0))
     assert np.abs(room[HEIGHT // 2, WIDTH // 2].astype(int) - MAGENTA).max() <= 2
     assert np.abs(room[5, 5].astype(int) - 90).max() <= 3
 
@@ -116,7 +116,7 @@ def test_any_size_and_any_alpha_give_a_picture(seed: int) -> None:
     own = random.integers(0, 256, (height, width, 1), dtype=np.uint8)
     colours = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
     picture = np.dstack([(colours * (own / 255)).astype(np.uint8), own])
-    room = blurred_room(picture, alpha, percent)
+    room = blurred_background(picture, alpha, percent)
     assert room.shape == (height, width, 3)
     assert np.isfinite(room).all()
     for result in (cleaned(picture, alpha, strength), outlined(picture, alpha)):

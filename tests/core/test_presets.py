@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eoam_core.presets import acting, settled, values_of
+from eoam_core.presets import effective, normalised, values_of
 from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings, describe_settings
 
 NAMED = [preset for preset in Preset if preset is not Preset.CUSTOM]
@@ -11,7 +11,7 @@ NEVER = {"preset", "background_color", "background_picture", "turn", "model", "n
 
 
 def chosen(preset: Preset, before: Settings = PLAIN) -> Settings:
-    return settled(before.replace(preset=preset), before)
+    return normalised(before.replace(preset=preset), before)
 
 
 def test_streaming_is_the_defaults() -> None:
@@ -34,7 +34,7 @@ def test_the_values_of_a_preset_are_allowed_ones(preset: Preset) -> None:
 def test_custom_sets_nothing() -> None:
     before = Settings(threshold=0.7, preset=Preset.CUSTOM)
     assert values_of(Preset.CUSTOM) == {}
-    assert settled(before, before) == before
+    assert normalised(before, before) == before
 
 
 @pytest.mark.parametrize("preset", NAMED)
@@ -44,7 +44,7 @@ def test_choosing_a_preset_sets_what_it_governs_and_stays_chosen(preset: Preset)
     assert after.preset is preset
     assert values_of(preset).items() <= after.to_mapping().items()
     assert (after.background_color, after.view) == (before.background_color, before.view)
-    assert settled(after, after) == after
+    assert normalised(after, after) == after
 
 
 def test_low_cpu_leaves_the_background_alone() -> None:
@@ -55,57 +55,57 @@ def test_low_cpu_leaves_the_background_alone() -> None:
 
 def test_a_knob_off_the_preset_makes_it_custom_and_keeps_the_value() -> None:
     before = chosen(Preset.MEETING)
-    after = settled(before.replace(softness=0.9), before)
+    after = normalised(before.replace(softness=0.9), before)
     assert (after.preset, after.softness, after.regions) == (Preset.CUSTOM, 0.9, Regions.LARGEST)
 
 
 def test_what_a_preset_does_not_govern_leaves_it_alone() -> None:
     before = chosen(Preset.MEETING)
     after = before.replace(view="mask", background_color="#ffffff", background_picture="room.png")
-    assert settled(after, before) == after
+    assert normalised(after, before) == after
 
 
 def test_a_value_set_together_with_a_preset_is_not_lost() -> None:
-    after = settled(PLAIN.replace(preset="low_cpu", threshold=0.7), PLAIN)
+    after = normalised(PLAIN.replace(preset="low_cpu", threshold=0.7), PLAIN)
     assert (after.preset, after.threshold, after.every) == (Preset.CUSTOM, 0.7, 2)
 
 
 def test_at_first_sight_the_stored_values_win() -> None:
     stored = Settings(preset=Preset.LOW_CPU, threshold=0.7)
-    assert settled(stored, None) == stored.replace(preset=Preset.CUSTOM)
+    assert normalised(stored, None) == stored.replace(preset=Preset.CUSTOM)
     matching = chosen(Preset.LOW_CPU)
-    assert settled(matching, None) == matching
+    assert normalised(matching, None) == matching
 
 
 def test_unticked_the_advanced_settings_act_as_the_preset_says_and_are_kept() -> None:
     low_cpu = chosen(Preset.LOW_CPU).replace(smoothing=0.9)
-    assert acting(low_cpu).smoothing == Settings().smoothing
-    assert acting(low_cpu).every == 2
-    assert settled(low_cpu, low_cpu.replace(advanced=True)).smoothing == 0.9
-    assert settled(low_cpu, low_cpu.replace(advanced=True)).preset is Preset.LOW_CPU
-    again = settled(low_cpu.replace(advanced=True), low_cpu)
-    assert (again.preset, acting(again).smoothing) == (Preset.CUSTOM, 0.9)
+    assert effective(low_cpu).smoothing == Settings().smoothing
+    assert effective(low_cpu).every == 2
+    assert normalised(low_cpu, low_cpu.replace(advanced=True)).smoothing == 0.9
+    assert normalised(low_cpu, low_cpu.replace(advanced=True)).preset is Preset.LOW_CPU
+    again = normalised(low_cpu.replace(advanced=True), low_cpu)
+    assert (again.preset, effective(again).smoothing) == (Preset.CUSTOM, 0.9)
 
 
 def test_unticked_a_network_of_ones_own_rests() -> None:
-    assert acting(Settings(advanced=False, model="own.onnx")).model == "eoam"
+    assert effective(Settings(advanced=False, model="own.onnx")).model == "eoam"
 
 
 def test_an_advanced_setting_changed_from_elsewhere_ticks_the_box() -> None:
-    after = settled(PLAIN.replace(every=5), PLAIN)
-    assert (after.advanced, acting(after).every) == (True, 5)
+    after = normalised(PLAIN.replace(every=5), PLAIN)
+    assert (after.advanced, effective(after).every) == (True, 5)
 
 
 def test_undoing_a_preset_leaves_the_box_unticked() -> None:
     before = chosen(Preset.LOW_CPU)
-    assert settled(PLAIN, before) == PLAIN
+    assert normalised(PLAIN, before) == PLAIN
 
 
 def test_an_advanced_setting_set_together_with_a_preset_acts() -> None:
-    after = settled(PLAIN.replace(preset="meeting", every=5), PLAIN)
-    assert (after.preset, acting(after).every, acting(after).regions) == (Preset.CUSTOM, 5, Regions.LARGEST)
+    after = normalised(PLAIN.replace(preset="meeting", every=5), PLAIN)
+    assert (after.preset, effective(after).every, effective(after).regions) == (Preset.CUSTOM, 5, Regions.LARGEST)
 
 
 def test_numbers_that_went_through_a_slider_are_still_the_presets() -> None:
     before = chosen(Preset.BEST_EDGES)
-    assert settled(before.replace(softness=0.1 + 0.3), before).preset is Preset.BEST_EDGES
+    assert normalised(before.replace(softness=0.1 + 0.3), before).preset is Preset.BEST_EDGES

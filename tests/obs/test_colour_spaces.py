@@ -10,7 +10,7 @@ from eoam_core.settings import BackgroundKind, Settings, View
 from eoam_obs.binding import libobs
 from eoam_obs.frame.camera import Camera
 from eoam_obs.frame.compositor import has_chosen_colours
-from eoam_obs.frame.gpu import Canvas
+from eoam_obs.frame.gpu import RenderTarget
 from tests.obs.libobs_double import LibobsDouble
 
 SRGB, SRGB_16F, HDR = libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED
@@ -126,7 +126,7 @@ def test_levels_are_decoded_on_their_way_to_linear_light(view: View, space: int,
 
     obs: Any = Target(space)
     with obs.graphics():
-        picture, drawing = Canvas(obs), Drawing(obs)
+        picture, drawing = RenderTarget(obs), Drawing(obs)
         picture.begin(64, 36)
         picture.end()
         drawing.upload(matte(has_coefficients=False, has_confidence=False))  # type: ignore[arg-type]

@@ -15,8 +15,8 @@ import eoam_obs
 from eoam_core.settings import BackgroundKind, Settings, View
 from eoam_obs.frame.background_file import BackgroundFile
 from eoam_obs.frame.drawing import Drawing
-from eoam_obs.frame.gpu import Canvas
-from eoam_obs.frame.placeholder import Cover
+from eoam_obs.frame.gpu import RenderTarget
+from eoam_obs.frame.placeholder import Placeholder
 from eoam_obs.frame.scene_effect import SceneEffect
 from tests.obs.shader_check import Draw, faults, uniforms, unset
 from tests.obs.test_parts import NoteTaking
@@ -88,7 +88,7 @@ def draw_everything(obs: NoteTaking, monkeypatch: pytest.MonkeyPatch) -> None:
     libobs: Any = obs
     obs.obs_enter_graphics()
     read = obs.handle("texture")
-    picture, drawing, cover = Canvas(libobs), Drawing(libobs), Cover(libobs)
+    picture, drawing, cover = RenderTarget(libobs), Drawing(libobs), Placeholder(libobs)
     picture.begin(640, 360)
     picture.end()
     for number, (settings, has_coefficients, has_confidence, texture) in enumerate(

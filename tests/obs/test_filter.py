@@ -226,8 +226,8 @@ def test_the_worker_is_told_when_to_read_and_when_again(stage: Stage, monkeypatc
         due, period = stage.worker.asked[-1]
         assert due == pytest.approx(1000.0 + Readback.EARLY * tick_s)
         assert period == pytest.approx(tick_s)
-    assert stage.filter._shrinker is not None
-    stage.filter._shrinker.readback.after = Readback.LATE
+    assert stage.filter._downscaler is not None
+    stage.filter._downscaler.readback.after = Readback.LATE
     stage.tick(finish=True)
     assert stage.worker.asked[-1][0] == pytest.approx(1000.0 + Readback.LATE * 0.033)
     stage.choose({"every": 3})
@@ -290,8 +290,8 @@ def test_when_the_source_is_gone_for_a_tick_everything_is_forgotten(stage: Stage
     stage.tick()
     stage.obs.has_target = False
     assert stage.tick() == 0
-    assert stage.filter._shrinker is not None
-    assert stage.filter._shrinker.staged is None
+    assert stage.filter._downscaler is not None
+    assert stage.filter._downscaler.staged is None
     assert stage.worker.matte is None
     assert (stage.filter._matte, stage.filter._previous, stage.filter._is_late) == (None, None, False)
     assert stage.filter._since == stage.obs.now
@@ -325,7 +325,7 @@ def test_linear_light_is_encoded_for_the_network_and_bytes_are_not(stage: Stage,
     draw = stage.obs.gs_draw_sprite
 
     def noted(texture: int, *rest: int) -> None:
-        if stage.obs.inside and stage.filter._shrinker is not None:
+        if stage.obs.inside and stage.filter._downscaler is not None:
             seen.append(stage.obs.framebuffer_srgb)
         draw(texture, *rest)
 
@@ -369,10 +369,10 @@ def test_suspended_nothing_is_shown_nor_kept_and_resumed_a_problem_is_over(stage
     stage.filter.suspend()
     assert not stage.filter._drawing.is_shown
     assert stage.filter._matting is None
-    stage.filter._problem, stage.filter._retry_at, stage.filter._cover_at = "no library", 10**18, 10**18
+    stage.filter._problem, stage.filter._retry_at, stage.filter._placeholder_at = "no library", 10**18, 10**18
     stage.filter.resume()
     assert stage.filter.state().kind == "waiting"
-    assert (stage.filter._retry_at, stage.filter._cover_at) == (0, 0)
+    assert (stage.filter._retry_at, stage.filter._placeholder_at) == (0, 0)
     assert stage.tick(6, finish=True) > 0
 
 
@@ -388,7 +388,7 @@ def test_a_worker_that_is_made_while_the_script_goes_is_closed_again(
     assert stage.tick() == 0
     assert stage.worker.is_closed
     assert stage.filter._matting is None
-    assert stage.filter._shrinker is None
+    assert stage.filter._downscaler is None
 
 
 def test_with_a_problem_the_worker_of_before_goes(stage: Stage) -> None:
@@ -455,7 +455,7 @@ def test_a_cover_that_fails_is_said_freed_and_tried_again_in_two_seconds(
 ) -> None:
     stage.choose({"no_mask": "blur"})
     stage.tick()
-    cover = stage.filter._cover
+    cover = stage.filter._placeholder
     assert cover is not None
     take, fails = cover.take, [True]
     taken: list[int] = []

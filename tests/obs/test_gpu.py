@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eoam_obs.binding import functions, libobs
-from eoam_obs.frame.gpu import Canvas, GraphicsError, PictureRing, Readback, Shrinker, draw_effect
+from eoam_obs.frame.gpu import Downscaler, GraphicsError, PictureRing, Readback, RenderTarget, draw_effect
 from tests.obs.libobs_double import LibobsDouble
 
 
@@ -62,14 +62,14 @@ def obs() -> Iterator[Any]:
 
 
 @pytest.fixture
-def canvas(obs: Any) -> Iterator[Canvas]:
-    made = Canvas(obs)
+def canvas(obs: Any) -> Iterator[RenderTarget]:
+    made = RenderTarget(obs)
     yield made
     made.destroy()
     assert not obs.alive
 
 
-def test_a_canvas_has_nothing_before_it_is_drawn_into(obs: Any, canvas: Canvas) -> None:
+def test_a_canvas_has_nothing_before_it_is_drawn_into(obs: Any, canvas: RenderTarget) -> None:
     assert (canvas.texture, canvas.space) == (0, libobs.GS_CS_SRGB)
     assert obs.calls == [] or obs.calls == [("obs_enter_graphics",)]
     canvas.destroy()
@@ -89,7 +89,7 @@ def test_a_canvas_has_nothing_before_it_is_drawn_into(obs: Any, canvas: Canvas) 
 def test_a_canvas_has_the_format_that_its_colour_space_needs(
     obs: Any, given: int | None, space: int, expected: int
 ) -> None:
-    canvas = Canvas(obs, given)
+    canvas = RenderTarget(obs, given)
     canvas.begin(64, 36, space)
     canvas.end()
     assert obs.of("gs_texrender_create") == [(expected, libobs.GS_ZS_NONE)]
@@ -97,7 +97,7 @@ def test_a_canvas_has_the_format_that_its_colour_space_needs(
     canvas.destroy()
 
 
-def test_a_canvas_is_reset_opened_cleared_and_given_its_coordinates(obs: Any, canvas: Canvas) -> None:
+def test_a_canvas_is_reset_opened_cleared_and_given_its_coordinates(obs: Any, canvas: RenderTarget) -> None:
     canvas.begin(64, 36)
     canvas.end()
     texrender = obs.of("gs_texrender_reset")[0][0]
@@ -114,13 +114,13 @@ def test_a_canvas_is_reset_opened_cleared_and_given_its_coordinates(obs: Any, ca
     assert canvas.texture == obs.gs_texrender_get_texture(texrender)
 
 
-def test_what_is_written_all_over_is_not_cleared(obs: Any, canvas: Canvas) -> None:
+def test_what_is_written_all_over_is_not_cleared(obs: Any, canvas: RenderTarget) -> None:
     canvas.begin(64, 36, clear=False)
     canvas.end()
     assert not obs.of("gs_clear")
 
 
-def test_a_canvas_keeps_its_texture_until_its_size_or_space_changes(obs: Any, canvas: Canvas) -> None:
+def test_a_canvas_keeps_its_texture_until_its_size_or_space_changes(obs: Any, canvas: RenderTarget) -> None:
     textures = []
     for size, space in (((64, 36), 0), ((64, 36), 0), ((36, 64), 0), ((36, 64), 2), ((36, 64), 2)):
         canvas.begin(*size, space)
@@ -132,7 +132,7 @@ def test_a_canvas_keeps_its_texture_until_its_size_or_space_changes(obs: Any, ca
     assert len(obs.of("gs_texrender_destroy")) == 2
 
 
-def test_a_canvas_that_the_driver_refuses_is_an_error_and_is_not_open(obs: Any, canvas: Canvas) -> None:
+def test_a_canvas_that_the_driver_refuses_is_an_error_and_is_not_open(obs: Any, canvas: RenderTarget) -> None:
     obs.refuse = {"gs_texrender_begin_with_color_space"}
     with pytest.raises(GraphicsError, match="64x36"):
         canvas.begin(64, 36)
@@ -143,7 +143,7 @@ def test_a_canvas_that_the_driver_refuses_is_an_error_and_is_not_open(obs: Any, 
     canvas.end()
 
 
-def test_what_failed_while_it_was_open_is_ended_before_it_is_freed(obs: Any, canvas: Canvas) -> None:
+def test_what_failed_while_it_was_open_is_ended_before_it_is_freed(obs: Any, canvas: RenderTarget) -> None:
     canvas.begin(64, 36)
     canvas.destroy()
     assert obs.inside == 0
@@ -233,18 +233,18 @@ def test_pictures_are_read_after_a_third_of_a_tick_or_just_before_the_next() -> 
 
 
 @pytest.fixture
-def shrinker(obs: Any) -> Iterator[Shrinker]:
-    made = Shrinker(obs, 256, 144)
+def downscaler(obs: Any) -> Iterator[Downscaler]:
+    made = Downscaler(obs, 256, 144)
     yield made
     made.destroy()
     assert not obs.alive
 
 
-def test_shrinking_copies_to_where_the_processor_can_read_it(obs: Any, shrinker: Shrinker) -> None:
-    assert shrinker.staged is None
+def test_shrinking_copies_to_where_the_processor_can_read_it(obs: Any, downscaler: Downscaler) -> None:
+    assert downscaler.staged is None
     texture = obs.handle("texture")
-    shrinker.stage(texture, 1280, 720, 7)
-    assert shrinker.staged == 7
+    downscaler.stage(texture, 1280, 720, 7)
+    assert downscaler.staged == 7
     ((surface, canvas),) = obs.of("gs_stage_texture")
     assert obs.of("gs_stagesurface_create") == [(256, 144, libobs.GS_BGRA)]
     assert obs.alive[surface] == "gs_stagesurface_create"
@@ -255,9 +255,9 @@ def test_shrinking_copies_to_where_the_processor_can_read_it(obs: Any, shrinker:
     assert obs.of("gs_draw_sprite")[0] == (texture, 0, 256, 144)
     names = [call[0] for call in obs.calls]
     assert names.index("gs_texrender_end") < names.index("gs_stage_texture")
-    shrinker.stage(texture, 1280, 720, 8)
+    downscaler.stage(texture, 1280, 720, 8)
     assert len(obs.of("gs_stagesurface_create")) == 1
-    assert shrinker.staged == 8
+    assert downscaler.staged == 8
 
 
 @pytest.mark.parametrize(
@@ -265,10 +265,10 @@ def test_shrinking_copies_to_where_the_processor_can_read_it(obs: Any, shrinker:
     [(1280, 720, False), (2048, 1152, False), (2050, 1152, True), (2048, 1154, True), (3840, 2160, True)],
 )
 def test_what_is_shrunk_a_lot_is_averaged_over_its_area(
-    obs: Any, shrinker: Shrinker, width: int, height: int, is_area: bool
+    obs: Any, downscaler: Downscaler, width: int, height: int, is_area: bool
 ) -> None:
     texture = obs.handle("texture")
-    shrinker.stage(texture, width, height, 1)
+    downscaler.stage(texture, width, height, 1)
     effect = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA if is_area else libobs.OBS_EFFECT_BILINEAR_LOWRES)
     assert {call[0] for call in obs.of("gs_effect_loop")} == {effect}
     asked = {(effect, name): handle for (effect, name), handle in shown_parameters(obs).items()}
@@ -285,32 +285,32 @@ def shown_parameters(obs: Any) -> dict[tuple[int, str], int]:
     return {(effect, name): obs.parameter_of(effect, name) for effect, name in obs.of("gs_effect_get_param_by_name")}
 
 
-def test_a_driver_without_a_surface_is_an_error_that_names_its_size(obs: Any, shrinker: Shrinker) -> None:
+def test_a_driver_without_a_surface_is_an_error_that_names_its_size(obs: Any, downscaler: Downscaler) -> None:
     obs.refuse = {"gs_stagesurface_create"}
     with pytest.raises(GraphicsError, match="256x144"):
-        shrinker.stage(obs.handle("texture"), 1280, 720, 1)
-    assert shrinker.staged is None
-    assert shrinker.read() is None
-    shrinker.destroy()
+        downscaler.stage(obs.handle("texture"), 1280, 720, 1)
+    assert downscaler.staged is None
+    assert downscaler.read() is None
+    downscaler.destroy()
     assert not obs.of("gs_stagesurface_destroy")
 
 
-def test_after_freeing_there_is_nothing_to_read_and_it_begins_anew(obs: Any, shrinker: Shrinker) -> None:
+def test_after_freeing_there_is_nothing_to_read_and_it_begins_anew(obs: Any, downscaler: Downscaler) -> None:
     texture = obs.handle("texture")
-    shrinker.stage(texture, 1280, 720, 1)
-    shrinker.destroy()
-    assert shrinker.staged is None
-    assert shrinker.read() is None
+    downscaler.stage(texture, 1280, 720, 1)
+    downscaler.destroy()
+    assert downscaler.staged is None
+    assert downscaler.read() is None
     assert not obs.of("gs_stagesurface_map")
-    shrinker.destroy()
+    downscaler.destroy()
     assert len(obs.of("gs_stagesurface_destroy")) == 1
-    shrinker.stage(texture, 1280, 720, 2)
+    downscaler.stage(texture, 1280, 720, 2)
     assert len(obs.of("gs_stagesurface_create")) == 2
 
 
-def test_what_was_staged_is_read_once_even_if_the_driver_fails(obs: Any, shrinker: Shrinker) -> None:
-    shrinker.stage(obs.handle("texture"), 1280, 720, 1)
+def test_what_was_staged_is_read_once_even_if_the_driver_fails(obs: Any, downscaler: Downscaler) -> None:
+    downscaler.stage(obs.handle("texture"), 1280, 720, 1)
     with pytest.raises(GraphicsError, match="hand out"):
-        shrinker.read()
-    assert shrinker.read() is None
+        downscaler.read()
+    assert downscaler.read() is None
     assert not obs.of("gs_stagesurface_unmap")

@@ -88,7 +88,7 @@ def add(**settings: Any) -> Instance:
 
 def stored(*, follows: bool = False, **settings: Any) -> Stored:
     chosen = Settings(**settings)
-    return Stored(settings=chosen, acting=chosen, follows=follows)
+    return Stored(settings=chosen, effective=chosen, follows=follows)
 
 
 def lost(tmp_path: Path, name: str = "lost.png") -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 import eoam_obs.frame.matting
 from eoam_obs.frame.filter import Filter
-from eoam_obs.frame.gpu import Canvas
+from eoam_obs.frame.gpu import RenderTarget
 from tests.obs.test_parts import ByHand, NoteTaking, Stage
 
 _PRODUCT: Final = tuple(str(Path(__file__).parents[2] / name) for name in ("eoam_core", "eoam_obs"))
@@ -80,8 +80,8 @@ def test_nothing_stays_open_wherever_memory_ends(
     scarcities: list[Scarce] = []
     for name in ("_fail", "_free", "_forget", "_retire", "_say"):
         rearm(monkeypatch, scarcities, Filter, name)
-    rearm(monkeypatch, scarcities, Canvas, "end")
-    rearm(monkeypatch, scarcities, Canvas, "destroy")
+    rearm(monkeypatch, scarcities, RenderTarget, "end")
+    rearm(monkeypatch, scarcities, RenderTarget, "destroy")
     for first in range(1, 2000):
         stage = Stage(**settings)
         filters.append(stage)

@@ -127,8 +127,8 @@ def _data(data: Data | int) -> Data:
     return data if isinstance(data, Data) else Data.handles[data]
 
 
-def settle(data: Data, known: Settings | None = None, fallback: Settings = NEW) -> stored.Stored:
-    return stored.settle(Api(), data, known, fallback)
+def normalised(data: Data, known: Settings | None = None, fallback: Settings = NEW) -> stored.Stored:
+    return stored.normalise(Api(), data, known, fallback)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixt
 def build() -> tuple[Api, int]:
     api = Api()
     properties = api.obs_properties_create()
-    panel.add_settings(api, properties, Texts(), modified="thunk")
+    panel.add_settings(api, properties, Texts(), modified="callback")
     return api, properties
 
 
@@ -224,51 +224,51 @@ def test_only_what_decides_about_others_calls_back() -> None:
 
 def test_a_new_filter_stores_everything_and_a_short_panel() -> None:
     data = Data()
-    settled = settle(data)
-    assert settled.settings == NEW
+    found = normalised(data)
+    assert found.settings == NEW
     assert data == {**NEW.to_mapping(), VERSION_KEY: VERSION}
-    assert not settle(data, settled.settings).changed
+    assert not normalised(data, found.settings).changed
 
 
 def test_what_a_scene_file_or_a_websocket_stored_acts_without_anybody_having_seen_the_panel() -> None:
-    settled = settle(Data(every=3))
-    assert settled.settings.advanced
-    assert settled.acting.every == 3
-    assert settled.settings.preset is Preset.CUSTOM
+    found = normalised(Data(every=3))
+    assert found.settings.advanced
+    assert found.effective.every == 3
+    assert found.settings.preset is Preset.CUSTOM
 
 
 def test_a_preset_alone_brings_its_values_along() -> None:
-    settled = settle(Data(preset="low_cpu"))
-    assert (settled.settings.preset, settled.acting.every) == (Preset.LOW_CPU, 2)
+    found = normalised(Data(preset="low_cpu"))
+    assert (found.settings.preset, found.effective.every) == (Preset.LOW_CPU, 2)
 
 
 def test_a_preset_whose_values_do_not_match_becomes_custom_and_the_values_stay() -> None:
-    settled = settle(Data(preset="low_cpu", threshold=0.7, every=2, refinement=0.0))
-    assert (settled.settings.preset, settled.settings.threshold) == (Preset.CUSTOM, 0.7)
+    found = normalised(Data(preset="low_cpu", threshold=0.7, every=2, refinement=0.0))
+    assert (found.settings.preset, found.settings.threshold) == (Preset.CUSTOM, 0.7)
 
 
 def test_a_changed_preset_sets_the_rest_and_a_changed_knob_makes_it_custom() -> None:
     data = Data()
-    known = settle(data).settings
+    known = normalised(data).settings
     data["preset"] = "meeting"
-    settled = settle(data, known)
-    assert settled.changed
+    found = normalised(data, known)
+    assert found.changed
     assert (data["background"], data["regions"], data["preset"]) == ("blur", "largest", "meeting")
     data["softness"] = 0.9
-    settled = settle(data, settled.settings)
-    assert settled.changed
+    found = normalised(data, found.settings)
+    assert found.changed
     assert (data["preset"], data["background"], data["softness"]) == ("custom", "blur", 0.9)
 
 
 def test_an_advanced_setting_that_is_changed_while_they_do_not_act_lets_them_act() -> None:
     data = Data()
-    known = settle(data).settings
+    known = normalised(data).settings
     data["every"] = 4
-    settled = settle(data, known)
-    assert (settled.acting.every, data["advanced"], data["preset"]) == (4, True, "custom")
+    found = normalised(data, known)
+    assert (found.effective.every, data["advanced"], data["preset"]) == (4, True, "custom")
     data["advanced"] = False
-    settled = settle(data, settled.settings)
-    assert (settled.acting.every, data["every"]) == (1, 4)  # it rests, and is kept
+    found = normalised(data, found.settings)
+    assert (found.effective.every, data["every"]) == (1, 4)  # it rests, and is kept
 
 
 def test_a_scene_file_of_the_first_version_is_shown_as_it_was_and_stored_anew(
@@ -276,8 +276,8 @@ def test_a_scene_file_of_the_first_version_is_shown_as_it_was_and_stored_anew(
 ) -> None:
     old = {"threshold": 0.6, "softness": 0.3, "contour_fill": True, "smoothing": 0.4, "timing": "aligned"}
     data = Data(**old)
-    settled = settle(data)
-    assert (settled.acting.regions.value, settled.acting.holes.value, settled.acting.threshold) == (
+    found = normalised(data)
+    assert (found.effective.regions.value, found.effective.holes.value, found.effective.threshold) == (
         "largest",
         "all",
         0.6,
@@ -289,47 +289,47 @@ def test_a_scene_file_of_the_first_version_is_shown_as_it_was_and_stored_anew(
 
 def test_values_out_of_range_are_clamped_stored_and_logged_once(warnings: pytest.LogCaptureFixture) -> None:
     data = Data(threshold=7, view="upside down", glow=1)
-    settled = settle(data)
+    found = normalised(data)
     assert (data["threshold"], data["view"]) == (0.95, "result")
     assert sorted(warnings.messages) == [
         "settings_adjusted threshold=7",
         "settings_adjusted view='upside down'",
         "settings_unknown glow=1",
     ]
-    settle(Data(threshold=7), settled.settings)
+    normalised(Data(threshold=7), found.settings)
     assert len(warnings.messages) == 3
 
 
 def test_settings_of_a_newer_version_are_used_and_said_to_be(warnings: pytest.LogCaptureFixture) -> None:
     data = Data(threshold=0.6, **{VERSION_KEY: 99})
-    assert settle(data).acting.threshold == 0.6
+    assert normalised(data).effective.threshold == 0.6
     assert [line.split()[0] for line in warnings.messages] == ["settings_newer_version"]
 
 
 def test_a_network_chosen_from_a_file_becomes_the_network_and_the_chooser_is_empty_again() -> None:
     data = Data()
-    known = settle(data).settings
+    known = normalised(data).settings
     data.update({"advanced": True, MODEL_FILE_KEY: "/somewhere/own.onnx"})
-    settled = settle(data, known)
-    assert settled.acting.model == "/somewhere/own.onnx"
+    found = normalised(data, known)
+    assert found.effective.model == "/somewhere/own.onnx"
     assert MODEL_FILE_KEY not in data
     data["model"] = "eoam"
-    assert settle(data, settled.settings).acting.model == "eoam"
+    assert normalised(data, found.settings).effective.model == "eoam"
 
 
 def test_obss_own_button_defaults_leaves_a_whole_set_again() -> None:
     data = Data(preset="low_cpu")
-    known = settle(data).settings
+    known = normalised(data).settings
     data.clear()
-    assert settle(data, known).settings == NEW
+    assert normalised(data, known).settings == NEW
 
 
 def test_the_script_stores_only_what_differs_from_the_projects_defaults() -> None:
     data = Data()
-    stored.settle(Api(), data, None, NEW, complete=False)
+    stored.normalise(Api(), data, None, NEW, complete=False)
     assert data == {VERSION_KEY: VERSION}
     data["threshold"] = 0.7
-    stored.settle(Api(), data, NEW, NEW, complete=False)
+    stored.normalise(Api(), data, NEW, NEW, complete=False)
     assert data == {VERSION_KEY: VERSION, "threshold": 0.7, "preset": "custom"}
 
 
@@ -390,12 +390,12 @@ class Nested(Api):
 def test_defaults_make_what_could_not_be_read_readable_again(warnings: pytest.LogCaptureFixture) -> None:
     api, data = Nested(), Data(strange=1, threshold=0.9)
     known = Settings(threshold=0.8)
-    assert stored.settle(api, data, known, NEW).settings == known
+    assert stored.normalise(api, data, known, NEW).settings == known
     stored.write(api, data, NEW)
-    settled = stored.settle(api, data, known, NEW)
-    assert settled.settings == NEW
+    found = stored.normalise(api, data, known, NEW)
+    assert found.settings == NEW
     data["threshold"] = 0.6
-    assert stored.settle(api, data, settled.settings, NEW).settings.threshold == 0.6
+    assert stored.normalise(api, data, found.settings, NEW).settings.threshold == 0.6
 
 
 def test_the_defaults_are_written_as_defaults() -> None:
@@ -408,31 +408,31 @@ def test_the_defaults_are_written_as_defaults() -> None:
 
 def test_who_follows_the_scripts_panel_says_so_with_a_true_and_nothing_else() -> None:
     for value, follows in ((True, True), (False, False), (1, False), ("yes", False), (None, False)):
-        assert settle(Data(**{FOLLOW_KEY: value})).follows is follows
-    assert not settle(Data()).follows
+        assert normalised(Data(**{FOLLOW_KEY: value})).follows is follows
+    assert not normalised(Data()).follows
 
 
 @pytest.mark.parametrize(("version", "is_said"), [(VERSION, False), (VERSION + 1, True), ("9", False)])
 def test_a_newer_version_is_said_and_this_one_is_not(
     version: object, is_said: bool, warnings: pytest.LogCaptureFixture
 ) -> None:
-    settle(Data(**{VERSION_KEY: version}))
+    normalised(Data(**{VERSION_KEY: version}))
     assert ("newer_version" in warnings.text) is is_said
 
 
 @pytest.mark.parametrize("name", ["contour_fill", MODEL_FILE_KEY])
 def test_what_was_taken_over_is_erased_and_counts_as_a_change(name: str) -> None:
     data = Data()
-    settle(data)
+    normalised(data)
     data[name] = "" if name == MODEL_FILE_KEY else True
-    settled = settle(data, NEW)
-    assert settled.changed
+    found = normalised(data, NEW)
+    assert found.changed
     assert name not in data
-    assert not settle(data, settled.settings).changed
+    assert not normalised(data, found.settings).changed
 
 
 def test_what_is_made_by_hand_says_what_it_is() -> None:
-    plain = stored.Stored(settings=NEW, acting=NEW)
+    plain = stored.Stored(settings=NEW, effective=NEW)
     assert (plain.follows, plain.changed) == (False, False)
 
 
@@ -446,9 +446,9 @@ def test_what_cannot_be_read_is_left_alone_and_the_settings_stay(
     api = Api()
     api.obs_data_get_json = lambda _: content  # type: ignore[method-assign, assignment]
     known = Settings(threshold=0.8)
-    settled = stored.settle(api, data, known, NEW)
-    assert (settled.settings, settled.changed) == (known, False)
-    assert stored.settle(api, data, None, NEW).settings == NEW
+    found = stored.normalise(api, data, known, NEW)
+    assert (found.settings, found.changed) == (known, False)
+    assert stored.normalise(api, data, None, NEW).settings == NEW
     assert data == {"threshold": 0.9}
     assert len(warnings.records) == 1
     assert "unreadable" in warnings.text

@@ -27,7 +27,7 @@ from eoam_obs.binding.callbacks import callback
 from eoam_obs.frame.deferred import RETRY_S, DeferredSegmenter, file_state
 from eoam_obs.frame.drawing import Drawing
 from eoam_obs.frame.filter import Filter
-from eoam_obs.frame.gpu import Canvas, GraphicsError, PictureRing, Pixels, Readback, Shrinker
+from eoam_obs.frame.gpu import Downscaler, GraphicsError, PictureRing, Pixels, Readback, RenderTarget
 from eoam_obs.frame.matting import Matting
 from eoam_obs.source import source_type
 from tests.obs.libobs_double import LibobsDouble
@@ -265,27 +265,27 @@ class Memory(LibobsDouble):
         ctypes.memset(self.memory, 0xEE, len(self.memory))  # it is the driver's again
 
 
-def shrinker_of(obs: Memory, width: int, height: int) -> Shrinker:
-    shrinker = Shrinker(obs, width, height, clock=lambda: obs.now)  # type: ignore[arg-type]
-    stage_into(obs, shrinker, 1)
-    return shrinker
+def downscaler_of(obs: Memory, width: int, height: int) -> Downscaler:
+    downscaler = Downscaler(obs, width, height, clock=lambda: obs.now)  # type: ignore[arg-type]
+    stage_into(obs, downscaler, 1)
+    return downscaler
 
 
-def stage_into(obs: Memory, shrinker: Shrinker, sequence: int) -> None:
+def stage_into(obs: Memory, downscaler: Downscaler, sequence: int) -> None:
     obs.obs_enter_graphics()
     texture = obs.handle("texture")
-    shrinker.stage(texture, 640, 360, sequence)
+    downscaler.stage(texture, 640, 360, sequence)
     obs.obs_leave_graphics()
 
 
 @pytest.mark.parametrize("padding", [0, 48])
 def test_what_is_read_back_is_a_copy_that_lasts_until_the_next_but_one(padding: int) -> None:
     obs = Memory(32, 16, padding)
-    shrinker = shrinker_of(obs, 32, 16)
+    downscaler = downscaler_of(obs, 32, 16)
     seen = []
     for number, fill in ((1, 0x11), (2, 0x22), (3, 0x33)):
         ctypes.memset(obs.memory, fill, len(obs.memory))
-        pixels = shrinker.read()
+        pixels = downscaler.read()
         assert pixels is not None
         assert (pixels.sequence, pixels.linesize) == (number, 32 * 4 + padding)
         assert not obs._holders, "the graphics context is given back"
@@ -294,38 +294,38 @@ def test_what_is_read_back_is_a_copy_that_lasts_until_the_next_but_one(padding: 
         for copy, content in [(pixels.copy, fill), *((old.copy, fill - 0x11) for old in seen[-2:-1])]:
             assert len(copy.raw) == pixels.linesize * 16
             assert set(copy.raw) == {content}
-        stage_into(obs, shrinker, number + 1)
-    assert shrinker.read() is not None
-    assert shrinker.read() is None, "it is read once"
+        stage_into(obs, downscaler, number + 1)
+    assert downscaler.read() is not None
+    assert downscaler.read() is None, "it is read once"
     with obs.graphics():
-        shrinker.destroy()
+        downscaler.destroy()
     assert not obs.faults
 
 
 def test_a_frame_outlives_the_driver_that_changes_its_rows_and_who_read_it() -> None:
     obs = Memory(32, 16)
-    shrinker = shrinker_of(obs, 32, 16)
-    matting = Matting(16, 32, Settings(), shrinker, make_segmenter=Mean)
+    downscaler = downscaler_of(obs, 32, 16)
+    matting = Matting(16, 32, Settings(), downscaler, make_segmenter=Mean)
     frames = []
     try:
         for number, padding in ((1, 0), (2, 48), (3, 16), (4, 0)):
             obs.linesize = 32 * 4 + padding
             obs.memory = ctypes.create_string_buffer(bytes([number]) * obs.linesize * 16)
-            stage_into(obs, shrinker, number)
+            stage_into(obs, downscaler, number)
             fetched = matting._fetch()
             assert fetched is not None
             frames.append((number, fetched.frame))
     finally:
         matting.close()
     obs.obs_enter_graphics()
-    shrinker.destroy()
-    del matting, shrinker
+    downscaler.destroy()
+    del matting, downscaler
     assert all((frame == number).all() for number, frame in frames)
 
 
 def test_nobody_has_the_graphics_context_while_frames_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     obs = Memory(32, 16)
-    shrinker = shrinker_of(obs, 32, 16)
+    downscaler = downscaler_of(obs, 32, 16)
     held = []
     equal = Matting._equal
 
@@ -334,43 +334,43 @@ def test_nobody_has_the_graphics_context_while_frames_are_compared(monkeypatch: 
         return equal(self, *arguments)
 
     monkeypatch.setattr(Matting, "_equal", noted)
-    matting = Matting(16, 32, Settings(), shrinker, make_segmenter=Mean)
+    matting = Matting(16, 32, Settings(), downscaler, make_segmenter=Mean)
     try:
         for number in range(2, 6):
-            stage_into(obs, shrinker, number)
+            stage_into(obs, downscaler, number)
             matting.process_now(number, 60.0)
         assert held
         assert not any(held)
     finally:
         matting.close()
     obs.obs_enter_graphics()
-    shrinker.destroy()
+    downscaler.destroy()
 
 
 @pytest.mark.parametrize("fails", ["map", "nothing"])
 def test_a_driver_that_hands_out_no_pixels_is_an_error_and_lets_go_of_everything(fails: str) -> None:
     obs = Memory(32, 16)
-    shrinker = shrinker_of(obs, 32, 16)
+    downscaler = downscaler_of(obs, 32, 16)
     obs.maps = fails != "map"
     if fails == "nothing":
         obs.gs_stagesurface_map = lambda *_: True
         obs.mapped = True
     with pytest.raises(GraphicsError, match="hand out" if fails == "map" else "to nothing"):
-        shrinker.read()
+        downscaler.read()
     assert not obs._holders
     assert not obs.mapped
 
 
 def test_behind_a_busy_gpu_pictures_are_read_later_and_after_a_while_early_again() -> None:
     obs = Memory(32, 16)
-    shrinker = shrinker_of(obs, 32, 16)
+    downscaler = downscaler_of(obs, 32, 16)
 
     def read(count: int, map_s: float) -> float:
         obs.map_s = map_s
         for number in range(count):
-            stage_into(obs, shrinker, number)
-            shrinker.read()
-        return shrinker.readback.after
+            stage_into(obs, downscaler, number)
+            downscaler.read()
+        return downscaler.readback.after
 
     assert read(10, 0.001) == Readback.EARLY
     assert read(2, 0.02) == Readback.EARLY
@@ -694,9 +694,9 @@ def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None
     stage.tick(10, finish=True)
     video_filter = stage.filter
     counting: Any = Counting()
-    drawing, shrinker = video_filter._drawing, video_filter._shrinker
-    assert shrinker is not None
-    canvases = [shrinker._canvas, *video_filter._pictures._canvases.values()]
+    drawing, downscaler = video_filter._drawing, video_filter._downscaler
+    assert downscaler is not None
+    targets = [downscaler._target, *video_filter._pictures._targets.values()]
     parts: list[Any] = [
         video_filter,
         video_filter._camera,
@@ -704,7 +704,7 @@ def test_a_frame_takes_few_calls_and_leaves_nothing_behind(stage: Stage) -> None
         drawing._mask,
         drawing._effect,
     ]
-    parts += [shrinker, *canvases]
+    parts += [downscaler, *targets]
     for part in parts:
         part._obs = counting
     stage.tick(16, finish=True)
@@ -789,8 +789,8 @@ def test_at_most_three_pictures_are_kept(stage: Stage) -> None:
         stage.tick(4)
         stage.worker.finish()
         assert stage.tick() == 1
-    canvases = [kind for kind in stage.obs.alive.values() if kind == "gs_texrender_create"]
-    assert len(canvases) == 3 + 1  # and the one that is shrunk into
+    targets = [kind for kind in stage.obs.alive.values() if kind == "gs_texrender_create"]
+    assert len(targets) == 3 + 1  # and the one that is shrunk into
 
 
 def test_what_stands_still_is_looked_at_in_every_other_tick_and_stays_shown(stage: Stage) -> None:
@@ -1099,7 +1099,7 @@ def test_each_look_takes_its_passes_once_per_tick(
     assert stage.obs.techniques[-1] == last  # what was prepared: settings act from the next tick on
     stage.tick(2, finish=True)
     assert stage.obs.techniques[-1] == "Plain"
-    assert stage.filter._drawing._backdrop is None
+    assert stage.filter._drawing._compositor is None
 
 
 def test_what_cannot_be_read_behind_the_person_is_said_and_nothing_is_there(stage: Stage) -> None:
@@ -1149,7 +1149,7 @@ class Drawn:
         self.obs = NoteTaking()
         self.obs.obs_enter_graphics()
         self.drawing = Drawing(self.obs)  # type: ignore[arg-type]
-        self.picture = Canvas(self.obs)  # type: ignore[arg-type]
+        self.picture = RenderTarget(self.obs)  # type: ignore[arg-type]
         self.picture.begin(640, 360)
         self.picture.end()
         self.uploads: list[tuple[int, int]] = []
@@ -1289,14 +1289,14 @@ def test_the_confidence_has_a_texture_for_as_long_as_it_comes(drawn: Drawn) -> N
 def test_the_background_is_freed_when_it_is_not_needed_and_its_thread_is_waited_for(drawn: Drawn) -> None:
     drawn.drawing.upload(drawn.matte())
     drawn.show(Settings(background=BackgroundKind.BLUR))
-    backdrop = drawn.drawing._backdrop
-    assert backdrop is not None
+    compositor = drawn.drawing._compositor
+    assert compositor is not None
     drawn.show(Settings(background=BackgroundKind.BLUR), 2)
-    assert drawn.drawing._backdrop is backdrop
+    assert drawn.drawing._compositor is compositor
     drawn.show(Settings(), 3)
-    assert drawn.drawing._backdrop is None
+    assert drawn.drawing._compositor is None
     closed: list[bool] = []
-    backdrop.close = lambda: closed.append(True)  # type: ignore[method-assign]
+    compositor.close = lambda: closed.append(True)  # type: ignore[method-assign]
     drawn.drawing.close()
     drawn.drawing.close()
     assert closed == [True]
@@ -1307,7 +1307,7 @@ def test_behind_nothing_the_background_is_forgotten(drawn: Drawn, monkeypatch: p
     blurred = Settings(background=BackgroundKind.BLUR)
     drawn.show(blurred)
     forgotten: list[bool] = []
-    monkeypatch.setattr(drawn.drawing._backdrop, "forget", lambda: forgotten.append(True))
+    monkeypatch.setattr(drawn.drawing._compositor, "forget", lambda: forgotten.append(True))
     drawn.show(blurred, picture=None)
     assert forgotten == [True]
 

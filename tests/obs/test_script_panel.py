@@ -77,7 +77,7 @@ def panel_of(api: Any, job: Job | None = None) -> ScriptPanel:
 
 
 def press(script: ScriptPanel, api: Any, properties: int, name: str) -> bool:
-    """Press a button as libobs does, but for the thunk: that takes numbers only."""
+    """Press a button as libobs does, but for the callback: that takes numbers only."""
     button = find(api, properties, name)
     assert button.rest[0] is script_panel._clicked
     return script.clicked(properties, button)  # type: ignore[arg-type]
@@ -122,8 +122,8 @@ def test_every_control_has_a_long_description(monkeypatch: pytest.MonkeyPatch) -
     script = panel_of(api, Job())
     monkeypatch.setattr("eoam_obs.source.sources.video_sources", lambda obs: ["camera"])
     own = FilterImplementation(DEFAULTS)
-    thunks = dict.fromkeys(("modified", "refresh", "reset", "guard"), "thunk")
-    for properties in (script.properties(), own.properties(api, None, State(kind="waiting"), thunks)):  # type: ignore[arg-type]
+    callbacks = dict.fromkeys(("modified", "refresh", "reset", "guard"), "callback")
+    for properties in (script.properties(), own.properties(api, None, State(kind="waiting"), callbacks)):  # type: ignore[arg-type]
         groups = (properties, *api.groups.values())
         items = [item for group in groups for item in api.properties[group].values() if item.kind != "text"]
         assert len(items) > 25
@@ -149,7 +149,7 @@ def test_no_callback_is_obspythons_whose_global_variable_another_scripts_tick_re
     callbacks = [item.rest[0] for item in items if item.kind == "button2"]
     callbacks += [item.modified for item in items if item.modified]
     assert len(callbacks) > 20
-    assert {id(thunk) for thunk in callbacks} == {id(script_panel._clicked), id(script_panel._modified)}
+    assert {id(callback) for callback in callbacks} == {id(script_panel._clicked), id(script_panel._modified)}
     assert not [item.name for item in items if item.kind == "button"]
 
 

@@ -105,11 +105,11 @@ class Copy:
     def prepare(self, obs: Any) -> None:
         self.prepared += 1
 
-    def settle(self, obs: Any, settings: int, known: Any) -> Any:
+    def normalise(self, obs: Any, settings: int, known: Any) -> Any:
         self.settled += 1
         return type("Stored", (), {"changed": False, "follows": False, "settings": None})()
 
-    def acting(self, stored: Any) -> Any:
+    def effective(self, stored: Any) -> Any:
         return type("Acting", (), {"to_mapping": lambda self: {}})()
 
 

@@ -69,7 +69,7 @@ class Recording:
         (self._output,) = (output["outputName"] for output in outputs if output["outputActive"])
 
     def frames(self) -> int:
-        """Return how many frames are in the recording so far, a few more or less: the number of the one that comes next."""
+        """Return how many frames are recorded so far, a few more or less: the number of the one that comes next."""
         status = self._obs.request("GetOutputStatus", outputName=self._output)
         return int(status["outputTotalFrames"]) - int(status["outputSkippedFrames"])
 

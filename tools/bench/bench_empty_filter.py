@@ -146,13 +146,13 @@ class EmptyImplementation:
     def write_defaults(self, _obs: LibObs, _settings: int) -> None:
         """Do nothing: there are no settings."""
 
-    def settle(self, _obs: LibObs, _settings: int, _known: Settings | None) -> Stored:
+    def normalise(self, _obs: LibObs, _settings: int, _known: Settings | None) -> Stored:
         """Take nothing that is stored."""
-        return Stored(settings=Settings(), acting=Settings())
+        return Stored(settings=Settings(), effective=Settings())
 
-    def acting(self, filter_settings: Stored) -> Settings:
+    def effective(self, filter_settings: Stored) -> Settings:
         """Return what nobody looks at."""
-        return filter_settings.acting
+        return filter_settings.effective
 
     def reset(self, _obs: LibObs, _settings: int) -> None:
         """Do nothing: there are no settings."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eoam_cli import obs_log
 from eoam_core.errors import EoamError
 from eoam_core.pictures.picture import BackgroundPicture
-from eoam_core.presets import acting, settled
+from eoam_core.presets import effective, normalised
 from eoam_core.printable import printable
 from eoam_core.settings import Settings, describe_settings, migrated
 from eoam_install import installer
@@ -44,7 +44,7 @@ def _check_settings(stored: Any, folder: Path) -> None:
     for value in parsed.settings.to_mapping().values():
         assert isinstance(value, str | bool | int) or math.isfinite(value)
     migrated(stored)
-    acting(settled(parsed.settings, None))
+    effective(normalised(parsed.settings, None))
     with contextlib.suppress(ValueError):
         Settings.validated(**{str(name): value for name, value in stored.items()})
     for text in (parsed.settings.background_picture, str(stored.get("background_picture", "x"))[:300]):

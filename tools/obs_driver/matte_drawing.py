@@ -19,7 +19,7 @@ from eoam_core.settings import BackgroundKind, Settings
 from eoam_obs.binding import libobs
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.drawing import Drawing
-from eoam_obs.frame.gpu import Canvas
+from eoam_obs.frame.gpu import RenderTarget
 from eoam_obs.frame.matte_effect import MaskTexture, MatteEffect
 
 
@@ -37,7 +37,7 @@ def draw_all(folder: str, cases: list[dict[str, float]]) -> None:
     obs.obs_enter_graphics()
     obs.gs_blend_state_push()
     encoded_before = obs.gs_framebuffer_srgb_enabled()
-    canvas, textures, effect = Canvas(obs, libobs.GS_RGBA), MaskTexture(obs), MatteEffect(obs)
+    canvas, textures, effect = RenderTarget(obs, libobs.GS_RGBA), MaskTexture(obs), MatteEffect(obs)
     texture = obs.gs_texture_create(width, height, libobs.GS_BGRA, 1, None, libobs.GS_DYNAMIC)
     surface = obs.gs_stagesurface_create(width, height, libobs.GS_RGBA)
     try:
@@ -82,7 +82,7 @@ def draw_scenes(folder: str, cases: list[dict[str, object]]) -> None:
     picture, mask, coefficients, confidence = (np.load(place / f"{name}.npy") for name in names)
     height, width = picture.shape[:2]
     obs = LibObs()
-    canvas, drawing = Canvas(obs, libobs.GS_RGBA), Drawing(obs)
+    canvas, drawing = RenderTarget(obs, libobs.GS_RGBA), Drawing(obs)
     obs.obs_enter_graphics()
     obs.gs_blend_state_push()
     encoded_before = obs.gs_framebuffer_srgb_enabled()
@@ -114,8 +114,8 @@ def draw_scenes(folder: str, cases: list[dict[str, object]]) -> None:
             ends = time.monotonic() + 20
             while True:  # a background picture is read on another thread
                 drawing.show(shown, settings, (width, height), time.monotonic_ns(), number)  # type: ignore[arg-type]
-                backdrop = drawing._backdrop
-                if settings.background is not BackgroundKind.PICTURE or backdrop is None or backdrop._behind:
+                compositor = drawing._compositor
+                if settings.background is not BackgroundKind.PICTURE or compositor is None or compositor._behind:
                     break
                 assert time.monotonic() < ends, drawing.problem
                 time.sleep(0.01)

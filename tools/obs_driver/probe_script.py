@@ -171,8 +171,8 @@ def _shaders():
         lib.obs_leave_graphics()
     for instance in instances.INSTANCES.values():
         drawing = instance.video_filter._drawing
-        backdrop = drawing._backdrop
-        answer["filters"].append([drawing._effect._effect, backdrop._effect._effect if backdrop is not None else 0])
+        compositor = drawing._compositor
+        answer["filters"].append([drawing._effect._effect, compositor._effect._effect if compositor is not None else 0])
     return answer
 
 

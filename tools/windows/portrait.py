@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core import Cutter, Settings, read_picture
-from eoam_core.presets import acting
+from eoam_core.presets import effective
 from tools.obs_driver import clips
 
 Bytes = NDArray[np.uint8]
@@ -20,7 +20,7 @@ Place = tuple[int, int]  # (x, y) in pixels
 _CLIP_SIZE: Final = (640, 360)  # width, height
 _FPS: Final = 30
 _FRAMES: Final = 60
-_SETTINGS: Final = acting(Settings(advanced=False))  # a new filter's
+_SETTINGS: Final = effective(Settings(advanced=False))  # a new filter's
 
 
 def save_still(file: Path) -> None:
