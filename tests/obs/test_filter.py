@@ -304,7 +304,7 @@ def test_when_the_source_is_gone_for_a_tick_everything_is_forgotten(stage: Stage
 
 def test_after_another_size_no_old_picture_is_left(stage: Stage) -> None:
     running(stage)
-    numbers = list(stage.filter._pictures._canvases)
+    numbers = list(stage.filter._pictures._targets)
     stage.obs.size = (1280, 720)
     stage.tick()
     assert len(numbers) >= 2
