@@ -11,50 +11,40 @@ import hashlib
 import platform
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import eoam_core
-from eoam_core.installation import check_installation
+from eoam_core.installation import Component, check_installation
 from eoam_core.model_path import default_model_path
 from eoam_core.settings import Settings
 from eoam_obs.binding import libobs
 from eoam_obs.source.locale import Texts
 from eoam_obs.source.state import State
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Part:
-    """One thing that is needed: `cure` is "" where all is well, `note` says what else there is to know."""
-
-    key: str
-    name: str
-    found: str
-    cure: str = ""
-    note: str = ""
-
-    def line(self, texts: Texts) -> str:
-        """Return it as one line."""
-        if self.cure:
-            return texts("script.missing", name=self.name, cure=self.cure)
-        return texts("script.ok", name=f"{self.name} {self.found}".strip()) + (f" ({self.note})" if self.note else "")
+_OBS: Final = "obs"
 
 
-def parts(obs: libobs.LibObs | None, texts: Texts) -> tuple[Part, ...]:
-    """Return everything that must be there; the libraries are imported, so the first time on the main thread."""
-    found = []
-    for component in check_installation():
-        key, cure = component.name, component.remedy
-        if key != "model":
-            found.append(Part(key=key, name=key, found=component.version, cure="" if component.ok else cure))
-        elif component.ok:
-            path = default_model_path()
-            found.append(Part(key=key, name=texts(key), found=path.stem, note=f"sha256 {sha256(path)[:16]}"))
-        else:
-            found.append(Part(key=key, name=texts(key), found="", cure=cure))
-    if obs is not None:
-        found.append(Part(key="obs", name="OBS Studio", found=obs.version, note="; ".join(_notes(obs, texts))))
-    return tuple(found)
+def components(obs: libobs.LibObs | None) -> tuple[Component, ...]:
+    """Return everything that must be there, and OBS; the libraries are imported: the first time on the main thread."""
+    found = check_installation()
+    if obs is None:
+        return found
+    return (*found, Component(name=_OBS, ok=True, version=obs.version, required="", remedy=""))
+
+
+def line(component: Component, texts: Texts, obs: libobs.LibObs | None = None) -> str:
+    """Say of one component, in one line, what was found or how to get it; of `obs` also what is unusual about it."""
+    name = {"model": texts("model"), _OBS: "OBS Studio"}.get(component.name, component.name)
+    if not component.ok:
+        return texts("script.missing", name=name, cure=component.remedy)
+    version, note = component.version, ""
+    if component.name == "model":
+        path = default_model_path()
+        version, note = path.stem, f"sha256 {sha256(path)[:16]}"
+    elif component.name == _OBS and obs is not None:
+        note = "; ".join(_notes(obs, texts))
+    return texts("script.ok", name=f"{name} {version}".strip()) + (f" ({note})" if note else "")
 
 
 def _notes(obs: libobs.LibObs, texts: Texts) -> Iterator[str]:
@@ -85,7 +75,7 @@ def report(obs: libobs.LibObs | None, settings: Settings, filters: Sequence[tupl
     lines = [
         f"EOAM for OBS {eoam_core.__version__}",
         f"{platform.system()} {platform.release()} {platform.machine()}",
-        *(part.line(english) for part in parts(obs, english)),
+        *(line(component, english, obs) for component in components(obs)),
         f"network {path.name}: sha256 {sha256(path)}",
         f"defaults: {_differences(settings)}",
     ]

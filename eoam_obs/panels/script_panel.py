@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol
 
+from eoam_core.installation import Component
 from eoam_core.settings import Settings
 from eoam_obs.binding import desktop, frontend, libobs
 from eoam_obs.binding.callbacks import callback
 from eoam_obs.binding.functions import Data, Properties, Property
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.panels import diagnostics, panel
-from eoam_obs.panels.diagnostics import Part
 from eoam_obs.source import source_type, sources, stored, virtual_camera
 from eoam_obs.source.instances import INSTANCES
 from eoam_obs.source.locale import Texts
@@ -99,16 +99,16 @@ class ScriptPanel:
         """Return a new obs_properties of obspython: OBS takes nothing else from a script."""
         api, texts = self._api, self._texts
         made = api.obs_properties_create()
-        parts = diagnostics.parts(self.obs, texts)
+        components = diagnostics.components(self.obs)
         if self.obs is not None:
             ScriptPanel._answering = self
-            self._fill(self.obs, Properties(int(made)), parts)
+            self._fill(self.obs, Properties(int(made)), components)
         else:  # nothing that could be pressed would do anything
             if self.problem:
                 panel.add_text(api, made, "problem", self.problem, warning=True)
             panel.add_text(api, made, _FILTERS, self._filters())
-            for part in parts:
-                panel.add_text(api, made, part.key, part.line(texts), warning=bool(part.cure))
+            for part in components:
+                panel.add_text(api, made, part.name, diagnostics.line(part, texts), warning=not part.ok)
         return made
 
     def clicked(self, properties: Properties, button: Property) -> bool:
@@ -135,10 +135,10 @@ class ScriptPanel:
         if data is not None:
             self._api.obs_data_release(data)
 
-    def _fill(self, obs: LibObs, properties: Properties, parts: Sequence[Part]) -> None:
+    def _fill(self, obs: LibObs, properties: Properties, components: Sequence[Component]) -> None:
         texts = self._texts
         # OBS opens the dialog with room for ten lines: what is to be done stands first.
-        self._add_missing(obs, properties, [part for part in parts if part.cure])
+        self._add_missing(obs, properties, [part for part in components if not part.ok])
         self._add_sources(obs, properties)
         self._add_answer(obs, properties, _DONE)
         self._add_camera(obs, properties)
@@ -146,7 +146,7 @@ class ScriptPanel:
         self._add_button(obs, properties, panel.REFRESH)
         panel.add_text(obs, properties, "defaults", texts("script.defaults"))
         panel.add_settings(obs, properties, texts, modified=_modified, always=True, model=self.settings.model)
-        found = "\n".join(part.line(texts) for part in parts if not part.cure)
+        found = "\n".join(diagnostics.line(part, texts, obs) for part in components if part.ok)
         panel.add_text(obs, properties, "installation", found)
         self._add_button(obs, properties, "copy")
         item = obs.obs_properties_add_text(
@@ -162,11 +162,11 @@ class ScriptPanel:
     def _known(self) -> Settings | None:
         return self.settings if self._data is not None else None
 
-    def _add_missing(self, obs: LibObs, properties: Properties, missing: Sequence[Part]) -> None:
+    def _add_missing(self, obs: LibObs, properties: Properties, missing: Sequence[Component]) -> None:
         """Add what is wrong with the installation, each with its cure, and the button that mends it."""
         for part in missing:
-            panel.add_text(obs, properties, f"missing_{part.key}", part.line(self._texts), warning=True)
-        if self._job is not None and any(part.key != "model" for part in missing):  # it installs libraries only
+            panel.add_text(obs, properties, f"missing_{part.name}", diagnostics.line(part, self._texts), warning=True)
+        if self._job is not None and any(part.name != "model" for part in missing):  # it installs libraries only
             panel.add_text(obs, properties, _INSTALL, self._job.message)
             self._add_button(obs, properties, "install")
 

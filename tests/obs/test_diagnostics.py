@@ -25,31 +25,35 @@ def obs(version: str = "29.0.2", number: tuple[int, int, int] = (29, 0, 2)) -> A
     return SimpleNamespace(version=version, number=number, major=number[0])
 
 
+def said_of(running: Any, texts: Texts) -> list[str]:
+    return [diagnostics.line(component, texts, running) for component in diagnostics.components(running)]
+
+
 def test_the_parts_are_named_with_their_versions_and_the_networks_sum() -> None:
-    lines = [part.line(Texts()) for part in diagnostics.parts(obs(), Texts())]
+    lines = said_of(obs(), Texts())
     assert [line.split()[0] for line in lines] == ["Python", "numpy", "onnxruntime", "opencv", "Network", "OBS"]
     assert lines[-1] == "OBS Studio 29.0.2: OK"
     assert "sha256" in lines[4]
 
 
 def test_an_obs_that_was_never_tested_is_said_to_be() -> None:
-    assert "not tested" in diagnostics.parts(obs("99.0", (99, 0, 0)), Texts())[-1].line(Texts())
-    assert "self-built" not in diagnostics.parts(obs("99.0", (99, 0, 0)), Texts())[-1].line(Texts())
+    assert "not tested" in said_of(obs("99.0", (99, 0, 0)), Texts())[-1]
+    assert "self-built" not in said_of(obs("99.0", (99, 0, 0)), Texts())[-1]
 
 
 @pytest.mark.parametrize("version", ["27.2.0-4566-g63206664e", "0.0.1", "unknown"])
 def test_a_self_built_obs_is_judged_by_its_libobs_and_not_by_what_it_is_called(version: str) -> None:
-    said = diagnostics.parts(obs(version, (31, 1, 1)), Texts())[-1].line(Texts())
+    said = said_of(obs(version, (31, 1, 1)), Texts())[-1]
     assert said == f"OBS Studio {version}: OK (self-built; it has the functions of OBS 31.1.1)"
-    newer = diagnostics.parts(obs(version, (99, 0, 0)), Texts())[-1].line(Texts())
+    newer = said_of(obs(version, (99, 0, 0)), Texts())[-1]
     assert "functions of OBS 99.0.0; not tested" in newer
 
 
 def test_what_is_missing_comes_with_its_cure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    part = next(part for part in diagnostics.parts(None, Texts()) if part.name == "onnxruntime")
-    assert part.cure
-    assert part.line(Texts()) == f"onnxruntime is missing. {part.cure}"
+    part = next(part for part in diagnostics.components(None) if part.name == "onnxruntime")
+    assert part.remedy
+    assert diagnostics.line(part, Texts()) == f"onnxruntime is missing. {part.remedy}"
 
 
 def test_a_report_says_what_is_set_and_how_it_goes() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from eoam_core.installation import Component
 from eoam_core.settings import Preset
 from eoam_obs.binding import frontend
 from eoam_obs.implementation import FilterImplementation
 from eoam_obs.panels import diagnostics, script_panel
-from eoam_obs.panels.diagnostics import Part
 from eoam_obs.panels.script_panel import DEFAULTS, ScriptPanel
 from eoam_obs.source import virtual_camera
 from eoam_obs.source.locale import Texts
@@ -65,8 +65,8 @@ class Job:
 
 @pytest.fixture
 def missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = Part(key="numpy", name="numpy", found="", cure="run pip")
-    monkeypatch.setattr(diagnostics, "parts", lambda obs, texts: (broken,))
+    broken = Component(name="numpy", ok=False, version="", required=">=2.0", remedy="run pip")
+    monkeypatch.setattr(diagnostics, "components", lambda obs: (broken,))
 
 
 def panel_of(api: Any, job: Job | None = None) -> ScriptPanel:
@@ -101,8 +101,8 @@ def test_where_a_library_is_missing_installing_it_is_offered_and_reported() -> N
 
 
 def test_where_only_the_network_is_missing_no_libraries_are_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    lost = (Part(key="model", name="Network", found="", cure="Unpack the download again."),)
-    monkeypatch.setattr(diagnostics, "parts", lambda obs, texts: lost)
+    lost = (Component(name="model", ok=False, version="", required="", remedy="Unpack the download again."),)
+    monkeypatch.setattr(diagnostics, "components", lambda obs: lost)
     api = Obspython()
     properties = panel_of(api, Job()).properties()
     assert "Unpack the download again." in find(api, properties, "missing_model").label
