@@ -62,7 +62,7 @@ class FilterImplementation:
 
     def properties(
         self, obs: LibObs, filter_settings: Stored | None, state: State | None, callbacks: Mapping[str, Any]
-    ) -> int:
+    ) -> Properties:
         """Return the panel of one filter; without a state that of the type.
 
         `callbacks` are called "modified", "refresh" and "reset" for the buttons, and "guard" for the one that is shown

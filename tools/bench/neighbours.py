@@ -26,6 +26,7 @@ from tools.obs_driver.session import (
     REPOSITORY,
     Collection,
     ObsSession,
+    Scripts,
     chosen_display,
     filter_entry,
     video_entry,
@@ -66,7 +67,7 @@ def measure(
             "EOAM_BUSY_FILE": str(counts),
             "EOAM_BUSY_THREADS": str(threads),
         }
-        scripts = [(REPOSITORY / "obs_eoam.py", {}), (PROBE, {}), (_BUSY, {})]
+        scripts: Scripts = [(REPOSITORY / "obs_eoam.py", {}), (PROBE, {}), (_BUSY, {})]
         collection = Collection([video_entry(clip, filter_entry())], scripts)
         session = ObsSession(folder, display, {"Test": collection}, canvas=_CANVAS, fps=fps, environment=environment)
         with session as obs:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ _SETTLE_S: Final = 5.0  # the panel looks at its filter twice a second, and wait
 _ADVANCED: Final = {"advanced": True}
 _DIALOGS: Final = {"de-DE": "Filter für", "es-ES": "Filtros para", "fr-FR": "Filtres", "pt-BR": "Filtros"}
 # File name: what is set for it, and how high the dialog is made.
-_SHOTS: Final[Mapping[str, tuple[Mapping[str, object], int]]] = {
+_SHOTS: Final[Mapping[str, tuple[Mapping[str, Any], int]]] = {
     "panel": ({}, 980),
     "panel-meeting": ({"preset": "meeting"}, 980),
     "panel-low-cpu": ({"preset": "low_cpu"}, 980),
@@ -167,7 +167,7 @@ def _panel(obs: ObsSession, desktop: Desktop, language: str, name: str) -> Pictu
     except DesktopError:
         obs.request("OpenInputFiltersDialog", inputName=CAMERA)
         dialog = desktop.window(title)
-    fresh = {"preset": "streaming", "view": "result", "model": "eoam", "no_mask": "nothing"}
+    fresh: dict[str, Any] = {"preset": "streaming", "view": "result", "model": "eoam", "no_mask": "nothing"}
     fresh |= {"advanced": False, "follow_defaults": False}
     for values in ({**fresh, "preset": "custom"}, fresh, settings):
         obs.set_filter(name=_FILTER_NAME, **values)

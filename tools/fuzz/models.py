@@ -65,7 +65,7 @@ def _check(content: bytes, folder: Path) -> None:
         require_sentence(error, path)
         return
     mask = segmenter.segment(np.full((16, 32, 4), 200, np.uint8))
-    assert (mask.dtype, mask.shape) == (np.uint8, (16, 32))
+    assert (mask.dtype, mask.shape) == (np.dtype(np.uint8), (16, 32))
     segmenter.close()
 
 

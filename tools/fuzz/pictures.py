@@ -41,7 +41,7 @@ def samples() -> list[bytes]:
         done, content = cv2.imencode(ending, picture)
         assert done
         made.append(content.tobytes())
-    return made + _from_phones_and_editors(colour)
+    return made + _from_phones_and_editors(np.asarray(colour, np.uint8))
 
 
 def profiles() -> list[bytes]:

@@ -6,6 +6,7 @@ import io
 import tempfile
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, Final
 
 import av
 import cv2
@@ -35,7 +36,7 @@ class _Red:
 
 
 # name, codec, pixels, options of the codec, options of the container, sounds
-_KINDS = (
+_KINDS: Final[tuple[tuple[Any, ...], ...]] = (
     ("a.mp4", "libx264", "yuv420p", {}, {}, ("aac", "aac")),
     ("cut.mp4", "libx264", "yuv420p", {"g": "2"}, {"movflags": "faststart"}, ("flac",)),
     ("fragmented.mp4", "libx264", "yuv420p", {"g": "2"}, {"movflags": "frag_keyframe+empty_moov"}, ("libopus",)),
@@ -81,12 +82,12 @@ def _write(
     path: Path, codec: str, pixels: str, options: dict[str, str], container: dict[str, str], sounds: tuple[str, ...]
 ) -> None:
     with av.open(str(path), "w", options=container) as output:
-        stream = output.add_stream(codec, rate=25, options=options)
+        stream: Any = output.add_stream(codec, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 32, 16, pixels
         if path.stem == "hdr":
             context = stream.codec_context
             context.colorspace, context.color_primaries, context.color_trc = _HDR
-        tracks = [output.add_stream(sound, rate=48000) for sound in sounds]
+        tracks: list[Any] = [output.add_stream(sound, rate=48000) for sound in sounds]
         output.metadata["title"] = "fuzz"
         output.set_chapters(
             [{"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}]
@@ -107,7 +108,7 @@ def _trimmed(source: Path, target: Path) -> bytes:
     with av.open(str(source)) as container, av.open(str(target), "w") as output:
         video = container.streams.video[0]
         stream = output.add_stream_from_template(video)
-        step = round(2 / 25 / video.time_base)
+        step = round(2 / 25 / (video.time_base or Fraction(1, 25)))
         for packet in container.demux(video):
             if packet.dts is not None and packet.pts is not None:
                 packet.pts, packet.dts, packet.stream = packet.pts - step, packet.dts - step, stream

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from eoam_core.settings import describe_settings
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import Source
 from eoam_obs.source import guard, source_type
 from tools.libobs_host.results import Results
 from tools.libobs_host.stage import Stage
@@ -93,7 +94,7 @@ def _add_the_guard(stage: Stage, results: Results) -> None:
     button = f("obs_properties_get", Pointer, Pointer, c_char_p)(properties, b"guard")
     f("obs_property_button_clicked", c_bool, Pointer, Pointer)(button, stage.filter)
     f("obs_properties_destroy", None, Pointer)(properties)
-    host.wait(lambda: guard.has_guard(obs, stage.filter), "the guard before the filter")
+    host.wait(lambda: guard.has_guard(obs, Source(stage.filter)), "the guard before the filter")
     host.wait(lambda: _kind(stage) == "running" and bool(stage.drawn()[0].any()), "the person, guard and filter")
     f("obs_source_set_enabled", None, Pointer, c_bool)(stage.filter, False)
     host.wait_frames(3)

@@ -47,6 +47,10 @@ _TESTS: Final[dict[str, tuple[str, ...]]] = {
 _LIBRARIES: Final = ("numpy", "cv2", "pytest", "onnx")  # none that starts threads, which a fork would not have
 
 
+def _room(module: str) -> str:
+    return "source" if module in ("watch", "stored") else "frame"
+
+
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
     """Gives a module's mutant in its place."""
 
@@ -82,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module(name)
     known = _known(options.results, again=options.again)
     for module in options.modules:
-        file = _ROOT / "eoam_obs" / f"{module}.py"
+        file = _ROOT / "eoam_obs" / _room(module) / f"{module}.py"
         source = file.read_text(encoding="utf-8")
         began = time.monotonic()
         if _outcome(module, compile(source, file, "exec"), _LONGEST_S) != "survived":
@@ -144,7 +148,7 @@ def _run(module: str, code: CodeType) -> int:
     os.dup2(nothing, 2)
     os.chdir(_ROOT)
     sys.path.insert(0, str(_ROOT))
-    sys.meta_path.insert(0, _Finder(f"eoam_obs.{module}", code))
+    sys.meta_path.insert(0, _Finder(f"eoam_obs.{_room(module)}.{module}", code))
     import pytest
 
     return int(pytest.main(["-x", "-q", "-m", "not obs", "-p", "no:cacheprovider", *_TESTS[module]]))

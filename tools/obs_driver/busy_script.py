@@ -8,25 +8,26 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 _FILE = Path(os.environ["EOAM_BUSY_FILE"])
 _REST = _FILE.with_name(_FILE.name + ".rest")
 _closing = threading.Event()
-_turns = []
+_turns: list[int] = []
 
 
-def script_load(settings):
+def script_load(settings: Any) -> None:
     _closing.clear()
     for number in range(int(os.environ.get("EOAM_BUSY_THREADS", "1"))):
         _turns.append(0)
         threading.Thread(target=_compute, args=(number,), daemon=True).start()
 
 
-def script_unload():
+def script_unload() -> None:
     _closing.set()
 
 
-def _compute(number):
+def _compute(number: Any) -> None:
     value = 0
     while not _closing.is_set():
         if _REST.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -44,7 +44,8 @@ def astronaut_frames(width: int, height: int, count: int) -> Iterator[Picture]:
     """Yield `count` frames (height, width, 3) uint8 BGR of scikit-image's public-domain astronaut, moved and zoomed."""
     from skimage import data
 
-    picture = cv2.cvtColor(np.asarray(data.astronaut()), cv2.COLOR_RGB2BGR)
+    astronaut: Any = data.astronaut
+    picture = cv2.cvtColor(np.asarray(astronaut()), cv2.COLOR_RGB2BGR)
     for number in range(count):
         left, top, scale = astronaut_window(width, height, number / count)
         move = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])

@@ -84,7 +84,7 @@ class Desktop:
 
         width, height = self.size
         with av.open(self.display, format="x11grab", options={"video_size": f"{width}x{height}"}) as screen:
-            picture: Picture = next(screen.decode(video=0)).to_ndarray(format="rgb24")
+            picture = np.asarray(next(screen.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
         if window is None:
             return picture
         x, y, wide, high = self.geometry(window)

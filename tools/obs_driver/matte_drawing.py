@@ -17,6 +17,7 @@ from eoam_core.pipeline import Matte, Timings
 from eoam_core.refine import fine_levels
 from eoam_core.settings import BackgroundKind, Settings
 from eoam_obs.binding import libobs
+from eoam_obs.binding.functions import StageSurface
 from eoam_obs.binding.libobs import LibObs
 from eoam_obs.frame.drawing import Drawing
 from eoam_obs.frame.gpu import RenderTarget
@@ -139,13 +140,15 @@ def draw_scenes(folder: str, cases: list[dict[str, object]]) -> None:
     drawing.close()
 
 
-def _read(obs: LibObs, surface: int, width: int, height: int) -> NDArray[np.uint8]:
+def _read(obs: LibObs, surface: StageSurface, width: int, height: int) -> NDArray[np.uint8]:
     address, linesize = ctypes.c_void_p(), ctypes.c_uint32()
     assert obs.gs_stagesurface_map(surface, ctypes.byref(address), ctypes.byref(linesize))
     try:
         assert address.value
-        memory = (ctypes.c_uint8 * (height * linesize.value)).from_address(address.value)
-        rows = np.frombuffer(memory, np.uint8).reshape(height, linesize.value)
-        return rows[:, : width * 4].reshape(height, width, 4)[..., [2, 1, 0, 3]].copy()
+        rows = np.frombuffer(ctypes.string_at(address.value, height * linesize.value), np.uint8).reshape(
+            height, linesize.value
+        )
+        pixels: NDArray[np.uint8] = rows[:, : width * 4].reshape(height, width, 4)[..., [2, 1, 0, 3]].copy()
+        return pixels
     finally:
         obs.gs_stagesurface_unmap(surface)

@@ -11,22 +11,23 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import obspython as obs
 
 _FOLDER = Path(os.environ["EOAM_PROBE"])
-_done = set()
-_clocks = []
+_done: set[int] = set()
+_clocks: list[Any] = []
 
 
-def script_load(settings):
+def script_load(settings: Any) -> None:
     # OBS 29 has crashed at exit without any script; the Python stacks tell whose crash it is.
     if not faulthandler.is_enabled():
         faulthandler.enable((_FOLDER / "crash.txt").open("w"))
     obs.obs_frontend_add_event_callback(_on_event)
 
 
-def _on_event(event):
+def _on_event(event: Any) -> None:
     try:
         command = json.loads((_FOLDER / "command.json").read_text())
     except (OSError, ValueError):
@@ -43,11 +44,11 @@ def _on_event(event):
     file.with_suffix(".part").rename(file)
 
 
-def _unload(module="obs_eoam"):
+def _unload(module: Any = "obs_eoam") -> None:
     sys.modules[module].script_unload()
 
 
-def _load(module="obs_eoam"):
+def _load(module: Any = "obs_eoam") -> None:
     module = sys.modules[module]
     settings = obs.obs_data_create()
     try:
@@ -58,14 +59,14 @@ def _load(module="obs_eoam"):
         obs.obs_data_release(settings)
 
 
-def _reload():
+def _reload() -> None:
     """What the button Reload does: PyImport_ReloadModule executes the file again in the same module."""
     _unload()
     importlib.reload(sys.modules["obs_eoam"])
     _load()
 
 
-def _set_default(name, value):
+def _set_default(name: Any, value: Any) -> None:
     settings = obs.obs_data_create_from_json(json.dumps({name: value}))
     try:
         sys.modules["obs_eoam"].script_update(settings)
@@ -73,7 +74,7 @@ def _set_default(name, value):
         obs.obs_data_release(settings)
 
 
-def _script_panel(press=""):
+def _script_panel(press: Any = "") -> Any:
     properties = sys.modules["obs_eoam"].script_properties()
     try:
         if press:
@@ -83,7 +84,7 @@ def _script_panel(press=""):
         obs.obs_properties_destroy(properties)
 
 
-def _filter_panel(source, name, press=""):
+def _filter_panel(source: Any, name: Any, press: Any = "") -> Any:
     parent = obs.obs_get_source_by_name(source)
     found = obs.obs_source_get_filter_by_name(parent, name)
     properties = obs.obs_source_properties(found)
@@ -97,7 +98,7 @@ def _filter_panel(source, name, press=""):
         obs.obs_source_release(parent)
 
 
-def _type_panel():
+def _type_panel() -> Any:
     properties = obs.obs_get_source_properties("eoam_background_removal")
     try:
         return _items(properties)
@@ -109,7 +110,7 @@ class _Keys(ctypes.Structure):
     _fields_ = (("modifiers", ctypes.c_uint32), ("key", ctypes.c_int))
 
 
-def _key(name):
+def _key(name: Any) -> None:
     """Press a key as OBS's thread for hotkeys does; at its next look at the keyboard that thread lets it go."""
     libobs = ctypes.CDLL(None)
     libobs.obs_key_from_name.argtypes = [ctypes.c_char_p]
@@ -117,7 +118,7 @@ def _key(name):
     libobs.obs_hotkey_inject_event(_Keys(0, libobs.obs_key_from_name(name.encode())), True)
 
 
-def _hold(name, pressed):
+def _hold(name: Any, pressed: Any) -> None:
     """Hold a hotkey, or let it go: OBS's own thread would find the key up again at once."""
     libobs = ctypes.CDLL(None)
     libobs.obs_hotkey_get_name.restype = ctypes.c_char_p
@@ -126,7 +127,7 @@ def _hold(name, pressed):
     found = []
 
     @ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
-    def look(_data, number, hotkey):
+    def look(_data: Any, number: Any, hotkey: Any) -> Any:
         if libobs.obs_hotkey_get_name(hotkey).decode() == name:
             found.append(number)
         return True
@@ -136,33 +137,35 @@ def _hold(name, pressed):
         libobs.obs_hotkey_trigger_routed_callback(number, pressed)
 
 
-def _keep(source):
+def _keep(source: Any) -> Any:
     """Take a reference to a source and never give it back."""
     return bool(obs.obs_get_source_by_name(source))
 
 
-def _lacking(names):
+def _lacking(names: Any) -> Any:
     """Return which of these names obspython does not have."""
     return [name for name in names if not hasattr(obs, name)]
 
 
-def _draw_matte(folder, cases):
-    import matte_drawing  # OBS has put this folder on Python's path
+def _draw_matte(folder: Any, cases: Any) -> None:
+    import matte_drawing  # type: ignore[import-not-found]  # OBS has put this folder on Python's path
 
     matte_drawing.draw_all(folder, cases)
 
 
-def _draw_scenes(folder, cases):
+def _draw_scenes(folder: Any, cases: Any) -> None:
     import matte_drawing  # OBS has put this folder on Python's path
 
     matte_drawing.draw_scenes(folder, cases)
 
 
-def _shaders():
+def _shaders() -> Any:
     """What libobs gives for each file when it is asked once more, and what every filter draws with."""
-    libobs, shaders, instances = (sys.modules[f"eoam_obs.{name}"] for name in ("libobs", "shaders", "instances"))
+    libobs, shaders, instances = (
+        sys.modules[f"eoam_obs.{name}"] for name in ("binding.libobs", "frame.shaders", "source.instances")
+    )
     lib = libobs.LibObs()
-    answer = {"filters": []}
+    answer: dict[str, Any] = {"filters": []}
     lib.obs_enter_graphics()
     try:
         for name in (shaders.MATTE, shaders.SCENE):
@@ -176,7 +179,7 @@ def _shaders():
     return answer
 
 
-def _ticks():
+def _ticks() -> Any:
     """How many ticks there were since this was asked last, and the longest time between two, in milliseconds."""
     from tools.libobs_host import tick_clock
 
@@ -185,11 +188,11 @@ def _ticks():
     return _clocks[0].read()
 
 
-def _stop_ticks():
+def _stop_ticks() -> None:
     _clocks.pop().__exit__()
 
 
-def _hold_graphics(seconds):
+def _hold_graphics(seconds: Any) -> None:
     """Make OBS's graphics thread wait; by ctypes, since it may hold the graphics and wait for Python's lock."""
     libobs = ctypes.CDLL(None)
     libobs.obs_enter_graphics()
@@ -199,7 +202,7 @@ def _hold_graphics(seconds):
         libobs.obs_leave_graphics()
 
 
-def _items(properties):
+def _items(properties: Any) -> Any:
     # obspython cannot walk the list: obs_property_next takes a pointer to a pointer.
     libobs = ctypes.CDLL(None)
     libobs.obs_properties_first.restype = ctypes.c_void_p
@@ -231,7 +234,7 @@ def _items(properties):
 _LISTING = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 
 
-def _missing_functions():
+def _missing_functions() -> Any:
     libobs = ctypes.CDLL(None)
     for name in ("create", "count", "get_file", "append", "destroy"):
         getattr(libobs, f"obs_missing_files_{name}").restype = ctypes.c_void_p
@@ -242,13 +245,13 @@ def _missing_functions():
     return libobs
 
 
-def _missing_files(replace=None):
+def _missing_files(replace: Any = None) -> Any:
     """Do what File > Check for Missing Files does, and what its dialog does with what was chosen: {old path: new}."""
     libobs = _missing_functions()
     files = libobs.obs_missing_files_create()
 
     @_LISTING
-    def look(_data, source):
+    def look(_data: Any, source: Any) -> Any:
         found = libobs.obs_source_get_missing_files(ctypes.c_void_p(source))
         libobs.obs_missing_files_append(ctypes.c_void_p(files), ctypes.c_void_p(found))
         libobs.obs_missing_files_destroy(ctypes.c_void_p(found))
@@ -266,7 +269,7 @@ def _missing_files(replace=None):
     return listed
 
 
-def _answers_without_python(seconds=5):
+def _answers_without_python(seconds: Any = 5) -> Any:
     """Ask every source for its files on a thread that is none of Python's, and never give Python's lock away meanwhile.
 
     Return the names of those that did not answer.
@@ -275,7 +278,7 @@ def _answers_without_python(seconds=5):
     sources = []
 
     @_LISTING
-    def look(_data, source):
+    def look(_data: Any, source: Any) -> Any:
         sources.append(source)
         return True
 
@@ -294,12 +297,12 @@ def _answers_without_python(seconds=5):
     return {"asked": len(sources), "waiting": waiting}
 
 
-def _networks():
+def _networks() -> Any:
     """The sizes (height, width) of the networks that are open."""
     return [size for _, _, size in sys.modules["eoam_core.session"]._sessions]
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Any] = {
     "missing_files": _missing_files,
     "answers_without_python": _answers_without_python,
     "networks": _networks,

@@ -164,12 +164,15 @@ def _source(name: str, versioned: str, settings: Json, filters: Sequence[Json]) 
     }
 
 
+Scripts = Sequence[tuple[Path, Json]]  # each with its settings
+
+
 @dataclass
 class Collection:
     """A scene collection: sources from back to front, all fitted into the canvas, and scripts."""
 
     sources: Sequence[Json]
-    scripts: Sequence[tuple[Path, Json]] = ()
+    scripts: Scripts = ()
 
     def to_json(self, name: str, canvas: tuple[int, int]) -> Json:
         """Return what OBS stores in its scenes folder."""
@@ -296,7 +299,7 @@ class ObsSession:
 
     def connect(self, timeout_s: float = 30.0) -> Any:
         """Return one more connection, an `obsws_python.ReqClient`: one of them is not for several threads."""
-        import obsws_python
+        import obsws_python  # type: ignore[import-untyped]
 
         return obsws_python.ReqClient(host="127.0.0.1", port=self._port, password="", timeout=timeout_s)
 

@@ -247,10 +247,10 @@ def random_settings(stage: Stage) -> None:
     stage.look()
 
 
-def any_settings(random: Any, props: Props) -> dict[str, object]:
+def any_settings(random: Any, props: Props) -> dict[str, Any]:
     """Return settings at random; nothing that shows the room by choice."""
     infos = [info for info in describe_settings() if random.random() < 0.3]
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for info in infos:
         if info.name == "model":
             values[info.name] = random.choice([*["eoam"] * 5, "nobody", str(props.blind_model)])

@@ -35,6 +35,7 @@ from tools.obs_driver.session import (
     SCENE,
     Collection,
     ObsSession,
+    Scripts,
     colour_entry,
     filter_entry,
     video_entry,
@@ -80,7 +81,7 @@ def run(plan: Plan) -> Part:
     seconds = max(plan.seconds - 15, 5.0)
     clip = plan.folder / "person.mkv"
     clips.write_video(clip, clips.astronaut_frames(WIDTH, HEIGHT, FPS * 2), FPS)
-    scripts = [(_OTHER_SCRIPT, {}), (REPOSITORY / "obs_eoam.py", {})]
+    scripts: Scripts = [(_OTHER_SCRIPT, {}), (REPOSITORY / "obs_eoam.py", {})]
     sources = [colour_entry(0xFF00FF00, WIDTH, HEIGHT), video_entry(clip, filter_entry("EOAM 0"))]
     other = plan.folder / "other.json"
     python_stacks, hang = other.with_suffix(".stacks"), plan.folder / "hang.txt"
@@ -181,7 +182,7 @@ class Hammer:
             self._send(client, draw, number)
 
     def _send(self, client: Any, draw: random.Random, number: int) -> None:
-        import obsws_python
+        import obsws_python  # type: ignore[import-untyped]
 
         while not self._closing.is_set():
             kind, data = self._choose(draw, number)

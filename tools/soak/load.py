@@ -28,6 +28,7 @@ from tools.obs_driver.session import (
     SCENE,
     Collection,
     ObsSession,
+    Scripts,
     colour_entry,
     video_entry,
 )
@@ -126,7 +127,7 @@ def started(plan: Plan, **settings: object) -> Any:
     clip, network = plan.folder / "numbers.mkv", plan.folder / "slow.onnx"
     clips.write_video(clip, numbered.frames(WIDTH, HEIGHT), FPS, lossless=True)
     write_slow_model(network)
-    scripts = [(REPOSITORY / "obs_eoam.py", {}), (_INSIDE, {})]
+    scripts: Scripts = [(REPOSITORY / "obs_eoam.py", {}), (_INSIDE, {})]
     collection = Collection([colour_entry(0xFF00FF00, 2 * WIDTH, HEIGHT), video_entry(clip)], scripts)
     profile = {
         "Output": {"Mode": "Simple"},
@@ -262,7 +263,7 @@ def write_slow_model(file: Path, *, channels: int = 24) -> None:
     constants = [
         *(numpy_helper.from_array(np.array([value]), name) for name, value in (("start", 0), ("end", 3), ("axis", 3))),
         numpy_helper.from_array(np.array([1]), "one"),
-        numpy_helper.from_array(np.float32(0), "nothing"),
+        numpy_helper.from_array(np.array(0, np.float32), "nothing"),
         weights("w1", channels, 1, 3, 3),
         weights("w2", channels, channels, 3, 3),
         weights("w3", 1, channels, 3, 3),

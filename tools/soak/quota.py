@@ -52,8 +52,8 @@ def limited(process_id: int, share: float, *, threads: str = "") -> Iterator[Non
             found = [task for task in _threads(process_id) if _name(process_id, task) == threads]
             if not found:
                 raise ValueError(f"process {process_id} has no thread named {threads!r}")
-            for task in found:
-                (group / "tasks").write_text(str(task))
+            for number in found:
+                (group / "tasks").write_text(str(number))
         else:
             (group / "cgroup.procs").write_text(str(process_id))
         yield

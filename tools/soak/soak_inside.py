@@ -16,9 +16,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 _closing = threading.Event()
-_threads = []
+_threads: list[threading.Thread] = []
 
 
 _MALLINFO = ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]
@@ -28,20 +29,20 @@ class _Mallinfo(ctypes.Structure):  # mallinfo(3), glibc 2.33 and later
     _fields_ = tuple((name, ctypes.c_size_t) for name in _MALLINFO)
 
 
-def script_load(settings):
+def script_load(settings: Any) -> None:
     _closing.clear()
     thread = threading.Thread(target=_run, name="soak-inside", daemon=True)
     _threads.append(thread)
     thread.start()
 
 
-def script_unload():
+def script_unload() -> None:
     _closing.set()
     while _threads:
         _threads.pop().join(5.0)
 
 
-def _said():
+def _said() -> Any:
     """Return what the panels of the live filters say, by OBS's handle."""
     instances = sys.modules.get("eoam_obs.source.instances")
     locale = sys.modules.get("eoam_obs.source.locale")
@@ -51,7 +52,7 @@ def _said():
     return {handle: each.video_filter.state().sentence(locale.Texts()) for handle, each in found if each.video_filter}
 
 
-def _run():
+def _run() -> None:
     process = ctypes.CDLL(None)
     process.mallinfo2.restype = _Mallinfo
     process.mallinfo2.argtypes = []

@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import obspython as obs
 
@@ -35,14 +36,14 @@ _HARD = os.environ.get("EOAM_SOAK_OTHER_HARD", "")
 _SIGNALS = ("source_create", "source_destroy", "source_rename")
 _EACH_TICK = 32  # operations in one tick, so that minutes have as many as an hour
 
-_counts = collections.Counter()
+_counts: Any = collections.Counter()
 _closing = threading.Event()
-_threads = []
+_threads: list[threading.Thread] = []
 _written = 0.0
 _busy = threading.Event()
 
 
-def script_load(settings):
+def script_load(settings: Any) -> None:
     _closing.clear()
     if "load" in _HARD:
         _begin()
@@ -52,11 +53,11 @@ def script_load(settings):
     obs.obs_frontend_add_event_callback(_event)
 
 
-def script_unload():
+def script_unload() -> None:
     _end()
 
 
-def _begin():
+def _begin() -> None:
     _busy.set()
     obs.timer_add(_timer, 7)
     handler = obs.obs_get_signal_handler()
@@ -67,7 +68,7 @@ def _begin():
     thread.start()
 
 
-def _end():
+def _end() -> None:
     if _busy.is_set():
         # First of all: to remove a callback obspython asks a global variable for the script, and a tick on another
         # thread resets it once Python's lock has changed hands. After the join below, timer_remove crashed OBS 29.
@@ -81,7 +82,7 @@ def _end():
         _threads.pop().join(5.0)
 
 
-def script_tick(seconds):
+def script_tick(seconds: Any) -> None:
     if not _busy.is_set():
         return
     for _ in range(_EACH_TICK):
@@ -90,7 +91,7 @@ def script_tick(seconds):
     _write()
 
 
-def _timer():
+def _timer() -> None:
     _counts["in timers"] += 1
     source = obs.obs_get_source_by_name("Scene")
     scene = obs.obs_scene_from_source(source)
@@ -103,7 +104,7 @@ def _timer():
     obs.obs_source_release(source)
 
 
-def _event(event):
+def _event(event: Any) -> None:
     """On the UI thread: the frontend's calls, and what a dialog does when it opens our panel."""
     if event == obs.OBS_FRONTEND_EVENT_FINISHED_LOADING and not _busy.is_set():
         _begin()
@@ -129,7 +130,7 @@ def _event(event):
         obs.obs_source_release(source)
 
 
-def _use_filter():
+def _use_filter() -> None:
     """Open a filter's panel and press its hotkeys as OBS's UI thread does it: Python's lock is free meanwhile."""
     libobs = ctypes.CDLL(None)
     libobs.obs_source_properties.restype = ctypes.c_void_p
@@ -149,11 +150,11 @@ def _use_filter():
             return
 
 
-def _signal(data):
+def _signal(data: Any) -> None:
     _counts["in signals"] += 1
 
 
-def _run():
+def _run() -> None:
     while not _closing.wait(0.002):
         if "thread" in _HARD:
             _look_at_sources()
@@ -161,7 +162,7 @@ def _run():
         _counts["in a thread"] += 1
 
 
-def _look_at_sources():
+def _look_at_sources() -> None:
     sources = obs.obs_enum_sources()
     for source in sources or []:
         obs.obs_source_get_name(source)
@@ -174,7 +175,7 @@ def _look_at_sources():
         obs.obs_source_release(camera)
 
 
-def _write():
+def _write() -> None:
     global _written
     now = time.monotonic()
     if now - _written > 1.0:

@@ -8,14 +8,15 @@ import importlib
 import os
 import sys
 import threading
+from typing import Any
 
 import obspython as obs
 
 _closing = threading.Event()
-_threads = []
+_threads: list[threading.Thread] = []
 
 
-def script_load(settings):
+def script_load(settings: Any) -> None:
     period = os.environ.get("EOAM_SOAK_RELOAD_S")
     if period and not _threads:
         thread = threading.Thread(target=_run, args=(float(period),), daemon=True)
@@ -23,13 +24,13 @@ def script_load(settings):
         thread.start()
 
 
-def script_unload():
+def script_unload() -> None:
     _closing.set()
     while _threads:
         _threads.pop().join(2.0)
 
 
-def _run(period_s):
+def _run(period_s: Any) -> None:
     libobs = ctypes.CDLL(None)
     libobs.obs_queue_task.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_bool]
     while not _closing.wait(period_s):
@@ -37,7 +38,7 @@ def _run(period_s):
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _reload(_nothing):
+def _reload(_nothing: Any) -> None:
     module = sys.modules.get("obs_eoam")
     if module is None or _closing.is_set():
         return

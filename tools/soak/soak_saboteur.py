@@ -14,23 +14,24 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import obspython as obs
 
 _FOLDER = Path(os.environ["EOAM_SABOTEUR"])
 _ROOT = str(Path(__file__).resolve().parents[2])
 _PERIOD_S = 0.03
-_done = set()
+_done: set[int] = set()
 _closing = threading.Event()
-_threads = []
-_kept = {}  # what was replaced
+_threads: list[threading.Thread] = []
+_kept: dict[str, Any] = {}  # what was replaced
 # A lock that is not given back is lost for every program. CPython allocates nothing for the one, and for the other no
 # more than a tuple of three, which it has lying ready.
 _GIVE_BACK = ("release", "__exit__")
 _memory = SimpleNamespace(where="", target=0, step=1, limit=0, seen=0, places=set(), fired=0)
 
 
-def script_load(settings):
+def script_load(settings: Any) -> None:
     if not faulthandler.is_enabled():  # the Python stacks tell whose crash it is
         faulthandler.enable((_FOLDER / "crash.txt").open("w"))
     _closing.clear()
@@ -39,14 +40,14 @@ def script_load(settings):
     thread.start()
 
 
-def script_unload():
+def script_unload() -> None:
     _closing.set()
     while _threads:
         _threads.pop().join(2.0)
 
 
 @ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def _obey(_nothing):
+def _obey(_nothing: Any) -> None:
     command = _read()
     if command is None:
         return
@@ -60,7 +61,7 @@ def _obey(_nothing):
     file.with_suffix(".part").rename(file)
 
 
-def _wait():
+def _wait() -> None:
     queue = ctypes.CDLL(None).obs_queue_task
     queue.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_bool]
     asked = set()
@@ -71,7 +72,7 @@ def _wait():
             queue(0, ctypes.cast(_obey, ctypes.c_void_p), None, False)  # 0: the UI thread
 
 
-def _read():
+def _read() -> Any:
     try:
         command = json.loads((_FOLDER / "command.json").read_text())
     except (OSError, ValueError):
@@ -79,11 +80,11 @@ def _read():
     return None if command["id"] in _done else command
 
 
-def _unload():
+def _unload() -> None:
     sys.modules["obs_eoam"].script_unload()
 
 
-def _load():
+def _load() -> None:
     module = sys.modules["obs_eoam"]
     settings = obs.obs_data_create()
     try:
@@ -94,14 +95,14 @@ def _load():
         obs.obs_data_release(settings)
 
 
-def _reload():
+def _reload() -> None:
     """What the button Reload does: PyImport_ReloadModule executes the file again in the same module."""
     _unload()
     importlib.reload(sys.modules["obs_eoam"])
     _load()
 
 
-def _press_guard(source, name):
+def _press_guard(source: Any, name: Any) -> Any:
     """Press the button of a filter's panel that puts the guard before it."""
     parent = obs.obs_get_source_by_name(source)
     found = obs.obs_source_get_filter_by_name(parent, name)
@@ -115,11 +116,11 @@ def _press_guard(source, name):
         obs.obs_source_release(parent)
 
 
-def _threads_named(name):
+def _threads_named(name: Any) -> Any:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
-def _kill_workers():
+def _kill_workers() -> Any:
     """Have every worker's thread end as `sys.exit()` on it would."""
     workers = _threads_named("eoam-worker")
     for thread in workers:
@@ -127,14 +128,14 @@ def _kill_workers():
     return len(workers)
 
 
-def _network(kind, seconds=0.0):
+def _network(kind: Any, seconds: Any = 0.0) -> None:
     """Have the network misbehave until kind is "honest". What lies about a mask says that everything is the person."""
     import numpy as np
 
     from eoam_core.segmenter import OnnxSegmenter
 
     original = _kept.setdefault("segment", OnnxSegmenter.segment)
-    shape = {
+    shape: dict[str, Any] = {
         "taller": lambda h, w: (h + 16, w),
         "smaller": lambda h, w: (h // 2, w // 2),
         "turned": lambda h, w: (w, h),
@@ -143,7 +144,7 @@ def _network(kind, seconds=0.0):
         "empty": lambda h, w: (0, 0),
     }
 
-    def segment(self, frame):
+    def segment(self: Any, frame: Any) -> Any:
         height, width = self.height, self.width
         if kind in shape:
             return np.full(shape[kind](height, width), 255, np.uint8)
@@ -163,29 +164,30 @@ def _network(kind, seconds=0.0):
             time.sleep(seconds)
         return original(self, frame)
 
-    OnnxSegmenter.segment = original if kind == "honest" else segment
+    changed: Any = OnnxSegmenter
+    changed.segment = original if kind == "honest" else segment
 
 
-def _library(there):
+def _library(there: Any) -> None:
     """Take onnxruntime away, or give it back."""
     if there:
         if "onnxruntime" in _kept:
             sys.modules["onnxruntime"] = _kept.pop("onnxruntime")
         return
     _kept.setdefault("onnxruntime", sys.modules.get("onnxruntime") or importlib.import_module("onnxruntime"))
-    sys.modules["onnxruntime"] = None  # `import` raises ImportError then
+    sys.modules["onnxruntime"] = None  # type: ignore[assignment]  # `import` raises ImportError then
     importlib.import_module(
         "eoam_core.session"
     )._sessions.clear()  # or the open network of another filter would be shared
 
 
-def _driver(name, times):
+def _driver(name: Any, times: Any) -> None:
     """Have a function of libobs's graphics refuse the next so many calls; the others are answered as ever."""
     libobs = sys.modules["eoam_obs.source.source_type"]._obs
     original = _kept.setdefault(name, getattr(libobs, name))
     left = [times]
 
-    def refuse(*arguments):
+    def refuse(*arguments: Any) -> Any:
         if left[0] <= 0:
             return original(*arguments)
         left[0] -= 1
@@ -194,7 +196,7 @@ def _driver(name, times):
     setattr(libobs, name, refuse if times else original)
 
 
-def _profile(frame, event, argument):
+def _profile(frame: Any, event: Any, argument: Any) -> None:
     """Raise MemoryError at the target'th call that code of ours makes or gets: each of them allocates."""
     if event not in ("call", "c_call") or not frame.f_code.co_filename.startswith(_ROOT):
         return
@@ -213,8 +215,8 @@ def _profile(frame, event, argument):
     raise MemoryError("injected")
 
 
-def _watched(where, function):
-    def watched(*arguments, **named):
+def _watched(where: Any, function: Any) -> Any:
+    def watched(*arguments: Any, **named: Any) -> Any:
         if _memory.where != where or not _memory.target:
             return function(*arguments, **named)
         sys.setprofile(_profile)
@@ -226,7 +228,7 @@ def _watched(where, function):
     return watched
 
 
-def _start_memory(where, step, limit, first=1):
+def _start_memory(where: Any, step: Any, limit: Any, first: Any = 1) -> None:
     """Raise MemoryError at the first call of ours, at the next but `step` - 1 after that, and so on up to `limit`.
 
     `where` is "render" (all on the graphics thread), "worker" (all about one frame) or "create" (a filter is made).
@@ -241,8 +243,9 @@ def _start_memory(where, step, limit, first=1):
         "create": (source_type, "_make"),
     }
     owner, name = places[where]
-    _kept.setdefault("retry", filters._RETRY_NS)
-    filters._RETRY_NS = 50_000_000  # the wait after a failure would be most of the test
+    constants = vars(filters)
+    _kept.setdefault("retry", constants["_RETRY_NS"])
+    constants["_RETRY_NS"] = 50_000_000  # the wait after a failure would be most of the test
     if where not in _kept:
         _kept[where] = getattr(owner, name)
         setattr(owner, name, _watched(where, _kept[where]))
@@ -251,18 +254,18 @@ def _start_memory(where, step, limit, first=1):
     _memory.target = first
 
 
-def _memory_state():
+def _memory_state() -> Any:
     return {"left": bool(_memory.target), "fired": _memory.fired, "places": [list(place) for place in _memory.places]}
 
 
-def _stop_memory():
+def _stop_memory() -> Any:
     state = _memory_state()
     _memory.target, _memory.where = 0, ""
-    sys.modules["eoam_obs.frame.filter"]._RETRY_NS = _kept["retry"]
+    vars(sys.modules["eoam_obs.frame.filter"])["_RETRY_NS"] = _kept["retry"]
     return state
 
 
-_COMMANDS = {
+_COMMANDS: dict[str, Any] = {
     "unload": _unload,
     "load": _load,
     "reload": _reload,

@@ -110,7 +110,7 @@ class Beside(Collection):
         return found
 
 
-def cameras(clip: Path, **settings: object) -> list[Json]:
+def cameras(clip: Path, **settings: Any) -> list[Json]:
     """Describe the two cameras."""
     ours = filter_entry(**settings)
     return [video_entry(clip, ours, name=BARE), video_entry(clip, guard_entry(), ours, name=GUARDED)]
@@ -289,7 +289,7 @@ class Stage:
             self.failures.append(f"The person did not come back within {_BACK_S:g} s after: {self.doing} ({waiting})")
             self.saboteur("reload")
 
-    def set_filters(self, **settings: object) -> None:
+    def set_filters(self, **settings: Any) -> None:
         """Change settings of both filters."""
         for source in CAMERAS:
             self.obs.set_filter(source=source, **settings)

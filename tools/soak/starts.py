@@ -34,6 +34,7 @@ from tools.obs_driver.session import (
     Ended,
     ObsError,
     ObsSession,
+    Scripts,
     filter_entry,
     video_entry,
 )
@@ -127,7 +128,7 @@ def figures(runs: list[Run]) -> dict[str, str | int | float]:
 
 def once(display: str, folder: Path, clip: Path, moment: str, draw: random.Random) -> Run:
     """Start OBS, do something, and close it in the middle of that."""
-    scripts = [(REPOSITORY / "obs_eoam.py", {}), (_PROBE, {})] if moment != "without" else []
+    scripts: Scripts = [(REPOSITORY / "obs_eoam.py", {}), (_PROBE, {})] if moment != "without" else []
     filters = [filter_entry()] if moment not in ("without", "filters") else []
     mark = f"{os.getpid()}-{folder.name}"
     began = time.monotonic()
