@@ -20,7 +20,13 @@ from eoam_obs.source.state import State
 from eoam_obs.source.stored import Stored
 
 # The drawing imports them where it needs them, since they need libraries that may be missing.
-_NEEDED_BY_FRAMES: Final = ("eoam_core.geometry", "eoam_core.edge", "eoam_core.compositing", "eoam_obs.frame.matting")
+_NEEDED_BY_FRAMES: Final = (
+    "eoam_core.geometry",
+    "eoam_core.edge",
+    "eoam_core.colour",
+    "eoam_core.compositing",
+    "eoam_obs.frame.matting",
+)
 _LOG: Final = logging.getLogger("eoam")
 
 

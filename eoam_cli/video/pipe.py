@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Final, Protocol
 
 from eoam_core.errors import InputError
-from eoam_core.pictures.picture import Readable
+from eoam_core.pictures.byte_source import Readable
 
 # What a container may have opened besides itself: nothing. A playlist names files and addresses, which FFmpeg would
 # open otherwise. And no picture of an absurd size, whose memory FFmpeg would take.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import InputError
 from eoam_core.model_path import expanded
+from eoam_core.pictures.byte_source import Readable
 from eoam_core.pictures.decoding import Picture, decode
 from eoam_core.target import replacing, writing
 
@@ -27,13 +28,6 @@ _COLOURS: Final = {
     "green": "#00ff00",  # the green of a green screen, not the dark one of CSS
     "blue": "#0000ff",
 }
-
-
-class Readable(Protocol):
-    """What bytes come from: `sys.stdin.buffer`, io.BytesIO."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to so many bytes, none at the end."""
 
 
 def read_picture(path: Path | str) -> Bytes:

@@ -108,7 +108,7 @@ def test_the_largest_camera_is_below_the_limit() -> None:
 
 def test_what_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
     code = (
-        "from eoam_core import picture; picture._MAX_BYTES = 1 << 22; from eoam_cli.main import main; "
+        "from eoam_core.pictures import picture; picture._MAX_BYTES = 1 << 22; from eoam_cli.main import main; "
         "sys.exit(main(['image', '/dev/zero', sys.argv[1]]))"
     )
     done = run(code, [tmp_path / "out.png"], mebibytes=2048)

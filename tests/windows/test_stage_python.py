@@ -73,7 +73,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 
 def _run(place: Workplace, **tests: str) -> Outcome:
     for name, content in tests.items():
-        (stage_python.TESTS / f"test_{name}.py").write_text(content)
+        (stage_python.TESTS[0] / f"test_{name}.py").write_text(content)
     return stage_python.run(place)
 
 
