@@ -3,8 +3,8 @@
     python -m evaluation.card --data ../shared/data --peers ../shared/peers [--figures FILE]
 
 Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with every detail on every set of `evaluation.networks`, bare
-and as the filter shows them, in one run, and replaces the tables of README.md and models/MODEL_CARD.md
-(documents.py). None is copied by hand: one was once, and stated the wrong figures.
+and as the filter shows them, in one run, and replaces the tables of README.md, docs/figures.md and
+models/MODEL_CARD.md (documents.py). None is copied by hand: one was once, and stated the wrong figures.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from . import documents
 from .networks import SETS, evaluate
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "models" / "MODEL_CARD.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "figures.md", ROOT / "models" / "MODEL_CARD.md")
 OURS = {"eoam": "EOAM", "eoam_plus": "EOAM plus"}
 PORTRAIT = ("fg", "two-class", "boundary")
 
@@ -67,8 +67,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
 
 
+def short(figures: Figures) -> str:
+    """The README's table: one row for each network, ours with the detail that is the default."""
+    bare, usual = figures["bare"], Settings().detail
+    rows = []
+    for name, room in bare["rooms"].items():
+        stem, _, detail = name.partition(", ")
+        if stem not in OURS or Detail(detail or Detail.NORMAL.value) is usual:
+            accuracy = f"{bare['portraits'][name]['fg']:.2f}", *_cells(room, ("fg", "flicker"))
+            rows.append([label(name), *accuracy, f"{bare['speed'][name]['wide ms']:.2f}"])
+    return table(["network", "portraits", "in a room", "flicker", "ms, one thread"], rows)
+
+
 def summary(figures: Figures) -> str:
-    """The README's table: every set in one row a network, the networks alone."""
+    """Every set in one row a network, the networks alone."""
     bare = figures["bare"]
     head = ["network", "portraits: fg", "two-class", "boundary", "in a room: fg", "boundary", "MAD", "flicker"]
     rows = [
@@ -130,6 +142,7 @@ def speed(figures: Figures) -> str:
 
 
 TABLES: dict[str, Callable[[Figures], str]] = {
+    "short": short,
     "summary": summary,
     "networks": networks,
     "shown": shown,

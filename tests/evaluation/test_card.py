@@ -72,6 +72,12 @@ def test_every_table_has_as_many_cells_in_a_row_as_in_its_head_and_its_own_set_i
     assert lines(card.speed(figures))[3][1] == "224x320"
 
 
+def test_the_short_table_has_one_row_for_each_network_with_the_default_detail() -> None:
+    found = lines(card.short(measured()))[2:]
+    assert [row[0] for row in found] == [card.label(name) for name in NAMES if name not in ("eoam", "eoam_plus")]
+    assert found[0][1:] == ["11.00", "21.00", "21.40", "1.00"]
+
+
 def test_exactly_one_network_is_called_the_default() -> None:
     assert sum("(default)" in card.label(name) for name in NAMES) == 1
     assert card.label("MediaPipe landscape") == "MediaPipe landscape"

@@ -43,7 +43,8 @@ README: Final = """EOAM Background Removal {version} for OBS Studio
    macOS:   install Python 3.12 from python.org, then, in a terminal in this folder:  python3 install.py
    Linux:   in a terminal in this folder:  python3 install.py
    It needs no administrator's rights, and puts everything into one folder of your own.
-3. Start OBS. Right-click your camera > Filters > under "Effect Filters" press + > EOAM Background Removal.
+3. Start OBS. Tools > Scripts: click obs_eoam.py, choose your camera under "Add the filter to", press "Add the filter".
+   This also adds the privacy guard, which hides the camera if OBS ever starts without the script.
 
 Remove everything:  python3 install.py --uninstall
 All options:        python3 install.py --help
