@@ -1,4 +1,4 @@
-"""Run the filter in a real OBS on a moving picture, take pictures and measure; scripts/demo calls this."""
+"""Run the filter in a real OBS on a moving picture, take pictures and measure; without OBS, show the core's result."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
+from tools.demo import without_obs
+from tools.demo.picture import share_of, write
 from tools.obs_driver import clips
 from tools.obs_driver.clips import Picture
 from tools.obs_driver.session import (
@@ -32,10 +30,9 @@ from tools.obs_driver.session import (
     chosen_display,
     colour_entry,
     filter_entry,
+    missing_programs,
     video_entry,
 )
-
-Light = NDArray[np.float64]  # (h, w, 3), 0 to 1
 
 CANVAS: Final = (1280, 720)
 FPS: Final = 30
@@ -61,6 +58,10 @@ def main() -> int:
         print("--keep needs a display; DISPLAY is not set.", file=sys.stderr)
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
+    lacking = _lacking()
+    if lacking:
+        print(f"{lacking} So this shows the same clip through the filter's core, without OBS.")
+        return without_obs.show(options.input, options.out, size=CANVAS)
     try:
         with chosen_display(options.keep) as display, tempfile.TemporaryDirectory(prefix="eoam-demo-") as folder:
             return _demonstrate(options, display, Path(folder))
@@ -69,8 +70,21 @@ def main() -> int:
         return 1
 
 
+def _lacking() -> str:
+    """Say in one sentence why the filter is not shown in OBS, and what is missing for it; "" if nothing is."""
+    if sys.platform != "linux":
+        return "Only Linux can drive an OBS unseen: here, run install.py and add the filter in your own OBS."
+    missing = missing_programs()
+    if missing:
+        packages = " ".join({"obs": "obs-studio", "Xvfb": "xvfb"}[program] for program in missing)
+        return f"Not installed: {packages}; `sudo apt-get install {packages}` on Debian and Ubuntu."
+    return ""
+
+
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="Show the filter at work in a real OBS.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Show the filter at work in a real OBS, or without one what it does."
+    )
     parser.add_argument("--input", type=Path, metavar="FILE", help="your own video instead of the made one")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "out", metavar="FOLDER", help="default: out")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of one measurement (default: 5)")
@@ -98,7 +112,7 @@ def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int
     )
     with obs:
         try:
-            obs.wait_for_picture(lambda picture: _share(picture) > 0, "a cut picture", timeout_s=30)
+            obs.wait_for_picture(lambda picture: share_of(picture) > 0, "a cut picture", timeout_s=30)
         except ObsError as error:
             print(f"The filter shows nothing ({error}). What it says:", file=sys.stderr)
             print("\n".join(line for line in obs.log.splitlines() if "[EOAM]" in line), file=sys.stderr)
@@ -106,12 +120,12 @@ def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int
         version = obs.request("GetVersion")["obsVersion"]
         loads = _measure(obs, options.seconds)
         pictures = _take_pictures(obs)
-        share = _share(pictures[1])
+        share = share_of(pictures[1])
         if options.keep:
             print("OBS stays open; close its window to end this.")
             obs.wait_until_closed()
         ended = obs.end()
-    _write(options.out, *pictures)
+    write(options.out, *pictures)
     _report(version, loads, share, ended)
     print(f"pictures:           {options.out}/demo.png, demo_source.png, demo_scene.png")
     if not 0.02 < share < 0.98:
@@ -160,56 +174,6 @@ def _take_pictures(obs: ObsSession) -> tuple[Picture, Picture, Picture]:
     return pictures
 
 
-def _share(picture: Picture) -> float:
-    """Return the share of the picture that is rather opaque than not."""
-    return float((picture[..., 3] > 127).mean())
-
-
-def _write(out: Path, original: Picture, source: Picture, scene: Picture) -> None:
-    height, width = 360, round(360 * original.shape[1] / original.shape[0])
-    scene_width = round(360 * scene.shape[1] / scene.shape[0])
-    parts = [
-        cv2.resize(original[..., :3], (width, height), interpolation=cv2.INTER_AREA),
-        cv2.resize(_over_checkerboard(source), (width, height), interpolation=cv2.INTER_AREA),
-        cv2.resize(scene[..., :3], (scene_width, height), interpolation=cv2.INTER_AREA),
-    ]
-    for name, picture in (
-        ("demo_source.png", _straight(source)),
-        ("demo_scene.png", scene[..., :3]),
-        ("demo.png", np.hstack(parts)),
-    ):
-        code = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
-        if not cv2.imwrite(str(out / name), cv2.cvtColor(picture, code)):
-            raise OSError(f"{out / name} cannot be written")
-
-
-def _linear(picture: Picture) -> Light:
-    """Return the colours of an RGBA picture as light, 0 to 1: OBS multiplies and blends those, not the bytes."""
-    level = picture[..., :3] / 255
-    return np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
-
-
-def _bytes(light: Light) -> Picture:
-    light = np.clip(light, 0, 1)
-    level = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    picture: Picture = np.rint(level * 255).astype(np.uint8)
-    return picture
-
-
-def _straight(premultiplied: Picture) -> Picture:
-    """Return an RGBA picture as a PNG holds it: colours not multiplied with alpha."""
-    alpha = premultiplied[..., 3:]
-    share = np.maximum(alpha, 1) / 255
-    return np.concatenate([_bytes(_linear(premultiplied) / share), alpha], axis=2)
-
-
-def _over_checkerboard(premultiplied: Picture) -> Picture:
-    rows, columns = np.indices(premultiplied.shape[:2]) // 24
-    board = np.where((rows + columns) % 2 == 0, 255, 200).astype(np.uint8)[..., None].repeat(3, axis=2)
-    behind = 1 - premultiplied[..., 3:] / 255
-    return _bytes(_linear(premultiplied) + _linear(board) * behind)
-
-
 def _report(version: str, loads: dict[bool, list[Load]], share: float, ended: Ended) -> None:
     said = re.findall(r"masks_per_s=([\d.]+) ms_per_mask=([\d.]+)", ended.output)
     renderer = re.search(r"Loading up OpenGL on adapter (.*)", ended.output)
@@ -238,7 +202,3 @@ def _processor() -> str:
         if found:
             return found[1]
     return platform.machine()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

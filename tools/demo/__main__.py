@@ -1,0 +1,7 @@
+"""`python -m tools.demo`: scripts/demo calls this."""
+
+import sys
+
+from tools.demo.demo import main
+
+sys.exit(main())
