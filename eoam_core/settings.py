@@ -1,6 +1,6 @@
 """Every setting with its default, range, unit, label and help: the only place that holds one.
 
-The OBS panel, the command line's flags and the table in docs/cli.md are generated from `describe_settings()`;
+The OBS panel, the command line's flags and the table in docs/user/cli.md are generated from `describe_settings()`;
 `python -m eoam_core.settings` prints that table. Standard library only: the panel must come up without numpy.
 """
 
@@ -551,7 +551,7 @@ def describe_settings() -> tuple[SettingInfo, ...]:
 
 
 def settings_table() -> str:
-    """Return the settings as a Markdown table; docs/cli.md holds a copy and a test compares the two."""
+    """Return the settings as a Markdown table; docs/user/cli.md holds a copy and a test compares the two."""
     rows = ["| Setting | Flag | Default | Values | What it does |", "| --- | --- | --- | --- | --- |"]
     return "\n".join([*rows, *map(table_row, describe_settings())]) + "\n"
 

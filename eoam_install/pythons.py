@@ -138,9 +138,9 @@ def find_pip(machine: Machine, preferred: Sequence[Path | None] = ()) -> list[st
     raise InstallError(
         "There is no pip on this computer to fetch the libraries with. "
         + (
-            "Install your distribution's package python3-pip, or use --offline (docs/install.md)."
+            "Install your distribution's package python3-pip, or use --offline (docs/user/install.md)."
             if machine.system == "linux"
-            else "Install Python from python.org with pip, or use --offline (docs/install.md)."
+            else "Install Python from python.org with pip, or use --offline (docs/user/install.md)."
         )
     )
 

@@ -247,7 +247,7 @@ def explain_pip(output: str, wheel: Wheel) -> str:
             r"NewConnectionError|ConnectTimeout|name resolution|getaddrinfo|Network is unreachable|Max retries|"
             r"ReadTimeout|Connection (refused|reset)|RemoteDisconnected",
             f"{name} could not be downloaded: there is no connection to the package index. Go online and run this "
-            "again, or fetch the libraries elsewhere and use --offline (docs/install.md).",
+            "again, or fetch the libraries elsewhere and use --offline (docs/user/install.md).",
         ),
         (
             r"No matching distribution|Could not find a version",

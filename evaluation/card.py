@@ -3,7 +3,7 @@
     python -m evaluation.card --data ../shared/data --peers ../shared/peers [--figures FILE]
 
 Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with every detail on every set of `evaluation.networks`, bare
-and as the filter shows them, in one run, and replaces the tables of README.md, docs/figures.md and
+and as the filter shows them, in one run, and replaces the tables of README.md, docs/user/figures.md and
 models/MODEL_CARD.md (documents.py). None is copied by hand: one was once, and stated the wrong figures.
 """
 
@@ -24,7 +24,7 @@ from . import documents
 from .networks import SETS, evaluate
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "figures.md", ROOT / "models" / "MODEL_CARD.md")
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "user" / "figures.md", ROOT / "models" / "MODEL_CARD.md")
 OURS = {"eoam": "EOAM", "eoam_plus": "EOAM plus"}
 PORTRAIT = ("fg", "two-class", "boundary")
 

@@ -2,7 +2,7 @@
 
     python -m evaluation.over_time --data ../shared/data --peers ../shared/peers --people val
 
-docs/masks.md says what the sequences are and what the figures mean. All methods see the same frames, and those on one
+docs/user/masks.md says what the sequences are and what the figures mean. All methods see the same frames, and those on one
 network the same masks of it.
 """
 

@@ -77,7 +77,7 @@ def shipped(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder of drawn discs on noise, laid out as docs/training.md says."""
+    """A data folder of drawn discs on noise, laid out as docs/developer/training.md says."""
     root = tmp_path_factory.mktemp("data")
     rng = np.random.default_rng(0)
     for name in ("eg1800_train", "eg1800_test", "ccp_upper", "mixed_people"):

@@ -1,7 +1,7 @@
 """What each lever of the training is worth: short runs on top of the same weights, identical but for the lever.
 
     python -m evaluation.experiments.levers --data ../shared/data --peers ../shared/peers \\
-        --results docs/levers.csv --table FILE
+        --results docs/developer/levers.csv --table FILE
 
 Every lever is pulled with every seed, and once more nothing is; a lever's gain is the mean of the differences between
 runs of the same seed. Judged on the validation alone. A run that is finished is a row in the results, which can be

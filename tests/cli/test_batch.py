@@ -349,7 +349,7 @@ def _shell(command: str, folder: Path) -> str:
 
 
 def _documented() -> list[str]:
-    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "user" / "cli.md").read_text(encoding="utf-8")
     section = text.partition("## Pipes")[2].partition("\n## ")[0]
     blocks = section.split("```")[1::2]
     return [line for block in blocks for line in block.strip().replace(" \\\n", " ").splitlines()]

@@ -1,4 +1,4 @@
-"""The code in docs/api.md: every block runs by itself, and mypy has nothing against it."""
+"""The code in docs/developer/api.md: every block runs by itself, and mypy has nothing against it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import eoam_core
 from .doubles import frame_with_person
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "api.md"
+PAGE = ROOT / "docs" / "developer" / "api.md"
 
 
 def _blocks() -> list[tuple[str, str]]:

@@ -154,7 +154,7 @@ def test_an_empty_mapping_gives_the_defaults() -> None:
 
 
 def test_the_documentation_holds_the_generated_table() -> None:
-    assert settings_table() in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert settings_table() in (ROOT / "docs" / "user" / "cli.md").read_text(encoding="utf-8")
 
 
 def test_the_module_prints_the_table() -> None:

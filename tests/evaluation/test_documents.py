@@ -36,4 +36,4 @@ def test_a_document_that_is_not_there_or_has_no_such_table_is_named(tmp_path: Pa
 
 
 def test_the_document_on_masks_has_the_sequences_tables() -> None:
-    assert names_in(ROOT / "docs" / "masks.md") == [TABLES]
+    assert names_in(ROOT / "docs" / "user" / "masks.md") == [TABLES]

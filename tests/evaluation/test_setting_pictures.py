@@ -27,9 +27,9 @@ def test_every_setting_that_shows_has_a_picture(drawn: dict[str, Image]) -> None
 
 
 def test_every_setting_is_shown_where_it_is_explained(drawn: dict[str, Image]) -> None:
-    text = (DOCUMENTS / "settings.md").read_text()
+    text = (DOCUMENTS / "user" / "settings.md").read_text()
     for name in drawn:
-        assert f"(pictures/masks-{name}.jpg)" in text
+        assert f"(../pictures/masks-{name}.jpg)" in text
         assert 5_000 < (DOCUMENTS / "pictures" / f"masks-{name}.jpg").stat().st_size < 60_000
 
 

@@ -114,7 +114,7 @@ def test_the_language_is_obss() -> None:
 
 
 def test_the_document_on_the_settings_names_every_one_of_them() -> None:
-    text = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "user" / "settings.md").read_text(encoding="utf-8")
     for info in describe_settings():
         assert f"| {info.label} | `{info.name}` |" in text, info.name
         assert re.search(rf"#+ {info.label}\n|\*{info.label}\*", text), info.label
@@ -123,7 +123,7 @@ def test_the_document_on_the_settings_names_every_one_of_them() -> None:
 def test_the_document_on_the_settings_says_what_the_presets_set() -> None:
     rows = re.findall(
         r"^\| (Streaming|Meeting|Low CPU|Best edges) \|[^|]*\|([^|]*)\|$",
-        (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8"),
+        (REPOSITORY / "docs" / "user" / "settings.md").read_text(encoding="utf-8"),
         re.MULTILINE,
     )
     infos = {info.name: info for info in describe_settings()}
@@ -167,7 +167,7 @@ SYMPTOMS = {
 
 def entries() -> dict[str, str]:
     """Return the entries of the document on what can be wrong: title and text."""
-    text = (REPOSITORY / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "user" / "troubleshooting.md").read_text(encoding="utf-8")
     found = re.findall(r"^\*\*(\d+)\. (.+?)\*\* (.+?)(?=\n\n)", text, re.MULTILINE | re.DOTALL)
     assert [int(number) for number, _, _ in found] == list(range(1, len(found) + 1))
     for number in re.findall(r": (\d+)\.$", text, re.MULTILINE):  # "see there"
@@ -186,7 +186,7 @@ def test_what_the_panel_says_when_something_is_wrong_is_in_the_document() -> Non
     assert {key for key in ENGLISH if re.fullmatch(r"state\.[a-z_]+", key)} == {
         *("state.running", "state.waiting", "state.late", "state.starved", "state.problem", "state.stopped"),
         *("state.behind", "state.hidden", "state.last_error", "state.guard_open", "state.python_busy"),
-    }, "a new sentence: does docs/troubleshooting.md explain it?"
+    }, "a new sentence: does docs/user/troubleshooting.md explain it?"
     for said, key in (
         ("Waiting for a picture", "state.waiting"),
         ("OBS draws the source fewer than twice a second", "state.starved"),

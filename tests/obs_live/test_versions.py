@@ -83,7 +83,7 @@ def test_the_running_obs_is_one_that_is_known_or_a_warning_says_so(
     if is_newer:  # the day that an archive has it is no failure of ours; the tests of this folder say whether it works
         warnings.warn(
             f"OBS {version} is newer than the newest that is known, {libobs.NEWEST_MAJOR}: where all else passes, "
-            "raise libobs.NEWEST_MAJOR, and name it in docs/tested.md",
+            "raise libobs.NEWEST_MAJOR, and name it in docs/user/tested.md",
             stacklevel=1,
         )
 

@@ -33,7 +33,6 @@ BACKEND: Final = "setuptools==84.2.1"  # its version stands in the wheel
 EXECUTABLE: Final = ("install.py",)
 _PRODUCTS: Final = ("build", "dist", "out", "runs")
 _UNUSED: Final = ("tests/", "models/checkpoints/", ".ci/")
-_FOR_DEVELOPERS: Final = ("bench", "masks", "training")
 _EARLIEST: Final = 315532800  # 1980, where zip's calendar begins
 README: Final = """EOAM Background Removal {version} for OBS Studio
 {line}
@@ -156,9 +155,8 @@ def _write_zip(tree: Path, path: Path, version: str, epoch: int) -> None:
     readme = README.format(version=version, line="=" * (len(version) + 43)).replace("\n", "\r\n")
     files = {name: source.read_bytes() for name, source in payload(tree).items()}
     files["README.txt"] = readme.encode("ascii")
-    for source in (tree / "docs").glob("*.md"):
-        if source.stem not in _FOR_DEVELOPERS:
-            files[f"docs/{source.name}"] = source.read_bytes()
+    for source in (tree / "docs").rglob("*.md"):
+        files[source.relative_to(tree).as_posix()] = source.read_bytes()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(f"{folder}/{name}", time.gmtime(epoch)[:6])

@@ -18,7 +18,7 @@ import tomllib
 from packaging.requirements import Requirement
 
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
-TARGET: Final = REPOSITORY / "docs" / "licences.md"
+TARGET: Final = REPOSITORY / "docs" / "developer" / "licences.md"
 FILTER: Final = "filter"  # what the filter needs, as opposed to the names of extras
 
 # Identifiers of SPDX that ask for no more than to be named; the words of packages without one are led to them.
