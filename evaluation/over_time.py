@@ -2,8 +2,8 @@
 
     python -m evaluation.over_time --data ../shared/data --peers ../shared/peers --people val
 
-docs/user/masks.md says what the sequences are and what the figures mean. All methods see the same frames, and those on one
-network the same masks of it.
+docs/user/masks.md says what the sequences are and what the figures mean. All methods see the same frames, and those on
+one network the same masks of it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The training pictures: folders, splits, and one hash that names exactly what a network was trained on.
 
-A data folder holds the subfolders below; docs/developer/training.md says how to lay one out. Pictures are read whole into memory
-(about 700 MB for the project's own set), because decoding would cost more than augmenting.
+A data folder holds the subfolders below; docs/developer/training.md says how to lay one out. Pictures are read whole
+into memory (about 700 MB for the project's own set), because decoding would cost more than augmenting.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PLACES_KEPT_OUT = 10  # every tenth of each kind, in name order, is for validati
 
 
 class DataError(Exception):
-    """A data folder is missing or not laid out as docs/developer/training.md says; the message names the path and the remedy."""
+    """A data folder is missing or not laid out as docs/developer/training.md says; the message names path and remedy."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,9 @@ def read_picture(path: Path, flags: int = cv2.IMREAD_COLOR) -> Image:
 def list_pictures(folder: Path) -> list[Path]:
     """Return the pictures of a folder in name order; raise DataError if there are none."""
     if not folder.is_dir():
-        raise DataError(f"{folder} does not exist; docs/developer/training.md says how a data folder is laid out (--data DIR).")
+        raise DataError(
+            f"{folder} does not exist; docs/developer/training.md says how a data folder is laid out (--data DIR)."
+        )
     found = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES)
     if not found:
         raise DataError(f"{folder} has no pictures ({', '.join(PICTURE_SUFFIXES)}).")

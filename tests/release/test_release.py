@@ -61,7 +61,14 @@ def test_the_zip_has_what_somebody_needs_who_only_knows_obs(release: Path) -> No
     with zipfile.ZipFile(_one(release, "*.zip")) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
         readme = archive.read(next(name for name in archive.namelist() if name.endswith("README.txt"))).decode("ascii")
-    assert {"obs_eoam.py", "install.py", "LICENSE", "models/eoam.onnx", "models/SHA256SUMS", "docs/user/install.md"} <= names
+    assert {
+        "obs_eoam.py",
+        "install.py",
+        "LICENSE",
+        "models/eoam.onnx",
+        "models/SHA256SUMS",
+        "docs/user/install.md",
+    } <= names
     assert {"eoam_core/settings.py", "eoam_obs/effects/eoam.effect", "eoam_install/wheels.lock.json"} <= names
     assert "double-click install.py" in readme
 
