@@ -30,7 +30,7 @@ PLACES_KEPT_OUT = 10  # every tenth of each kind, in name order, is for validati
 
 
 class DataError(Exception):
-    """A data folder is missing or not laid out as docs/developer/training.md says; the message names path and remedy."""
+    """A data folder is missing or not laid out as docs/developer/training.md says; the message says which and how."""
 
 
 @dataclass(frozen=True)
