@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from eoam_core.temporal import MaskSmoother
     from eoam_core.worker import Worker
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 __all__ = [
     "BackgroundKind",

@@ -66,9 +66,26 @@ def add_row(path: Path, row: dict[str, str]) -> None:
         raise DataError(f"{path} cannot be written ({error.strerror}).") from error
 
 
-def key_of(lever: str, seed: int, samples: int, init: Path) -> tuple[str, ...]:
+def sum_of(init: Path) -> str:
+    """Return what names a checkpoint in the results. Raises DataError if there is no such file."""
+    if not init.is_file():
+        raise DataError(f"{init} does not exist: name the checkpoint that every run begins with (--init FILE).")
+    return sha256_of(init)[:12]
+
+
+def only_sum(rows: Rows, results: Path) -> str:
+    """Return the checkpoint that all rows began with; it need not be at hand. Raises DataError if there is not one."""
+    sums = {key[KEY.index("init_sha256")] for key in rows}
+    if len(sums) != 1:
+        raise DataError(
+            f"the runs in {results} began with {len(sums)} checkpoints; name the one to show (--init FILE)."
+        )
+    return sums.pop()
+
+
+def key_of(lever: str, seed: int, samples: int, init_sum: str) -> tuple[str, ...]:
     """Return everything that decides the outcome of a run besides the data, in the order of `KEY`."""
-    return (lever, str(seed), str(samples), " ".join((*BASE, *LEVERS[lever])), sha256_of(init)[:12])
+    return (lever, str(seed), str(samples), " ".join((*BASE, *LEVERS[lever])), init_sum)
 
 
 def run_name(key: tuple[str, ...]) -> str:
@@ -130,10 +147,11 @@ def main(argv: list[str] | None = None) -> int:
         prog="python -m evaluation.experiments.levers", description=(__doc__ or "").split("\n")[0]
     )
     shared, checkpoints = Path(__file__).parents[3] / "shared", Path(__file__).parents[2] / "models" / "checkpoints"
+    shipped = checkpoints / "eoam.safetensors"
     parser.add_argument("--data", type=Path, default=shared / "data")
     parser.add_argument("--peers", type=Path, default=shared / "peers")
-    parser.add_argument("--init", type=Path, default=checkpoints / "eoam_c.safetensors", help="where every run begins")
-    parser.add_argument("--larger", type=Path, default=checkpoints / "eoam_plus_a.safetensors")
+    parser.add_argument("--init", type=Path, help=f"where every run begins (default: {shipped.name}, which ships)")
+    parser.add_argument("--larger", type=Path, default=checkpoints / "eoam_plus.safetensors")
     parser.add_argument("--samples", type=int, default=30_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -148,12 +166,12 @@ def main(argv: list[str] | None = None) -> int:
         for path in filter(None, (args.results, args.table)):  # now, not after hours of training
             if not path.parent.is_dir():
                 raise DataError(f"{path.parent} is not a folder: make it first, or name another file to write.")
-        if not args.init.is_file():
-            raise DataError(
-                f"{args.init} does not exist: name the checkpoint that every run begins with (--init FILE)."
-            )
         rows = read_rows(args.results)
-        keys = [key_of(lever, seed, args.samples, args.init) for seed in dict.fromkeys(args.seeds) for lever in LEVERS]
+        begun_with = only_sum(rows, args.results) if args.only_table and args.init is None else None
+        if begun_with is None:
+            args.init = args.init or shipped
+            begun_with = sum_of(args.init)
+        keys = [key_of(lever, seed, args.samples, begun_with) for seed in dict.fromkeys(args.seeds) for lever in LEVERS]
         for key in () if args.only_table else keys:
             if key not in rows:
                 print(f"{key[0]}, seed {key[1]}:", flush=True)

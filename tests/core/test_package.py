@@ -64,11 +64,6 @@ def _project() -> dict[str, Any]:
     return content
 
 
-def test_the_version_is_the_projects() -> None:
-    project = _project()
-    assert eoam_core.__version__ == project["version"]
-
-
 def test_the_required_versions_are_the_projects() -> None:
     installation = importlib.import_module("eoam_core.installation")
     project = _project()

@@ -33,7 +33,7 @@ def compare(data: Path, init: Path, results: Path, *more: str) -> int:
 
 
 def last_of(runs: Path, lever: str, seed: int, init: Path) -> Path:
-    return runs / levers.run_name(levers.key_of(lever, seed, 64, init)) / "last.safetensors"
+    return runs / levers.run_name(levers.key_of(lever, seed, 64, levers.sum_of(init))) / "last.safetensors"
 
 
 def test_every_lever_is_pulled_once_with_every_seed_and_differs_from_nothing_by_its_options_alone(
@@ -87,12 +87,24 @@ def test_a_comparison_that_was_stopped_goes_on_from_its_checkpoint(
 
 
 def test_a_lever_that_is_changed_is_another_run(init: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {lever: levers.key_of(lever, 1, 64, init) for lever in levers.LEVERS}
+    before = {lever: levers.key_of(lever, 1, 64, levers.sum_of(init)) for lever in levers.LEVERS}
     assert len({levers.run_name(key) for key in before.values()}) == len(before)
     monkeypatch.setitem(levers.LEVERS, "Lovasz hinge", ("--lovasz", "1"))
-    changed = [lever for lever in before if levers.key_of(lever, 1, 64, init) != before[lever]]
+    changed = [lever for lever in before if levers.key_of(lever, 1, 64, levers.sum_of(init)) != before[lever]]
     assert changed == ["Lovasz hinge"]
-    assert levers.run_name(levers.key_of("Lovasz hinge", 1, 64, init)) != levers.run_name(before["Lovasz hinge"])
+    assert levers.run_name(levers.key_of("Lovasz hinge", 1, 64, levers.sum_of(init))) != levers.run_name(
+        before["Lovasz hinge"]
+    )
+
+
+def test_the_table_of_finished_runs_needs_no_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = Path(__file__).parents[2] / "docs" / "developer" / "levers.csv"
+    assert levers.main(["--results", str(results), "--samples", "24000", "--only-table"]) == 0
+    assert "| Lovasz hinge | 3 | -0.05 ± 0.04 | +0.09 ± 0.30 | +0.21 ± 0.06 |" in capsys.readouterr().out
+    two = tmp_path / "two.csv"
+    two.write_text(results.read_text() + "nothing,9,24000,--rate 0.002 --small-share 0.25,0123456789ab,94,90,1\n")
+    assert levers.main(["--results", str(two), "--samples", "24000", "--only-table"]) == 2
+    assert "began with 2 checkpoints" in capsys.readouterr().err
 
 
 def test_gains_are_paired_by_seed_and_what_is_not_finished_is_left_out() -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,6 +16,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
+import eoam_core
+from tools.release import build
 
 from .conftest import REPOSITORY
 
@@ -27,13 +31,69 @@ def _one(folder: Path, pattern: str) -> Path:
 def test_building_again_gives_the_same_bits(release: Path, tmp_path: Path) -> None:
     # Other names, another umask and another time zone must not show.
     command = 'umask 077; exec "$@"'
-    arguments = ["sh", "-c", command, "sh", str(REPOSITORY / "scripts" / "release"), str(tmp_path)]
+    script = str(REPOSITORY / "scripts" / "release")
+    arguments = ["sh", "-c", command, "sh", script, "--working-tree", "--out", str(tmp_path)]
     subprocess.run(arguments, check=True, stdout=subprocess.DEVNULL, env={**os.environ, "TZ": "Asia/Tokyo"}, cwd="/")
     built = sorted(path.name for path in release.iterdir())
     assert sorted(path.name for path in tmp_path.iterdir()) == built
     assert len(built) == 5
     for name in built:
         assert (release / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def tagged(tmp_path: Path) -> Path:
+    """A repository of our files at version 7.8.9, with a tag for it; what lies there uncommitted is not of the tag."""
+    tree = tmp_path / "tree"
+    for name in build._names():
+        if (REPOSITORY / name).is_file() and not name.startswith(("tests/", "models/checkpoints/")):
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(REPOSITORY / name, tree / name)
+    package = tree / "eoam_core" / "__init__.py"
+    package.write_text(package.read_text().replace(f'"{eoam_core.__version__}"', '"7.8.9"'))
+    changes = tree / "CHANGELOG.md"
+    changes.write_text(changes.read_text().replace(f"## {eoam_core.__version__} - ", "## 7.8.9 - "))
+    git(tree, "init", "--quiet")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "--message", "Release 7.8.9")
+    git(tree, "tag", "v7.8.9")
+    git(tree, "tag", "v7.8.8")
+    (tree / "obs_eoam.py").write_text("raise SystemExit('not of the tag')\n")
+    return tree
+
+
+def release_of(tree: Path, out: Path, *what: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools.release.build", *what, "--out", str(out)]
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+
+
+def test_a_release_is_what_its_tag_names(tagged: Path, tmp_path: Path) -> None:
+    done = release_of(tagged, tmp_path / "out", "v7.8.9")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(tmp_path / "out" / "eoam-obs-7.8.9.zip") as archive:
+        script = archive.read("eoam-obs-7.8.9/obs_eoam.py")
+    assert script == (REPOSITORY / "obs_eoam.py").read_bytes()
+    assert _one(tmp_path / "out", "*.whl").name == "eoam_obs-7.8.9-py3-none-any.whl"
+
+
+def test_a_release_that_does_not_agree_with_itself_is_refused(tagged: Path, tmp_path: Path) -> None:
+    def refused(tag: str) -> str:
+        done = release_of(tagged, tmp_path / "out", tag)
+        assert done.returncode == 1
+        assert not (tmp_path / "out").exists()
+        return done.stderr
+
+    assert "there is no tag v1.2.3 here" in refused("v1.2.3")
+    assert "v7.8.8 has version 7.8.9 in eoam_core/__init__.py" in refused("v7.8.8")
+    (tagged / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n")
+    git(tagged, "commit", "--quiet", "--message", "No section", "CHANGELOG.md")
+    git(tagged, "tag", "--force", "v7.8.9")
+    assert "has no section '## 7.8.9 - YYYY-MM-DD'" in refused("v7.8.9")
 
 
 def test_the_sums_are_those_of_the_files(release: Path) -> None:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from eoam_core.colour import light_to_srgb, srgb_to_light
 from eoam_core.compose import compose_frame
 from eoam_core.settings import Settings, View
 
@@ -88,7 +89,5 @@ def compare(found: Bytes, wanted: Bytes, settings: Settings) -> Difference:
 
 
 def _premultiplied(straight: Bytes) -> Bytes:
-    level = straight[..., :3] / 255
-    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4) * (straight[..., 3:] / 255)
-    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.dstack([np.rint(encoded * 255).astype(np.uint8), straight[..., 3]])
+    light = srgb_to_light(straight[..., :3] / 255) * (straight[..., 3:] / 255)
+    return np.dstack([np.rint(light_to_srgb(light) * 255).astype(np.uint8), straight[..., 3]])

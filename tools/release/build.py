@@ -1,4 +1,4 @@
-"""Build the wheel, the sdist and the zip, reproducibly; scripts/release calls this.
+"""Build the wheel, the sdist and the zip from a tag, reproducibly; scripts/release calls this.
 
 Nothing of the machine gets in: the files are those that git knows, with fixed rights; every time stamp is that of
 the last commit ($SOURCE_DATE_EPOCH overrides it); archives are written in a fixed order. The zip is not compressed, so
@@ -7,11 +7,13 @@ that not even zlib's version matters.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +29,7 @@ import tomllib
 REPOSITORY: Final = Path(__file__).resolve().parents[2]
 
 from eoam_install import wheels  # noqa: E402
+from eoam_install.command import project_version  # noqa: E402
 from eoam_install.payload import payload  # noqa: E402
 
 BACKEND: Final = "setuptools==84.2.1"  # its version stands in the wheel
@@ -51,11 +54,44 @@ Something is wrong: Tools > Scripts > obs_eoam.py says what; so does  python3 in
 """
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Build everything into a folder, which gets these files only if all could be made."""
-    target = Path(sys.argv[1] if len(sys.argv) > 1 else REPOSITORY / "dist")
+    parser = argparse.ArgumentParser(prog="scripts/release", description=(__doc__ or "").split("\n")[0])
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("tag", nargs="?", help="the tag to build, such as v1.0.0")
+    what.add_argument("--working-tree", action="store_true", help="build the files as they are here, to try them")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "dist", metavar="FOLDER", help="default: dist")
+    args = parser.parse_args(argv)
+    if args.working_tree:
+        _build_here(args.out)
+    else:
+        _build_tag(args.tag, args.out)
+    return 0
+
+
+def _build_tag(tag: str, target: Path) -> None:
+    """Build what a tag names, with the tools and the lock that the tag has, whatever lies here now."""
+    with tempfile.TemporaryDirectory() as temporary:
+        clone = Path(temporary, "clone")
+        if not _git("rev-parse", "--verify", "--quiet", f"refs/tags/{tag}^{{commit}}"):
+            raise SystemExit(f"there is no tag {tag} here; make it with: git tag {tag}")
+        _git("clone", "--quiet", "--branch", tag, "--config", "advice.detachedHead=false", str(REPOSITORY), str(clone))
+        version = project_version(clone)
+        if tag != f"v{version}":
+            raise SystemExit(f"{tag} has version {version or 'none'} in eoam_core/__init__.py; tag it v{version}.")
+        changes = (clone / "CHANGELOG.md").read_text(encoding="utf-8")
+        if not re.search(rf"^## {re.escape(version)} - \d{{4}}-\d{{2}}-\d{{2}}$", changes, re.MULTILINE):
+            raise SystemExit(
+                f"CHANGELOG.md of {tag} has no section '## {version} - YYYY-MM-DD'; write it and tag again."
+            )
+        command = [sys.executable, "-m", "tools.release.build", "--working-tree", "--out", str(target.resolve())]
+        subprocess.run(command, cwd=clone, check=True)
+
+
+def _build_here(target: Path) -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    name, version = f"eoam_obs-{project['version']}", project["version"]
+    version = project_version(REPOSITORY)
+    name = f"eoam_obs-{version}"
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct") or _EARLIEST)
     with tempfile.TemporaryDirectory() as temporary:
         tree, out = Path(temporary, name), Path(temporary, "out")
@@ -64,7 +100,7 @@ def main() -> int:
         _build(tree, out, Path(temporary, "backend"), epoch)
         _repack(out / f"{name}.tar.gz", epoch)
         _write_zip(tree, out / f"eoam-obs-{version}.zip", version, epoch)
-        sbom = json.dumps(_sbom(project, epoch), indent=1, sort_keys=True) + "\n"
+        sbom = json.dumps(_sbom(project, version, epoch), indent=1, sort_keys=True) + "\n"
         (out / f"eoam-obs-{version}.cdx.json").write_text(sbom, encoding="utf-8")
         files = sorted(out.iterdir())
         sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
@@ -73,7 +109,6 @@ def main() -> int:
         for path in sorted(out.iterdir()):
             shutil.copyfile(path, target / path.name)
             print(target / path.name)
-    return 0
 
 
 def _git(*arguments: str) -> str:
@@ -165,7 +200,7 @@ def _write_zip(tree: Path, path: Path, version: str, epoch: int) -> None:
             archive.writestr(entry, files[name])
 
 
-def _sbom(project: dict[str, Any], epoch: int) -> dict[str, Any]:
+def _sbom(project: dict[str, Any], version: str, epoch: int) -> dict[str, Any]:
     """Return the bill of materials (CycloneDX 1.5): the project, its networks, and every wheel that it may install."""
     lock = wheels.read_lock()
     components: list[dict[str, Any]] = [
@@ -192,7 +227,7 @@ def _sbom(project: dict[str, Any], epoch: int) -> dict[str, Any]:
             }
         )
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
-    product = {"type": "application", "bom-ref": "eoam-obs", "name": project["name"], "version": project["version"]}
+    product = {"type": "application", "bom-ref": "eoam-obs", "name": project["name"], "version": version}
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
