@@ -137,7 +137,7 @@ def test_in_plain_python_one_sentence_says_to_run_it_in_obs() -> None:
 
 
 def test_without_obs_the_frontend_has_neither_a_profile_nor_a_virtual_camera() -> None:
-    code = "from eoam_obs import frontend as f; print([f.profile_path(), f.start_virtual_camera()])"
+    code = "from eoam_obs.binding import frontend as f; print([f.profile_path(), f.start_virtual_camera()])"
     assert in_plain_python(code).stdout == "['', False]\n"
 
 
