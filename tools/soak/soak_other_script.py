@@ -28,6 +28,8 @@ from typing import Any
 
 import obspython as obs
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from tools.soak.panel import make_scripts_panel
 
 _FILE = Path(os.environ["EOAM_SOAK_OTHER"])
