@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -14,9 +17,10 @@ import pytest
 
 from tools.obs_driver.clips import Picture
 from tools.obs_driver.probe import PROBE
-from tools.obs_driver.session import REPOSITORY, Collection, Ended, Json, ObsSession
+from tools.obs_driver.session import REPOSITORY, SCENE, Collection, Ended, Json, ObsSession
 
 SCRIPT = REPOSITORY / "obs_eoam.py"
+_HEADER: Final = struct.Struct("<4sI")  # of one of AVI's chunks
 # The toy model's mask is exact, so nothing may touch it up where a test computes what must come out.
 PLAIN = {"regions": "share", "region_share": 0.0, "holes": "open", "smoothing": 0.0, "refinement": 0.0}
 
@@ -59,37 +63,107 @@ class Starter:
 class Recording:
     """One recording of what OBS puts out; needs the profile `lossless()`. One per session: starting OBS 29's output
     again at once after it stopped is now and then ignored.
+
+    How long something was on says nothing about its frames: a busy OBS repeats some and leaves others out. So wait for
+    what is to be seen, in the file that is being written.
     """
 
     def __init__(self, obs: ObsSession) -> None:
         self._obs = obs
+        folder = Path(obs.request("GetRecordDirectory")["recordDirectory"])
+        before = set(folder.glob("*.avi"))
         obs.request("StartRecord")
         obs.wait(lambda: obs.request("GetRecordStatus")["outputActive"], "the start of the recording")
-        outputs = obs.request("GetOutputList")["outputs"]
-        (self._output,) = (output["outputName"] for output in outputs if output["outputActive"])
+        self._container: Any = None
+        self._number, self._offset = -1, 0
+        (self._file,) = obs.wait(lambda: set(folder.glob("*.avi")) - before, "the file of the recording")
 
-    def frames(self) -> int:
-        """Return how many frames are recorded so far, a few more or less: the number of the one that comes next."""
-        status = self._obs.request("GetOutputStatus", outputName=self._output)
-        return int(status["outputTotalFrames"]) - int(status["outputSkippedFrames"])
+    def newest(self) -> tuple[int, Picture] | None:
+        """Return the number and the picture, (h, w, 3) uint8 RGB, of the newest frame that is whole in the file."""
+        import av
 
-    def wait_frames(self, count: int) -> None:
-        """Wait until so many more are recorded; up to 16 that were rendered before may be among them."""
-        target = self.frames() + count
-        self._obs.wait(lambda: self.frames() >= target, f"{count} more recorded frames", timeout_s=60 + count)
+        if self._container is None:
+            with contextlib.suppress(av.error.InvalidDataError):  # no frame is in it yet
+                self._container = av.open(str(self._file))
+                self._offset = (
+                    next(packet.pos for packet in self._container.demux(video=0) if packet.size) - _HEADER.size
+                )
+        packet = self._newest_packet() if self._container is not None else b""
+        if packet and self._container is not None:
+            for frame in self._container.streams.video[0].codec_context.decode(av.Packet(packet)):
+                return self._number, frame.to_ndarray(format="rgb24")
+        return None
 
-    def stop(self) -> list[Picture]:
+    def _newest_packet(self) -> bytes:
+        """Walk on over AVI's chunks to the end of what is written; to read all of the file each time would be slow."""
+        newest = b""
+        with self._file.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            while self._offset + _HEADER.size <= end:
+                file.seek(self._offset)
+                name, size = _HEADER.unpack(file.read(_HEADER.size))
+                if self._offset + _HEADER.size + size > end:
+                    break
+                if name == b"00dc" and size:  # a frame; an empty one is where OBS left a frame out
+                    self._number, newest = self._number + 1, file.read(size)
+                self._offset += _HEADER.size + size + size % 2
+        return newest
+
+    def wait_for(self, condition: Callable[[Picture], bool], what: str, *, after: int = -1) -> tuple[int, Picture]:
+        """Wait for a recorded frame after number `after` that meets a condition; return its number and the picture."""
+
+        def found() -> tuple[int, Picture] | None:
+            newest = self.newest()
+            return newest if newest is not None and newest[0] > after and condition(newest[1]) else None
+
+        return self._obs.wait(found, f"{what} in the recording", timeout_s=240)
+
+    def stop(self) -> None:
+        """End it, so that nothing more is written."""
+        self._obs.request("StopRecord")
+        self._obs.wait(lambda: "Recording Stop" in self._obs.log, "the end of the recording")
+
+    def frames(self) -> list[Picture]:
         """Return all frames, (h, w, 3) uint8 RGB; AVI's empty chunks, where OBS left a frame out, are not frames."""
         import av
 
         frames: list[Picture] = []
-        file = self._obs.request("StopRecord")["outputPath"]
-        self._obs.wait(lambda: "Recording Stop" in self._obs.log, "the end of the recording")
-        with av.open(file) as container:
+        with av.open(str(self._file)) as container:
             for packet in container.demux(video=0):
                 with contextlib.suppress(av.error.InvalidDataError):
                     frames += [frame.to_ndarray(format="rgb24") for frame in packet.decode()]
         return frames
+
+
+class Moments:
+    """Single pictures of a recording, with a curtain between them: a colour in front of everything in the scene."""
+
+    def __init__(self, obs: ObsSession, recording: Recording, curtain: str) -> None:
+        self._obs, self._recording = obs, recording
+        items = obs.request("GetSceneItemList", sceneName=SCENE)["sceneItems"]
+        (self._item,) = (item["sceneItemId"] for item in items if item["sourceName"] == curtain)
+        self._show(True)
+        obs.wait_frames(20)
+        # The first frames may be black.
+        number, self._curtain = recording.wait_for(lambda picture: picture.max() > 0, "the curtain")
+        self._number = number
+
+    def take(self, what: str, *, ready: Callable[[Picture], bool] = lambda picture: True) -> Picture:
+        """Open the curtain, and return the first frame seen without it that is `ready`, (h, w, 3) uint8 RGB."""
+        self._obs.wait_frames(20)  # what was set has been drawn behind the curtain
+        self._show(False)
+        number, picture = self._recording.wait_for(
+            lambda found: not self._is_curtain(found) and ready(found), what, after=self._number
+        )
+        self._show(True)
+        self._number, _ = self._recording.wait_for(self._is_curtain, f"the curtain after {what}", after=number)
+        return picture
+
+    def _show(self, shut: bool) -> None:
+        self._obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=self._item, sceneItemEnabled=shut)
+
+    def _is_curtain(self, picture: Picture) -> bool:
+        return bool(np.abs(picture.astype(int) - self._curtain).mean() <= 2)
 
 
 def lossless(folder: Path, **video: str) -> dict[str, dict[str, str]]:

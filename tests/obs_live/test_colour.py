@@ -11,7 +11,16 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.obs_live.obs_helpers import PLAIN, Recording, Starter, crash_report, lossless, save_picture, write_hdr_video
+from tests.obs_live.obs_helpers import (
+    PLAIN,
+    Moments,
+    Recording,
+    Starter,
+    crash_report,
+    lossless,
+    save_picture,
+    write_hdr_video,
+)
 from tools.obs_driver import clips
 from tools.obs_driver.clips import Picture
 from tools.obs_driver.session import (
@@ -34,6 +43,7 @@ CANVASES = {
 
 
 SOURCES = (CAMERA, "clip", "hdr clip")
+CURTAIN = "curtain"
 
 
 def rainbow() -> Picture:
@@ -62,6 +72,7 @@ def obs(request: pytest.FixtureRequest, start_obs: Starter, brightness_model: Pa
                 video_entry(hdr, plain, name="hdr clip"),
                 video_entry(clip, plain, name="clip"),
                 image_entry(still, plain, name=CAMERA),
+                colour_entry(0xFFFF00FF, WIDTH, HEIGHT, CURTAIN),
             ]
         },
         environment={"EOAM_MODEL": str(brightness_model)},
@@ -71,7 +82,7 @@ def obs(request: pytest.FixtureRequest, start_obs: Starter, brightness_model: Pa
 
 def show_only(obs: ObsSession, source: str) -> None:
     for item in obs.request("GetSceneItemList", sceneName=SCENE)["sceneItems"]:
-        visible = item["sourceName"] in (source, "background")
+        visible = item["sourceName"] in (source, "background", CURTAIN)
         number = item["sceneItemId"]
         obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=number, sceneItemEnabled=visible)
 
@@ -80,17 +91,19 @@ def show_only(obs: ObsSession, source: str) -> None:
 def recorded(obs: ObsSession) -> dict[str, tuple[Picture, Picture]]:
     """Return for each source what OBS puts out without and with the filter, (h, w, 3) uint8 RGB each."""
     recording = Recording(obs)
-    moments = {}
+    moments = Moments(obs, recording, CURTAIN)
+    pictures = {}
     for source in SOURCES:
         for enabled in (False, True):
             obs.request("SetSourceFilterEnabled", sourceName=source, filterName=FILTER, filterEnabled=enabled)
             show_only(obs, source)
-            obs.wait_frames(30)
-            recording.wait_frames(25)
-            moments[source, enabled] = recording.frames() - 3
-            recording.wait_frames(3)
-    frames = recording.stop()
-    return {source: (frames[moments[source, False]], frames[moments[source, True]]) for source in SOURCES}
+            # With the filter, nothing is drawn where a mask comes too late: there is the green ground, without blue.
+            pictures[source, enabled] = moments.take(
+                f"{source} {'with' if enabled else 'without'} the filter",
+                ready=lambda found: found[HEIGHT // 2, WIDTH // 2, 2] > 30,
+            )
+    recording.stop()
+    return {source: (pictures[source, False], pictures[source, True]) for source in SOURCES}
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.obs_live.obs_helpers import PLAIN, Recording, Starter, lossless, save_picture, write_hdr_video
+from tests.obs_live.obs_helpers import PLAIN, Moments, Recording, Starter, lossless, save_picture, write_hdr_video
 from tools.obs_driver.clips import Picture
 from tools.obs_driver.session import (
     CAMERA,
@@ -91,20 +91,6 @@ def show_only(obs: ObsSession, *sources: str) -> None:
         obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=number, sceneItemEnabled=visible)
 
 
-def between_curtains(frames: list[Picture]) -> list[Picture]:
-    """Return the brightest frame of each run without the curtain, which the first frame shows.
-
-    The brightest: nothing at all is drawn where a mask comes too late, on a busy machine.
-    """
-    runs: list[list[Picture]] = [[]]
-    for frame in frames:
-        if np.abs(frame.astype(int) - frames[0]).mean() > 2:
-            runs[-1].append(frame)
-        elif runs[-1]:
-            runs.append([])
-    return [max(run, key=lambda frame: float(frame.mean())) for run in runs if run]
-
-
 OUTPUTS: dict[str, dict[str, object]] = {
     "colour": {"view": "result", "background": "color", "background_color": GREEN_ABGR},
     "cleaned": {"decontamination": 1.0},
@@ -124,30 +110,25 @@ def recorded(obs: ObsSession, folder: Path) -> dict[str, Picture]:
     )[..., :3]
     levels = save_picture(folder / "levels.png", np.ascontiguousarray(seen[..., ::-1]))
     obs.request("SetInputSettings", inputName="grey", inputSettings={"file": str(levels)})
-    items = obs.request("GetSceneItemList", sceneName=SCENE)["sceneItems"]
-    (curtain,) = (item["sceneItemId"] for item in items if item["sourceName"] == CURTAIN)
     show_only(obs, CURTAIN)
-    obs.wait_frames(20)
     recording = Recording(obs)
-    obs.wait_frames(20)
-    names = []
-
-    def note(name: str) -> None:
-        names.append(name)
-        recording.wait_frames(20)  # behind the curtain
-        for is_shut in (False, True):
-            obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=curtain, sceneItemEnabled=is_shut)
-            recording.wait_frames(30)
-
+    moments = Moments(obs, recording, CURTAIN)
+    pictures = {}
     for source in ("green", "white", "ground", "grey", CAMERA):
         show_only(obs, source, CURTAIN)
-        note(source)
+        pictures[source] = moments.take(source, ready=is_drawn)
     for clip in CLIPS:
         show_only(obs, clip, CURTAIN)
         for output, settings in OUTPUTS.items():
             obs.set_filter(source=clip, **settings, background_picture=str(folder / "ground.png"))
-            note(f"{clip} {output}")
-    return dict(zip(names, between_curtains(recording.stop()), strict=True))
+            pictures[f"{clip} {output}"] = moments.take(f"{clip} {output}", ready=is_drawn)
+    recording.stop()
+    return pictures
+
+
+def is_drawn(picture: Picture) -> bool:
+    """Whether there is anything: nothing at all is drawn where a mask comes too late, on a busy machine."""
+    return float(picture.mean()) > 3
 
 
 def furthest(found: Picture, expected: Picture, where: np.ndarray) -> int:

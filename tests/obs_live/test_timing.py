@@ -103,11 +103,13 @@ def seen(obs: ObsSession) -> dict[str, list[Seen]]:
         settings = {**PLAIN, "timing": timing, "threshold": 0.45, "softness": 0.0}
         obs.request("SetSourceFilterSettings", sourceName="inner", filterName="EOAM", filterSettings=settings)
         obs.wait_frames(20)
-        first = recording.frames()
+        first, _ = recording.wait_for(lambda _: True, f"the start of {timing}")
+        # What OBS had rendered before may still be among the next frames: up to 16 wait for the encoder.
         obs.wait_frames(75)
-        parts[timing] = slice(first, recording.frames() - 5)
-        obs.wait_frames(10)
-    frames = recording.stop()
+        last, _ = recording.wait_for(lambda _: True, f"the end of {timing}", after=first + 60)
+        parts[timing] = slice(first + 20, last)
+    recording.stop()
+    frames = recording.frames()
     return {timing: [read_numbers(frame) for frame in frames[part]] for timing, part in parts.items()}
 
 
