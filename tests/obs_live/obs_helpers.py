@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -18,7 +19,13 @@ from tools.obs_driver.session import REPOSITORY, Collection, Ended, Json, ObsSes
 
 SCRIPT = REPOSITORY / "obs_eoam.py"
 # The toy model's mask is exact, so nothing may touch it up where a test computes what must come out.
-PLAIN = {"regions": "share", "region_share": 0.0, "holes": "open", "smoothing": 0.0, "refinement": 0.0}
+PLAIN: Final[dict[str, Any]] = {
+    "regions": "share",
+    "region_share": 0.0,
+    "holes": "open",
+    "smoothing": 0.0,
+    "refinement": 0.0,
+}
 
 
 class Starter:
@@ -41,7 +48,7 @@ class Starter:
         language: str = "en-US",
     ) -> ObsSession:
         folder = self._factory.mktemp("obs")
-        everywhere = [(SCRIPT, {}), (PROBE, {})]
+        everywhere: list[tuple[Path, Json]] = [(SCRIPT, {}), (PROBE, {})]
         given = scripts or {}
         session = ObsSession(
             folder,
@@ -88,7 +95,11 @@ class Recording:
         with av.open(file) as container:
             for packet in container.demux(video=0):
                 with contextlib.suppress(av.error.InvalidDataError):
-                    frames += [frame.to_ndarray(format="rgb24") for frame in packet.decode()]
+                    frames += [
+                        np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                        for frame in packet.decode()
+                        if isinstance(frame, av.VideoFrame)
+                    ]
         return frames
 
 
@@ -132,8 +143,7 @@ def grab_screen(display: str, size: tuple[int, int] = (1600, 1000)) -> Picture:
     import av
 
     with av.open(display, format="x11grab", options={"video_size": f"{size[0]}x{size[1]}"}) as screen:
-        picture: Picture = next(screen.decode(video=0)).to_ndarray(format="rgb24")
-        return picture
+        return np.asarray(next(screen.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
 def save_picture(file: Path, picture: Picture) -> Path:
@@ -153,7 +163,8 @@ def write_hdr_video(file: Path, picture: Picture, count: int, *, transfer: int =
         stream.pix_fmt, stream.width, stream.height = "yuv420p10le", width, height
         context = stream.codec_context
         context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, transfer, 9, 1
-        frame = av.VideoFrame.from_ndarray(cv2.convertScaleAbs(picture, alpha=0.75), format="bgr24")
+        darker = np.asarray(cv2.convertScaleAbs(picture, alpha=0.75), np.uint8)
+        frame = av.VideoFrame.from_ndarray(darker, format="bgr24")
         frame = frame.reformat(format="yuv420p10le")
         for number in range(count):
             frame.pts = number
