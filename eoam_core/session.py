@@ -112,7 +112,7 @@ def _import() -> Any:
     # Newer ones keep an identity of the computer and a data base of events in the user's home, from the import on.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+        import onnxruntime
     except Exception as error:
         remedy = next(part.remedy for part in check_installation() if part.name == "onnxruntime")
         raise InstallationError(f"onnxruntime does not load ({first_line(error)}); install it: {remedy}") from error

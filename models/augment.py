@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from .data import DataError, Image, Person, TrainingSet, is_uncut
 from .posters import add_poster
@@ -310,7 +312,7 @@ class SampleMaker:
         height, width = frame.shape[:2]
         light = np.exp(rng.uniform(np.log(0.05), np.log(0.25)) + rng.normal(0, 0.1, 3))
         y, x = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
-        seen = frame * light.astype(np.float32)
+        seen: NDArray[np.floating[Any]] = np.multiply(frame, light.astype(np.float32))
         # The sensor's own noise and the photons', which grows with the root of their number.
         noise = rng.uniform(0.3, 1.5) + rng.uniform(0, 0.4) * np.sqrt(seen)
         gain = rng.uniform(1.5, 4) if rng.random() < 0.6 else 1.0

@@ -40,7 +40,7 @@ def average(first: Path, second: Path, target: Path, *, share: float = 0.5) -> N
     if not 0 <= share <= 1:
         raise DataError(f"--share is {share}, need 0 (the first network alone) to 1 (the second alone).")
     headers = read_header(first), read_header(second)
-    configs = [NetConfig(**header["net"]) for header in headers]  # type: ignore[arg-type]
+    configs = [NetConfig(**header["net"]) for header in headers]
     grown = replace(
         configs[0],
         half=configs[0].half or configs[1].half,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -58,11 +59,11 @@ def _everything(net: Eoam, average: Eoam, optimiser: torch.optim.AdamW) -> dict[
     return tensors
 
 
-def read_header(path: Path) -> dict[str, object]:
+def read_header(path: Path) -> dict[str, Any]:
     """Return a checkpoint's JSON header. Raises DataError if the file is missing or no checkpoint."""
     try:
         with safe_open(path, "pt") as file:
-            header: dict[str, object] = json.loads((file.metadata() or {}).get("eoam", "{}"))
+            header: dict[str, Any] = json.loads((file.metadata() or {}).get("eoam", "{}"))
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} cannot be read as a checkpoint ({error}): name a .safetensors file.") from error
     if "net" not in header:
@@ -72,7 +73,7 @@ def read_header(path: Path) -> dict[str, object]:
 
 def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
     """Return the network of a checkpoint in eval mode; `prefix` "average" (the moving average) or "net"."""
-    net = Eoam(NetConfig(**read_header(path)["net"]))  # type: ignore[arg-type]
+    net = Eoam(NetConfig(**read_header(path)["net"]))
     with safe_open(path, "pt") as file:
         keys = file.keys()
         names = [n for n in keys if n.startswith(prefix + ".")]

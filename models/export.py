@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+import onnxruntime
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -168,8 +168,8 @@ class Deployed(nn.Module):
 
 def quick_confidence_map(f_e: Tensor) -> Tensor:
     """Return `net.confidence_map`, one class after the other: onnxruntime is slow where it reduces over channels."""
-    highest = functools.reduce(torch.maximum, f_e.split(1, dim=1))
-    return 1 - 1 / functools.reduce(torch.add, torch.exp(f_e - highest).split(1, dim=1))
+    highest = functools.reduce(torch.maximum, torch.split(f_e, 1, dim=1))
+    return 1 - 1 / functools.reduce(torch.add, torch.split(torch.exp(f_e - highest), 1, dim=1))
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:

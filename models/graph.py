@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+import onnxruntime
 from onnx import numpy_helper
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+import onnxruntime
 from onnx import numpy_helper
 
 from eoam_core.geometry import network_size
@@ -117,7 +117,7 @@ def own_network(path: Path, detail: Detail = Detail.NORMAL, *, name: str | None 
     portrait = {"square": (224, 224)} if detail is Detail.NORMAL else {"upright": (rows, columns)}
     sizes = {**portrait, "wide": wide_size(detail)}
     name = name or (path.stem if detail is Detail.NORMAL else f"{path.stem}, {detail.value}")
-    return network(name, path, bgra, lambda y: y[0].astype(np.float32) / 255, **sizes)
+    return network(name, path, bgra, lambda y: y[0].astype(np.float32) / 255, None, **sizes)
 
 
 def wide_size(detail: Detail) -> tuple[int, int]:

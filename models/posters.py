@@ -22,9 +22,11 @@ def add_poster(rng: Generator, room: Image, person: Person) -> Image:
     rim = int(rng.uniform(0, 0.08) * min(picture.shape[:2])) if rng.random() < 0.7 else 0
     if rim:
         shade = (0, 30, 245)[rng.integers(3)] if rng.random() < 0.8 else int(rng.integers(256))
-        picture = cv2.copyMakeBorder(picture, *[rim] * 4, cv2.BORDER_CONSTANT, value=(shade,) * 3)
+        framed = cv2.copyMakeBorder(picture, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(shade,) * 3)
+        picture = np.asarray(framed, np.uint8)
     if rng.random() < 0.5:  # lit otherwise than the room, as a screen or a print behind glass is
-        picture = cv2.convertScaleAbs(picture, alpha=rng.uniform(0.5, 1.15), beta=rng.uniform(0, 40))
+        lit = cv2.convertScaleAbs(picture, alpha=rng.uniform(0.5, 1.15), beta=rng.uniform(0, 40))
+        picture = np.asarray(lit, np.uint8)
     x, y = rng.uniform(0, width - wide), rng.uniform(0, 0.75 * height - 0.5 * high)
     corners = np.array([(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)], np.float32)
     corners += rng.normal(0, 0.02 * high, corners.shape)  # seen a little from the side

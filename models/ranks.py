@@ -53,7 +53,7 @@ class Ranks:
         flat = torch.cat([t.detach().reshape(-1) for t in found])
         dist.all_reduce(flat)
         flat /= self.count
-        for tensor, part in zip(found, flat.split([t.numel() for t in found]), strict=True):
+        for tensor, part in zip(found, torch.split(flat, [t.numel() for t in found]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
     def drift(self, tensors: Iterable[Tensor]) -> float:

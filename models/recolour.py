@@ -28,7 +28,7 @@ def find_face(frame: Image, alpha: Image) -> tuple[Image, tuple[float, float, fl
     box is (left, top, width, height). Where there is none, as in a grey picture, nothing is skin and the box is None.
     """
     ycrcb = cv2.cvtColor(frame, cv2.COLOR_BGR2YCrCb)
-    found = cv2.bitwise_and(cv2.inRange(ycrcb, *SKIN), cv2.inRange(alpha, 128, 255))  # type: ignore[call-overload]
+    found = cv2.bitwise_and(cv2.inRange(ycrcb, *SKIN), cv2.inRange(alpha, 128, 255))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(found, connectivity=4)
     largest = 1 + int(boxes[1:, cv2.CC_STAT_AREA].argmax()) if count > 1 else 0
     if not largest or boxes[largest, cv2.CC_STAT_AREA] < 30:
@@ -92,6 +92,6 @@ def tint(rng: Generator, frame: Image, weight: Image, *, strength: float) -> Ima
         keep = rng.uniform(0, 0.5)
         dyed[..., 1] = 128 + (lab[..., 1] - 128) * keep + chroma * np.cos(angle)
         dyed[..., 2] = 128 + (lab[..., 2] - 128) * keep + chroma * np.sin(angle)
-    dyed = cv2.cvtColor(np.clip(dyed, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR)
+    bgr = cv2.cvtColor(np.clip(dyed, 0, 255).astype(np.uint8), cv2.COLOR_LAB2BGR)
     share = (weight.astype(np.float32) / 255)[..., None]
-    return np.asarray(cv2.convertScaleAbs(frame + (dyed.astype(np.float32) - frame) * share), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(frame + (bgr.astype(np.float32) - frame) * share), np.uint8)

@@ -242,11 +242,11 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
             raise DataError(f"{last} does not exist: there is no run named {args.run} to resume (--run NAME).")
         header = read_header(resume)
         config = config_of(header)
-        net_config = NetConfig(**header["net"])  # type: ignore[arg-type]
+        net_config = NetConfig(**header["net"])
         if args.mix and not args.remix:
             raise DataError("--mix changes the mix of a run that is resumed: say --remix as well.")
-        mix = mix if args.remix else MixConfig.from_dict(header["mix"])  # type: ignore[arg-type]
-        start = int(header["step"])  # type: ignore[call-overload]
+        mix = mix if args.remix else MixConfig.from_dict(header["mix"])
+        start = int(header["step"])
         if args.samples is not None:
             config = replace(config, samples=args.samples)
             if config.steps < start:
@@ -295,7 +295,7 @@ def _train(args: argparse.Namespace, ranks: Ranks) -> Path:
         net.load_state_dict(load_weights(resume, prefix="net").state_dict())
         average.load_state_dict(load_weights(resume).state_dict())
         load_optimiser(resume, optimiser)
-    remixed = list(header.get("remixed_at_step", [])) if args.resume else []  # type: ignore[call-overload]
+    remixed = list(header.get("remixed_at_step", [])) if args.resume else []
     remixed += [start] if args.resume and args.remix else []
     ancestry = header.get("initialised_from") if args.resume else None
     if args.init and not args.resume:
@@ -385,7 +385,7 @@ def finish(words: list[str]) -> Path:
     A run that is finished is left as it is. Raises `DataError`.
     """
     args = make_parser().parse_args(words)
-    last = RUNS / args.run / "last.safetensors"
+    last: Path = RUNS / args.run / "last.safetensors"
     state = "starting"
     if last.is_file():
         header = read_header(last)

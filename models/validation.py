@@ -211,7 +211,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.count < 1:
             raise DataError(f"--count is {args.count}, need at least 1.")
         nets = [load_weights(path) for path in args.checkpoints]
-        first: tuple[list[float], ...] = ()
+        first: list[list[float]] = []
         differences: list[str] = []
         places = (args.data / PLACES).is_dir()
         head = "| checkpoint | wide input | portraits | rooms | rooms, median | empty |" + places * " places |"
@@ -221,8 +221,8 @@ def main(argv: list[str] | None = None) -> int:
             judge = Validation(args.data, wide=(height, width), count=args.count, portrait=(sides[1], sides[0]))
             for index, (path, net) in enumerate(zip(args.checkpoints, nets, strict=True)):
                 device = torch.device("cpu")
-                found = judge.of_portraits(net, device), judge.in_rooms(net, device), judge.of_empty(net, device)
-                found += (judge.of_places(net, device),) if places else ()
+                found = [judge.of_portraits(net, device), judge.in_rooms(net, device), judge.of_empty(net, device)]
+                found += [judge.of_places(net, device)] if places else []
                 portraits, rooms, *nobody = map(mean100, found)
                 median = 100 * float(np.median(found[1]))
                 size = f"{width}x{height}"

@@ -101,7 +101,7 @@ def run(key: tuple[str, ...], args: argparse.Namespace) -> dict[str, float]:
     words += ["--device", args.device, "--every", str(args.every), *BASE]
     words += [word.format(peers=args.peers, larger=args.larger) for word in LEVERS[lever]]
     header = read_header(train.finish(words))
-    return {figure: float(header[figure]) for figure in FIGURES}  # type: ignore[arg-type]
+    return {figure: float(header[figure]) for figure in FIGURES}
 
 
 def make_table(scores: dict[str, dict[int, NDArray[np.float64]]], samples: int) -> str:

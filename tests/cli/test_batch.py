@@ -264,7 +264,7 @@ def test_a_video_goes_from_pipe_to_pipe_with_alpha_and_sound(tmp_path: Path, for
     report = _convert(PipeInput(io.BytesIO(source.read_bytes())), PipeOutput(result, form=written))
     assert report.frames == FRAMES
     result.seek(0)
-    with av.open(result) as container:
+    with av.open(result, "r") as container:
         assert [stream.type for stream in container.streams] == ["audio", "video"]
         video = container.streams.video[0]
         decoder: Any = av.CodecContext.create("libvpx-vp9", "r") if video.codec_context.name == "vp9" else None

@@ -9,9 +9,11 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import eoam_core
 from eoam_cli import doctor, obs_log
 from eoam_cli.doctor import Finding, Level
 from eoam_cli.main import main
@@ -116,7 +118,7 @@ def test_another_scripts_numpy_is_named(tmp_path: Path, network: Path, monkeypat
 def test_a_filter_without_the_script_would_show_the_room(tmp_path: Path, network: Path) -> None:
     computer = recorded.linux(tmp_path)
     config = computer.home / ".config" / "obs-studio"
-    used = {"sources": [{"name": "camera", "filters": [{"id": "eoam_background_removal"}]}]}
+    used: dict[str, Any] = {"sources": [{"name": "camera", "filters": [{"id": "eoam_background_removal"}]}]}
     script = computer.add("/home/zoe/eoam/obs_eoam.py")
     recorded.add_collection(config, "good", ["/home/zoe/eoam/obs_eoam.py"], **used)
     assert _problems(_examine(computer, network)) == []
@@ -191,7 +193,7 @@ def test_missing_libraries_are_one_problem(
     _with_log(computer, NO_LIBRARY_LOG)
     target = _installation(computer, gone)
     assert len(_problems(_examine(computer, network))) == 1  # of OBS's; this process has them
-    monkeypatch.setattr(doctor.eoam_core, "__file__", str(target / "eoam_core" / "__init__.py"))
+    monkeypatch.setattr(eoam_core, "__file__", str(target / "eoam_core" / "__init__.py"))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     (problem,) = _problems(_examine(computer, network))
     assert problem.startswith("onnxruntime: ")

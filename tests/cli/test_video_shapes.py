@@ -45,6 +45,7 @@ def _joined(folder: Path, name: str, codec: str, sizes: Sequence[tuple[int, int]
             with av.open(str(part)) as container:
                 source = container.streams.video[0]
                 target = output.add_stream_from_template(source) if target is None else target
+                assert source.time_base is not None
                 step = round(number * 8 / 25 / source.time_base)
                 begin = source.start_time or 0
                 for packet in container.demux(source):

@@ -380,7 +380,7 @@ class DeviceModule:
 
 def test_the_virtual_camera_is_opened_as_pyvirtualcam_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     module = DeviceModule()
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)
     camera = VirtualCamera(96, 128, 30.0)
     assert camera.device == "/dev/video9"
     assert camera.send(_picture()[:, ::-1])
@@ -394,7 +394,7 @@ def test_the_virtual_camera_is_opened_as_pyvirtualcam_wants_it(monkeypatch: pyte
 
 def test_a_system_without_a_virtual_camera_is_told_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     module = DeviceModule(error=RuntimeError("'v4l2loopback' backend:\nNo device found"))
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)
     for system, remedy in (("linux", "sudo modprobe v4l2loopback"), ("win32", "install OBS"), ("sunos", "see what")):
         monkeypatch.setattr(sys, "platform", system)
         with pytest.raises(InputError, match=rf"'v4l2loopback' backend: No device found\); .*{remedy}"):
@@ -450,7 +450,7 @@ def test_the_command_leads_a_file_to_a_virtual_camera(
     clip: Path, network: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     module = DeviceModule()
-    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", module)
     command = [
         "webcam",
         "--camera",

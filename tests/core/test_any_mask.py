@@ -32,14 +32,14 @@ def pictures(draw: st.DrawFn, size: tuple[int, int] | None = None) -> Bytes:
     noise = rng.normal(0, 1, (height, width)).astype(np.float32)
     blur = draw(st.sampled_from([0.0, 1.0, 3.0, 8.0]))
     if blur:
-        noise = cv2.GaussianBlur(noise, (0, 0), blur)
+        noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), blur), np.float32)
         noise /= max(float(noise.std()), 1e-6)
     steep = draw(st.sampled_from([30.0, 100.0, 1e4]))
     return np.clip(127.5 + steep * (noise + draw(st.floats(-3, 3))), 0, 255).astype(np.uint8)
 
 
 @st.composite
-def choices(draw: st.DrawFn, **fixed: Any) -> Settings:
+def choices(draw: st.DrawFn, /, **fixed: Any) -> Settings:
     """Any settings of the clean-up."""
     values: dict[str, Any] = {
         "threshold": draw(thresholds),

@@ -70,7 +70,7 @@ def test_another_size_or_type_gets_its_own() -> None:
     buffers = Buffers()
     for shape, dtype in (((4, 5), np.uint8), ((5, 4), np.uint8), ((5, 4), np.uint16)):
         array = buffers.take(shape, dtype)
-        assert (array.shape, array.dtype) == (shape, dtype)
+        assert (array.shape, array.dtype) == (shape, np.dtype(dtype))
 
 
 def test_mattes_that_are_held_stay_as_they_were() -> None:
@@ -132,8 +132,9 @@ def test_the_address_is_that_of_the_array_taken_last() -> None:
 
 def test_a_matte_says_where_its_arrays_are() -> None:
     frames = _frames()
+    looks: list[dict[str, object]] = [{}, {"refinement": 0}, {"view": "confidence"}, {}]
     with Pipeline(_Moving()) as pipeline:
-        for number, look in enumerate(({}, {"refinement": 0}, {"view": "confidence"}, {})):
+        for number, look in enumerate(looks):
             pipeline.settings = Settings.validated(**look)
             for repeated in (False, True):
                 matte = pipeline.process(frames[number % 3], number, repeated=repeated)

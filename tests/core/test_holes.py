@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from eoam_core.cleanup import MaskCleaner
 from eoam_core.holes import HoleJudge
 from eoam_core.refine import halved
-from eoam_core.settings import Settings
+from eoam_core.settings import Holes, Settings
 
 Bytes = NDArray[np.uint8]
 H, W = 144, 256
@@ -45,14 +45,14 @@ def _is_filled(cleaner: MaskCleaner, colour: tuple[int, int, int], settings: Set
 
 def test_all_are_filled_as_in_the_paper_or_none() -> None:
     for colour in (ROOM, DARK):
-        assert _is_filled(MaskCleaner(), colour, Settings(holes="all"))
-        assert not _is_filled(MaskCleaner(), colour, Settings(holes="open"))
+        assert _is_filled(MaskCleaner(), colour, Settings(holes=Holes.ALL))
+        assert not _is_filled(MaskCleaner(), colour, Settings(holes=Holes.OPEN))
 
 
 @pytest.mark.parametrize("colour", [ROOM, DARK])
 def test_by_size_a_hole_is_filled_up_to_the_limit_whatever_it_shows(colour: tuple[int, int, int]) -> None:
-    assert _is_filled(MaskCleaner(), colour, Settings(holes="size", hole_share=1.2))  # 400 pixels are 1.09 %
-    assert not _is_filled(MaskCleaner(), colour, Settings(holes="size", hole_share=1.0))
+    assert _is_filled(MaskCleaner(), colour, Settings(holes=Holes.SIZE, hole_share=1.2))  # 400 pixels are 1.09 %
+    assert not _is_filled(MaskCleaner(), colour, Settings(holes=Holes.SIZE, hole_share=1.0))
 
 
 def test_by_size_0_fills_nothing_and_every_hole_has_its_own_size() -> None:
@@ -61,20 +61,20 @@ def test_by_size_0_fills_nothing_and_every_hole_has_its_own_size() -> None:
         for left in (84, 100, 146, 164):
             mask[top : top + 4, left : left + 4] = 0
     mask[HOLE] = 0
-    kept = MaskCleaner().clean(mask, halved(frame), Settings(holes="size", hole_share=0))
+    kept = MaskCleaner().clean(mask, halved(frame), Settings(holes=Holes.SIZE, hole_share=0))
     np.testing.assert_array_equal(kept[mask == 0], 0)
-    filled = MaskCleaner().clean(mask, halved(frame), Settings(holes="size", hole_share=0.5))
+    filled = MaskCleaner().clean(mask, halved(frame), Settings(holes=Holes.SIZE, hole_share=0.5))
     np.testing.assert_array_equal(filled == 0, MaskCleaner().clean(_hole(ROOM)[1], halved(frame), _OPEN) == 0)
 
 
-_OPEN = Settings(holes="open")
+_OPEN = Settings(holes=Holes.OPEN)
 
 
 def test_by_size_a_filled_hole_stays_filled_at_the_limit() -> None:
     cleaner = MaskCleaner()
-    assert _is_filled(cleaner, DARK, Settings(holes="size", hole_share=1.2))
-    assert _is_filled(cleaner, DARK, Settings(holes="size", hole_share=1.0))
-    assert not _is_filled(cleaner, DARK, Settings(holes="size", hole_share=0.5))
+    assert _is_filled(cleaner, DARK, Settings(holes=Holes.SIZE, hole_share=1.2))
+    assert _is_filled(cleaner, DARK, Settings(holes=Holes.SIZE, hole_share=1.0))
+    assert not _is_filled(cleaner, DARK, Settings(holes=Holes.SIZE, hole_share=0.5))
 
 
 @pytest.mark.parametrize("colour", [DARK, SKIN, (60, 60, 190)])

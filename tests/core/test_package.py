@@ -75,7 +75,7 @@ def test_the_required_versions_are_the_projects() -> None:
 
 def test_what_has_moved_out_of_the_core_is_still_found_there_with_a_word_about_it() -> None:
     with pytest.warns(DeprecationWarning, match=r"convert_video has moved: import it from eoam_cli\.video\.convert"):
-        moved = eoam_core.convert_video  # type: ignore[attr-defined]
+        moved = eoam_core.convert_video
     assert moved.__module__ == "eoam_cli.video.convert"
     for name, module in eoam_core._MOVED.items():
         assert hasattr(importlib.import_module(module), name)

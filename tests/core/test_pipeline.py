@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from eoam_core.errors import ModelError
 from eoam_core.pipeline import Pipeline
-from eoam_core.settings import Settings
+from eoam_core.settings import Holes, Regions, Settings, View
 
 from .doubles import HEIGHT, WIDTH, RedSegmenter, frame_with_person
 
@@ -48,7 +48,7 @@ def test_a_repeated_frame_gets_the_same_mask_unless_something_changed() -> None:
 
 def test_a_picture_that_stops_moving_ends_with_the_mask_of_its_own() -> None:
     segmenter = CountingSegmenter()
-    pipeline = Pipeline(segmenter, Settings(smoothing=0.7, holes="open", regions="share", region_share=0))
+    pipeline = Pipeline(segmenter, Settings(smoothing=0.7, holes=Holes.OPEN, regions=Regions.SHARE, region_share=0))
     noise = np.random.default_rng(1)
     for sequence in range(20):  # an unsteady mask over a picture that hardly moves is smoothed
         frame = frame_with_person()
@@ -91,8 +91,8 @@ def test_the_regions_are_a_setting_that_acts_from_the_next_frame_on() -> None:
 def test_the_holes_are_a_setting() -> None:
     frame = frame_with_person()
     frame[22:26, 30:34] = (120, 90, 0, 255)  # as the room
-    assert Pipeline(RedSegmenter(), Settings(holes="all")).process(frame).mask[24, 32] == 255
-    assert Pipeline(RedSegmenter(), Settings(holes="open")).process(frame).mask[24, 32] == 0
+    assert Pipeline(RedSegmenter(), Settings(holes=Holes.ALL)).process(frame).mask[24, 32] == 255
+    assert Pipeline(RedSegmenter(), Settings(holes=Holes.OPEN)).process(frame).mask[24, 32] == 0
     assert Pipeline(RedSegmenter(), Settings()).process(frame).mask[24, 32] == 0
 
 
@@ -100,7 +100,7 @@ def test_the_networks_own_mask_is_kept_only_for_the_view_of_it() -> None:
     frame = frame_with_person()
     frame[:4, :4, 2] = 255  # removed from the mask
     assert Pipeline(RedSegmenter()).process(frame).confidence is None
-    confidence = Pipeline(RedSegmenter(), Settings(view="confidence")).process(frame).confidence
+    confidence = Pipeline(RedSegmenter(), Settings(view=View.CONFIDENCE)).process(frame).confidence
     assert confidence is not None
     assert confidence.dtype == np.uint16
     np.testing.assert_array_equal(confidence, frame[..., 2].astype(np.uint16) * 257)
@@ -145,14 +145,14 @@ def test_smoothing_is_a_setting_and_reset_forgets() -> None:
             return np.full((HEIGHT, WIDTH), self.level, np.uint8)
 
     segmenter = Steps()
-    pipeline = Pipeline(segmenter, Settings(smoothing=0.5, region_share=0, holes="open"))
+    pipeline = Pipeline(segmenter, Settings(smoothing=0.5, region_share=0, holes=Holes.OPEN))
     pipeline.process(frame_with_person())
     segmenter.level = 100
     assert pipeline.process(frame_with_person()).mask[0, 0] == round(100 + 100 * 0.5**0.2)
     pipeline.reset()
     assert pipeline.process(frame_with_person()).mask[0, 0] == 100
     segmenter.level = 50
-    pipeline.settings = Settings(smoothing=0, region_share=0, holes="open")
+    pipeline.settings = Settings(smoothing=0, region_share=0, holes=Holes.OPEN)
     assert pipeline.process(frame_with_person()).mask[0, 0] == 50
 
 

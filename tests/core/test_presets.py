@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from eoam_core.presets import effective, normalised, values_of
-from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings, describe_settings
+from eoam_core.settings import BackgroundKind, Detail, Preset, Regions, Settings, View, describe_settings
 
 NAMED = [preset for preset in Preset if preset is not Preset.CUSTOM]
 PLAIN = Settings(advanced=False)
@@ -39,7 +39,7 @@ def test_custom_sets_nothing() -> None:
 
 @pytest.mark.parametrize("preset", NAMED)
 def test_choosing_a_preset_sets_what_it_governs_and_stays_chosen(preset: Preset) -> None:
-    before = Settings(preset=Preset.CUSTOM, threshold=0.8, every=4, background_color="#102030", view="mask")
+    before = Settings(preset=Preset.CUSTOM, threshold=0.8, every=4, background_color=0x102030, view=View.MASK)
     after = chosen(preset, before)
     assert after.preset is preset
     assert values_of(preset).items() <= after.to_mapping().items()

@@ -37,7 +37,7 @@ def shrunk(picture: Bytes, shape: tuple[int, int] = (ROWS, COLUMNS)) -> Bytes:
 
 def vague(truth: Bytes, *, late: int = 1) -> Bytes:
     """Return a mask as a network makes it: small, soft, and `late` of its pixels to the right."""
-    blurred = cv2.GaussianBlur(shrunk(truth), (0, 0), 1.5)
+    blurred = np.asarray(cv2.GaussianBlur(shrunk(truth), (0, 0), 1.5), np.uint8)
     return np.pad(blurred, ((0, 0), (2, 2)), mode="edge")[:, 2 - late : 2 - late + blurred.shape[1]].copy()
 
 

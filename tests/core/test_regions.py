@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from eoam_core.cleanup import MaskCleaner
-from eoam_core.settings import Settings
+from eoam_core.settings import Holes, Regions, Settings
 
 Bytes = NDArray[np.uint8]
 H, W = 90, 160  # 1 % of the frame is 144 pixels
@@ -39,7 +39,7 @@ def test_every_region_above_the_share_stays_and_specks_vanish() -> None:
 
 
 def test_only_the_largest_stays_as_in_the_paper_whatever_its_size() -> None:
-    settings = Settings(regions="largest", region_share=20)
+    settings = Settings(regions=Regions.LARGEST, region_share=20)
     assert _clean(MaskCleaner(), _blocks(BIG, SMALL, SPECK), settings) == [True, False, False]
     assert _clean(MaskCleaner(), _blocks(SPECK), settings) == [True]
 
@@ -47,8 +47,8 @@ def test_only_the_largest_stays_as_in_the_paper_whatever_its_size() -> None:
 def test_up_to_a_number_of_people_stay_the_largest_first() -> None:
     blocks = _blocks((5, 10, 20, 30), (40, 10, 20, 40), (80, 10, 20, 20), SPECK)
     for people, left in ((1, [False, True, False, False]), (2, [True, True, False, False])):
-        assert _clean(MaskCleaner(), blocks, Settings(regions="people", people=people)) == left
-    assert _clean(MaskCleaner(), blocks, Settings(regions="people", people=6)) == [True, True, True, False]
+        assert _clean(MaskCleaner(), blocks, Settings(regions=Regions.PEOPLE, people=people)) == left
+    assert _clean(MaskCleaner(), blocks, Settings(regions=Regions.PEOPLE, people=6)) == [True, True, True, False]
 
 
 def test_where_the_largest_is_too_small_there_is_nobody() -> None:
@@ -85,7 +85,7 @@ def test_another_region_does_not_inherit_the_place_of_one_that_is_gone() -> None
     assert _clean(cleaner, _blocks(BIG, (130, 60, 16, 16)), settings) == [True, False]
 
 
-@pytest.mark.parametrize("settings", [Settings(regions="largest"), Settings(regions="people", people=1)])
+@pytest.mark.parametrize("settings", [Settings(regions=Regions.LARGEST), Settings(regions=Regions.PEOPLE, people=1)])
 def test_two_of_a_size_do_not_swap(settings: Settings) -> None:
     cleaner = MaskCleaner()
     for step in range(6):
@@ -99,7 +99,7 @@ def test_who_moves_keeps_the_place() -> None:
     cleaner = MaskCleaner()
     for step in range(8):
         blocks = _blocks((10 + 8 * step, 10, 30, 32), (120, 10, 30, 34 if step else 20))
-        assert _clean(cleaner, blocks, Settings(regions="largest")) == [True, False]
+        assert _clean(cleaner, blocks, Settings(regions=Regions.LARGEST)) == [True, False]
 
 
 def test_an_empty_frame_ends_the_advantage() -> None:
@@ -121,6 +121,6 @@ def test_a_speck_seen_through_an_open_gap_vanishes_and_a_person_stays() -> None:
     mask[20:70, 20:140] = 0
     mask[30:34, 30:34] = 255
     mask[30:60, 80:110] = 255
-    result = MaskCleaner().clean(mask, HALF, Settings(holes="open"))
+    result = MaskCleaner().clean(mask, HALF, Settings(holes=Holes.OPEN))
     assert not result[28:36, 28:36].any()
     assert (result[30:60, 80:110] == 255).all()

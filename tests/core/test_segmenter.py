@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 import eoam_core.session as session_module
 from eoam_core.errors import InstallationError, ModelError
-from eoam_core.model_file import read_model
+from eoam_core.model_file import ModelFile, read_model
 from eoam_core.segmenter import NullSegmenter, OnnxSegmenter, Segmenter, read_model_info
 
 from .doubles import HEIGHT, WIDTH, frame_with_person, save_network
@@ -73,7 +73,7 @@ def test_a_network_that_takes_long_to_open_holds_up_no_other(
     slow_file = save_network(tmp_path / "slow.onnx", metadata={"slow": "yes"})
     opens, may_end, opened = threading.Event(), threading.Event(), session_module._open
 
-    def open_slowly(file: session_module.ModelFile, **named: object) -> object:
+    def open_slowly(file: ModelFile, **named: object) -> object:
         if file.path == slow_file:
             opens.set()
             assert may_end.wait(60)

@@ -218,7 +218,7 @@ def test_the_strongest_smoothing_fades_out_both_ways(level: int) -> None:
 def test_the_cameras_noise_is_told_from_what_moves(sigma: float) -> None:
     rng = np.random.default_rng(0)
     smoother = MaskSmoother(0.7)
-    room = cv2.GaussianBlur(rng.uniform(0, 255, (72, 128)).astype(np.float32), (0, 0), 6)
+    room = np.asarray(cv2.GaussianBlur(rng.uniform(0, 255, (72, 128)).astype(np.float32), (0, 0), 6), np.float32)
     for i in range(40):
         grey = room.copy()
         grey[:, 3 * i % 100 : 3 * i % 100 + 20] = 200  # somebody walks by

@@ -7,13 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from eoam_cli.main import main
 from eoam_core import Cutter, Settings
 from eoam_core.errors import ModelError
 from eoam_core.pipeline import Pipeline
 from eoam_core.segmenter import NullSegmenter
-from eoam_core.settings import Turn
+from eoam_core.settings import Holes, Regions, Turn
 from eoam_core.turned import TurnedSegmenter, turned
 
 from .doubles import FailingSegmenter, RedSegmenter
@@ -51,10 +52,14 @@ def picture() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 4), dtype=np.uint8)
 
 
+def rotated(picture: np.ndarray, how: int) -> NDArray[np.uint8]:
+    return np.asarray(cv2.rotate(picture, how), np.uint8)
+
+
 @pytest.mark.parametrize("turn", TURNS)
 def test_the_network_sees_the_picture_upright_and_the_mask_fits_the_cameras(turn: Turn) -> None:
     upright = picture()
-    lying = cv2.rotate(upright, LIES[turn])
+    lying = rotated(upright, LIES[turn])
     inner: list[Upright] = []
 
     def open_segmenter(height: int, width: int) -> Upright:
@@ -93,8 +98,8 @@ def test_what_fails_inside_fails_outside() -> None:
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_pipeline_works_in_the_cameras_orientation(turn: Turn) -> None:
-    lying = cv2.rotate(picture(), LIES[turn])
-    settings = Settings(turn=turn, smoothing=0.0, holes="open", regions="share", region_share=0.0)
+    lying = rotated(picture(), LIES[turn])
+    settings = Settings(turn=turn, smoothing=0.0, holes=Holes.OPEN, regions=Regions.SHARE, region_share=0.0)
     with Pipeline(turned(RedSegmenter, turn)(*lying.shape[:2]), settings) as pipeline:
         matte = pipeline.process(lying)
     assert matte.mask.shape == lying.shape[:2]
@@ -112,7 +117,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
 def test_the_network_that_ships_finds_a_lying_person_as_well_as_an_upright_one(turn: Turn) -> None:
     skimage_data = pytest.importorskip("skimage.data")
     upright = np.ascontiguousarray(skimage_data.astronaut()[..., ::-1])[:, 64:448]  # upright, not square
-    lying = np.ascontiguousarray(cv2.rotate(upright, LIES[turn]))
+    lying = np.ascontiguousarray(rotated(upright, LIES[turn]))
     with Cutter(Settings()) as cutter:
         expected = cutter.matte(upright).mask
         cutter.reset()

@@ -10,7 +10,7 @@ import pytest
 
 from eoam_core.errors import ModelError
 from eoam_core.pipeline import Pipeline
-from eoam_core.settings import Settings
+from eoam_core.settings import Holes, Settings
 from eoam_core.worker import Fetched, Worker
 
 from .doubles import FailingSegmenter, GatedSegmenter, RedSegmenter, frame_with_person
@@ -75,7 +75,7 @@ def test_reset_throws_away_the_frame_in_work_and_the_waiting_one(worker: Worker,
 
 
 def test_reset_forgets_the_latest_matte_and_the_smoothing() -> None:
-    with Worker(Pipeline(RedSegmenter(), Settings(smoothing=0.95, region_share=0, holes="open"))) as worker:
+    with Worker(Pipeline(RedSegmenter(), Settings(smoothing=0.95, region_share=0, holes=Holes.OPEN))) as worker:
         frame = np.full_like(frame_with_person(), 100)
         worker.submit(frame, 1)
         worker.wait(1, LONG)
@@ -181,7 +181,9 @@ def test_what_comes_at_equal_intervals_is_fetched_in_time_without_waking_the_wor
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # To wake a thread costs the caller, which draws. The worker sleeps until the next frame's time by itself.
-    period, count, woken, delays = 0.05, 24, [], []
+    period, count = 0.05, 24
+    woken: list[int] = []
+    delays: list[float] = []
     wake = Worker._wake
     with Worker(Pipeline(RedSegmenter())) as worker:
         monkeypatch.setattr(Worker, "_wake", lambda self: (woken.append(1), wake(self)))
@@ -208,7 +210,11 @@ def test_what_comes_at_equal_intervals_is_fetched_in_time_without_waking_the_wor
 def test_a_worker_that_expects_a_frame_waits_for_one_that_comes_late() -> None:
     with Worker(Pipeline(RedSegmenter())) as worker:
         for number in range(3):
-            worker.submit_later(lambda n=number: Fetched(frame_with_person(), n), time.monotonic() + 0.01, 0.02)
+
+            def fetch(number: int = number) -> Fetched:
+                return Fetched(frame_with_person(), number)
+
+            worker.submit_later(fetch, time.monotonic() + 0.01, 0.02)
             assert worker.wait(number, LONG) is not None
         time.sleep(0.1)  # the fourth does not come when it is expected
         worker.submit_later(lambda: Fetched(frame_with_person(), 9), time.monotonic() + 0.01, 0.02)

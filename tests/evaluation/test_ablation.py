@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from evaluation.experiments import ablation  # noqa: E402
 from models import train as train_module  # noqa: E402
-from models.checkpoint import load_weights, read_header  # noqa: E402
+from models.checkpoint import load_weights, read_header, save_checkpoint  # noqa: E402
 from models.net import FUSIONS  # noqa: E402
 
 
@@ -51,7 +51,7 @@ def test_three_fusions_are_trained_once_and_compared_in_a_table_and_a_figure(
 def test_a_comparison_that_was_stopped_goes_on_and_ends_as_an_uninterrupted_one(
     tiny_data: Path, runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = train_module.save_checkpoint
+    save = save_checkpoint
     judged: list[object] = []
 
     def judge(*given: object) -> np.ndarray:

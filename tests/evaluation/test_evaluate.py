@@ -75,7 +75,7 @@ def test_sinet_at_its_own_size_is_the_file_and_at_224_still_finds_people(shared:
     from skimage import data
 
     small = networks.sinet_224(shared / "peers")
-    astronaut = np.ascontiguousarray(np.asarray(data.astronaut())[..., ::-1])  # type: ignore[no-untyped-call]
+    astronaut = np.ascontiguousarray(np.asarray(data.astronaut())[..., ::-1])
     matte = small.run(astronaut, (224, 224))
     assert matte[60:160, 200:250].min() > 200  # the face
     assert matte[:40, 110:170].max() < 60  # the wall

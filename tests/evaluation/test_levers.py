@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 
 from evaluation.experiments import levers  # noqa: E402
 from models import train as train_module  # noqa: E402
-from models.checkpoint import read_header  # noqa: E402
+from models.checkpoint import read_header, save_checkpoint  # noqa: E402
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def test_every_lever_is_pulled_once_with_every_seed_and_differs_from_nothing_by_
     assert table.read_text() in capsys.readouterr().out
     assert all(f"| {lever} | 2 | " in table.read_text() for lever in levers.LEVERS)
     base, hinge, empties = (read_header(last_of(runs, lever, 2, init)) for lever in levers.LEVERS)
-    assert {**base["train"], "lovasz": 0.5} == hinge["train"]  # type: ignore[dict-item]
-    assert {**base["mix"], "empty": 0.22, "wide_empty": 0.32} == empties["mix"]  # type: ignore[dict-item]
-    assert base["train"]["seed"] == 2  # type: ignore[index]
+    assert {**base["train"], "lovasz": 0.5} == hinge["train"]
+    assert {**base["mix"], "empty": 0.22, "wide_empty": 0.32} == empties["mix"]
+    assert base["train"]["seed"] == 2
 
     def never(_: object) -> None:
         raise AssertionError("a finished run was trained again")
@@ -71,7 +71,7 @@ def test_a_comparison_that_was_stopped_goes_on_from_its_checkpoint(
     for lever in levers.LEVERS:
         last_of(runs, lever, 1, init).unlink()
     stops_in = last_of(runs, "twice as many empty rooms", 1, init)
-    save = train_module.save_checkpoint
+    save = save_checkpoint
 
     def save_and_stop(path: Path, net: object, average: object, optimiser: object, step: int, *rest: object) -> None:
         save(path, net, average, optimiser, step, *rest)  # type: ignore[arg-type]

@@ -145,7 +145,7 @@ def test_what_stands_still_is_known_through_the_noise() -> None:
 
 
 def test_rooms_move_as_they_are_named() -> None:
-    room = cv2.resize(RNG(0).integers(0, 255, (40, 60, 3), np.uint8), (300, 200))
+    room = np.asarray(cv2.resize(RNG(0).integers(0, 255, (40, 60, 3), np.uint8), (300, 200)), np.uint8)
     here = still(room, SIZE)
     assert np.array_equal(here(0), here(9))
     pan = panned(room, SIZE, 6.0, 20)

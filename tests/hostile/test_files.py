@@ -50,6 +50,7 @@ def _write_video(path: Path, codec: str, *, frames: int) -> Path:
     dice = np.random.default_rng(0)
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=25)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for _ in range(frames):
             frame = av.VideoFrame.from_ndarray(dice.integers(0, 256, (48, 64, 3), np.uint8), format="rgb24")

@@ -107,7 +107,8 @@ def test_an_own_network_is_compared_with_an_own_list(tmp_path: Path) -> None:
 
 
 def test_the_bytes_that_were_hashed_are_those_that_run(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, given = bundle / "eoam.onnx", []
+    path = bundle / "eoam.onnx"
+    given: list[Any] = []
     whole = model_file._read
 
     def read_and_swap(file: Path) -> bytes:

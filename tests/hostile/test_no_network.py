@@ -23,14 +23,14 @@ def files(tmp_path: Path) -> Path:
     """A folder with a picture and a video with sound."""
     picture = cv2.imread(str(PERSON))
     assert picture is not None
-    picture = cv2.resize(picture, (320, 180))
-    cv2.imwrite(str(tmp_path / "in.png"), picture)
+    small = np.asarray(cv2.resize(picture, (320, 180)), np.uint8)
+    cv2.imwrite(str(tmp_path / "in.png"), small)
     with av.open(str(tmp_path / "in.mkv"), "w") as output:
         stream = output.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
         sound = output.add_stream("aac", rate=48000)
         for _ in range(4):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(small, format="bgr24")))
         silence = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="flt", layout="mono")
         silence.sample_rate = 48000
         output.mux(sound.encode(silence))

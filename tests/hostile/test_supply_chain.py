@@ -63,8 +63,8 @@ def _faults(text: str) -> list[str]:
                 if (name.value.id, name.attr) in _OF_MODULES:
                     found.append(f"{name.value.id}.{name.attr}")
                 if name.attr == "import_module":
-                    texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
-                    found += [one for one in texts if str(one).partition(".")[0] in _MODULES | _NETWORK]
+                    texts = [str(one.value) for one in node.args if isinstance(one, ast.Constant)]
+                    found += [one for one in texts if one.partition(".")[0] in _MODULES | _NETWORK]
             for keyword in node.keywords:
                 if keyword.arg in ("shell", "allow_pickle") and not _is_false(keyword.value):
                     found.append(f"{keyword.arg}=")

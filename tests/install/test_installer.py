@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from eoam_install import command, installer, payload, wheels
-from eoam_machine import receipt
+from eoam_machine import layouts, receipt
 from eoam_machine.errors import InstallError
 from eoam_machine.layouts import find_obs
 from tests.core import system
@@ -213,7 +213,7 @@ def test_what_was_left_over_is_not_touched_while_its_obs_runs(
     flatpak = desk.computer.home / ".var" / "app" / "com.obsproject.Studio" / "config" / "obs-studio"
     elsewhere = recorded.add_collection(flatpak, "Flatpak", [(desk.target / "obs_eoam.py").as_posix()])
     other = dataclasses.replace(find_obs(desk.computer.machine)[0], kind="flatpak", config=flatpak)
-    monkeypatch.setattr(installer.layouts, "find_obs", lambda machine, places=(): [other])
+    monkeypatch.setattr(layouts, "find_obs", lambda machine, places=(): [other])
     monkeypatch.setattr(installer, "is_running", lambda obs, machine: obs.config == flatpak)
     before = desk.everything()
     with pytest.raises(InstallError, match="OBS is running"):
@@ -436,7 +436,7 @@ def test_a_full_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest
             assert desk.install() == 1
         # Somebody else fills it meanwhile.
         usage = namedtuple("usage", "total used free")
-        monkeypatch.setattr(installer.shutil, "disk_usage", lambda path: usage(1 << 40, 0, 1 << 40))
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1 << 40, 0, 1 << 40))
         with _nothing_changes(desk, capsys, "The disk is full (while writing"):
             assert desk.install() == 1
 

@@ -106,7 +106,8 @@ def test_a_folder_that_is_held_for_a_moment_is_removed_all_the_same(
 ) -> None:
     folder = tmp_path / "downloads"
     folder.mkdir()
-    rmtree, pauses = shutil.rmtree, []
+    rmtree = shutil.rmtree
+    pauses: list[float] = []
     # As while a program that was killed is not gone yet, which has the folder for its own.
     monkeypatch.setattr(shutil, "rmtree", lambda path, **options: rmtree(path, **options) if pauses else None)
     monkeypatch.setattr(time, "sleep", pauses.append)

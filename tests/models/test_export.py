@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+import onnxruntime
 import pytest
 from onnx import TensorProto
 

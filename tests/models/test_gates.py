@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
 
 import torch.nn.functional as F  # noqa: E402
+from torch import Tensor  # noqa: E402
 
 from models import gates  # noqa: E402
 from models import train as train_module  # noqa: E402
@@ -91,7 +92,7 @@ def test_without_f_a_only_what_the_gate_lets_through_is_missing() -> None:
         assert not torch.allclose(blind(frame), net(frame), atol=1e-3)
 
 
-def square() -> torch.Tensor:
+def square() -> Tensor:
     alpha = torch.zeros(1, 1, 64, 64)
     alpha[..., 18:46, 18:46] = 1
     return alpha
@@ -138,9 +139,9 @@ def test_the_forms_are_continued_from_one_network_and_compared_picture_by_pictur
     assert list(rows) == [gates.AS_IT_IS, *forms]
     assert all(line.count("|") == 8 for line in rows.values())
     header = read_header(runs / gates.run_name(forms[0], 1, 64, init) / "last.safetensors")
-    assert header["net"]["gate"] == "two"  # type: ignore[index]
+    assert header["net"]["gate"] == "two"
     soft = read_header(runs / gates.run_name(forms[1], 1, 64, init) / "last.safetensors")
-    assert soft["train"]["edge"] == "soft"  # type: ignore[index]
+    assert soft["train"]["edge"] == "soft"
 
     def never(_: object) -> None:
         raise AssertionError("a finished run was trained again")

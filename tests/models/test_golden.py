@@ -9,7 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped, unused-ignore]
+import onnxruntime
 import pytest
 
 GOLDEN = {name: Path(__file__).parent / f"golden_astronaut_{name}.png" for name in ("eoam", "eoam_plus")}
@@ -24,7 +24,7 @@ def astronaut_mask(name: str) -> np.ndarray:
     """Run a shipped network on the upper part of scikit-image's astronaut, 256x144; returns (144, 256) uint8."""
     from skimage import data
 
-    picture = np.asarray(data.astronaut())[:288]  # type: ignore[no-untyped-call]  # (288, 512, 3) RGB
+    picture = np.asarray(data.astronaut())[:288]  # (288, 512, 3) RGB
     small = cv2.resize(picture, (256, 144), interpolation=cv2.INTER_AREA)
     frame = cv2.cvtColor(small, cv2.COLOR_RGB2BGRA)[None]
     session = onnxruntime.InferenceSession(str(MODELS / f"{name}.onnx"), providers=["CPUExecutionProvider"])

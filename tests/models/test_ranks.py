@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install torch==2.13.0")
 
 from models import train as train_module  # noqa: E402
+from models.augment import MixConfig  # noqa: E402
 from models.checkpoint import read_header  # noqa: E402
 from models.data import DataError, read_training_set  # noqa: E402
 from models.ranks import Ranks, join  # noqa: E402
@@ -68,7 +69,7 @@ def test_two_processes_train_one_network_and_one_of_them_writes_it(tiny_data: Pa
 
 def test_each_process_draws_samples_of_its_own(tiny_data: Path) -> None:
     data, config = read_training_set(tiny_data), train_module.TrainConfig(samples=16, batch=4)
-    mix = train_module.MixConfig()
+    mix = MixConfig()
     alone, *pair = (train_module.Batches(data, config, mix, ranks)[1] for ranks in (Ranks(), Ranks(0, 2), Ranks(1, 2)))
     assert len(alone[0]) == 4
     assert [len(frames) for frames, _ in pair] == [2, 2]

@@ -114,7 +114,7 @@ def test_a_turned_sample_is_turned_with_its_mask() -> None:
         picture, mask = maker.sample(np.random.default_rng(seed), (96, 96))
         inside = picture.max(2)[mask > 250].mean() if (mask > 250).any() else 0
         assert inside > picture.max(2)[mask < 5].mean()
-        edges += [(mask[side] > 127).mean() for side in (0, -1)] + [(mask[:, side] > 127).mean() for side in (0, -1)]  # type: ignore[operator]
+        edges += [(mask[side] > 127).mean() for side in (0, -1)] + [(mask[:, side] > 127).mean() for side in (0, -1)]
     assert edges[2:].min() > 1.5 * edges[:2].max()  # the body leaves the picture at its left or right, not below
 
 

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: pip install
 import torch.nn.functional as F  # noqa: E402
 
 from models import train as train_module  # noqa: E402
+from models.checkpoint import start_from  # noqa: E402
 from models.data import DataError  # noqa: E402
 from models.export import quick_confidence_map  # noqa: E402
 from models.net import Eoam, NetConfig, SeparableBlock, confidence_map, count_parameters, up2  # noqa: E402
@@ -30,7 +31,7 @@ def test_the_network_that_is_trained_runs_its_blocks_several_times_for_a_scale_p
 def test_rounds_are_without_effect_at_first(tmp_path: Path) -> None:
     before = randomised(NetConfig())
     net = Eoam(ROUNDS)
-    train_module.start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
+    start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
     frame = torch.rand(2, 3, 48, 80)
     with torch.no_grad():
         assert torch.equal(net.eval()(frame), before(frame))
@@ -51,7 +52,7 @@ def test_a_round_learns_from_the_first_step_on() -> None:
 def test_the_outline_is_without_effect_at_first_and_learns_from_the_first_step_on(tmp_path: Path) -> None:
     before = randomised(NetConfig())
     net = Eoam(NetConfig(half=8))
-    train_module.start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
+    start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
     frame = torch.rand(2, 3, 48, 80)
     with torch.no_grad():
         assert torch.equal(net.eval()(frame), before(frame))
@@ -75,7 +76,7 @@ def test_the_outline_sees_single_pixels_where_the_decoder_sees_cells() -> None:
 
 def test_an_outline_that_the_network_has_not_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"another network \(it differs in outline"):
-        train_module.start_from(Eoam(NetConfig()), checkpoint_of(Eoam(NetConfig(half=8)), tmp_path / "c.safetensors"))
+        start_from(Eoam(NetConfig()), checkpoint_of(Eoam(NetConfig(half=8)), tmp_path / "c.safetensors"))
 
 
 def test_a_later_round_sees_further() -> None:
@@ -92,7 +93,7 @@ def test_a_later_round_sees_further() -> None:
 def test_starting_from_weights_with_rounds_takes_them_over(tmp_path: Path) -> None:
     before = randomised()
     net = Eoam(ROUNDS)
-    train_module.start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
+    start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
     frame = torch.rand(1, 3, 32, 32)
     with torch.no_grad():
         assert torch.equal(net.eval()(frame), before(frame))
@@ -111,13 +112,13 @@ def test_starting_from_another_network_is_refused(tmp_path: Path, config: NetCon
     net = Eoam(ROUNDS)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     with pytest.raises(DataError, match=rf"another network \(it differs in {differs}.*--variant"):
-        train_module.start_from(net, checkpoint_of(Eoam(config), tmp_path / "c.safetensors"))
+        start_from(net, checkpoint_of(Eoam(config), tmp_path / "c.safetensors"))
     assert all(torch.equal(value, net.state_dict()[name]) for name, value in before.items())
 
 
 def test_starting_from_more_rounds_than_the_network_has_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="another network"):
-        train_module.start_from(Eoam(NetConfig()), checkpoint_of(randomised(), tmp_path / "c.safetensors"))
+        start_from(Eoam(NetConfig()), checkpoint_of(randomised(), tmp_path / "c.safetensors"))
 
 
 def test_a_run_that_starts_from_nothing_that_is_there_ends_with_one_sentence(
@@ -153,7 +154,7 @@ def test_the_confidence_map_is_one_minus_the_greatest_softmax_even_of_huge_logit
 def test_a_wider_outline_gives_the_same_masks_at_first_and_its_new_channels_learn(tmp_path: Path) -> None:
     before = randomised(NetConfig(half=8))
     net = Eoam(NetConfig(half=16))
-    train_module.start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
+    start_from(net, checkpoint_of(before, tmp_path / "c.safetensors"))
     frame = torch.rand(2, 3, 48, 80)
     with torch.no_grad():
         assert torch.allclose(net.eval()(frame), before(frame), atol=1e-5)
@@ -169,9 +170,9 @@ def test_a_wider_outline_gives_the_same_masks_at_first_and_its_new_channels_lear
 def test_a_narrower_outline_or_another_width_elsewhere_is_refused(tmp_path: Path) -> None:
     wide = checkpoint_of(randomised(NetConfig(half=16)), tmp_path / "wide.safetensors")
     with pytest.raises(DataError, match="differs in outline"):
-        train_module.start_from(Eoam(NetConfig(half=8)), wide)
+        start_from(Eoam(NetConfig(half=8)), wide)
     with pytest.raises(DataError, match="of another network"):
-        train_module.start_from(Eoam(NetConfig(half=16, quarter=48)), wide)
+        start_from(Eoam(NetConfig(half=16, quarter=48)), wide)
 
 
 def test_the_larger_variants_have_at_most_100_000_parameters() -> None:

@@ -102,7 +102,7 @@ def test_the_teacher_finds_the_astronaut_and_sees_no_difference_between_left_and
     for name in FILES:  # and nothing else: the other peer must teach nothing
         shutil.copyfile(shared / "peers" / name, tmp_path / name)
     teacher = open_teacher(tmp_path)
-    picture = np.ascontiguousarray(np.asarray(data.astronaut())[:288, :, ::-1])  # type: ignore[no-untyped-call]
+    picture = np.ascontiguousarray(np.asarray(data.astronaut())[:288, :, ::-1])
     matte = teacher.matte(picture)
     assert matte.shape == picture.shape[:2]
     assert matte[60:160, 200:250].min() > 200  # the face

@@ -157,23 +157,23 @@ def test_a_width_that_the_network_cannot_take_is_refused(
     assert "--wide is 300, need a positive multiple of 16" in capsys.readouterr().err
 
 
-def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(tiny_data: Path, runs: Path) -> None:
+def test_a_stopped_and_resumed_run_ends_where_an_uninterrupted_one_does(
+    tiny_data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert start(tiny_data, "--workers", "0") == 0
     whole = load_weights(runs / "t" / "last.safetensors", prefix="net").state_dict()
     # Take the run back to step 2 by training it anew and keeping the checkpoint of that step.
     (runs / "t" / "last.safetensors").unlink()
     kept: list[bytes] = []
-    save = train_module.save_checkpoint
+    save = save_checkpoint
 
     def save_and_keep(path: Path, *rest: object) -> None:
         save(path, *rest)  # type: ignore[arg-type]
         kept.append(path.read_bytes())
 
-    train_module.save_checkpoint = save_and_keep  # type: ignore[assignment]
-    try:
+    with monkeypatch.context() as patch:
+        patch.setattr(train_module, "save_checkpoint", save_and_keep)
         assert start(tiny_data, "--workers", "0") == 0
-    finally:
-        train_module.save_checkpoint = save
     (runs / "t" / "last.safetensors").write_bytes(kept[0])
     assert read_header(runs / "t" / "last.safetensors")["step"] == 2
     assert start(tiny_data, "--workers", "0", "--resume") == 0
@@ -186,12 +186,12 @@ def test_a_run_can_be_saved_more_often_than_it_is_judged(
     tiny_data: Path, runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved: list[tuple[int, object]] = []
-    save = train_module.save_checkpoint
+    save = save_checkpoint
 
     def save_and_note(path: Path, *rest: object) -> None:
         save(path, *rest)  # type: ignore[arg-type]
         header = read_header(path)
-        saved.append((header["step"], header.get("val_fg")))  # type: ignore[arg-type]
+        saved.append((header["step"], header.get("val_fg")))
 
     monkeypatch.setattr(train_module, "save_checkpoint", save_and_note)
     assert start(tiny_data, "--workers", "0", "--save", "1") == 0  # judged at steps 2 and 4
@@ -208,8 +208,8 @@ def test_a_resumed_run_can_be_given_another_length(
     first = read_header(runs / "t" / "last.safetensors")
     assert start(tiny_data, "--workers", "0", "--resume", "--samples", "24") == 0
     longer = read_header(runs / "t" / "last.safetensors")
-    batch = first["train"]["batch"]  # type: ignore[index]
-    assert (longer["step"], longer["train"]["samples"]) == (24 // batch, 24)  # type: ignore[index]
+    batch = first["train"]["batch"]
+    assert (longer["step"], longer["train"]["samples"]) == (24 // batch, 24)
     assert start(tiny_data, "--workers", "0", "--resume", "--samples", "4") == 2
     assert "--samples is 4, and run t has seen 24" in capsys.readouterr().err
 
@@ -295,7 +295,7 @@ def test_a_checkpoint_names_its_data_and_configuration(tiny_data: Path, runs: Pa
     assert start(tiny_data, "--workers", "0") == 0
     header = read_header(runs / "t" / "last.safetensors")
     assert header["data_sha256"] == read_training_set(tiny_data).sha256
-    assert header["train"]["seed"] == 1  # type: ignore[index]
+    assert header["train"]["seed"] == 1
     assert (runs / "t" / "last.safetensors").stat().st_size < 1 << 20
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from eoam_core.settings import BackgroundKind, Settings, View
-from eoam_obs.binding import libobs
+from eoam_obs.binding import functions, libobs
 from eoam_obs.frame.camera import Camera
 from eoam_obs.frame.compositor import has_chosen_colours
 from eoam_obs.frame.gpu import RenderTarget
@@ -59,7 +59,7 @@ def test_only_what_obs_would_tone_map_afterwards_is_tone_mapped_before(
     space: int, canvas: int | None, as_shown: bool, drawn: int
 ) -> None:
     obs: Any = Source(space, canvas)
-    camera = Camera(obs, 7)
+    camera = Camera(obs, functions.Source(7))
     with obs.graphics():
         assert camera.look(as_shown=as_shown)
     assert camera.space == drawn
@@ -67,7 +67,7 @@ def test_only_what_obs_would_tone_map_afterwards_is_tone_mapped_before(
 
 def test_a_setting_that_changes_acts_at_once_and_not_when_the_source_is_asked_again() -> None:
     obs: Any = Source(HDR, SDR_CANVAS)
-    camera = Camera(obs, 7)
+    camera = Camera(obs, functions.Source(7))
     with obs.graphics():
         spaces = []
         for as_shown in (False, True, False):
@@ -78,7 +78,7 @@ def test_a_setting_that_changes_acts_at_once_and_not_when_the_source_is_asked_ag
 
 def test_a_canvas_that_becomes_hdr_is_noticed() -> None:
     obs: Any = Source(HDR, SDR_CANVAS)
-    camera = Camera(obs, 7)
+    camera = Camera(obs, functions.Source(7))
     with obs.graphics():
         camera.look(as_shown=True)
         obs.canvas = PQ_CANVAS
@@ -129,7 +129,7 @@ def test_levels_are_decoded_on_their_way_to_linear_light(view: View, space: int,
         picture, drawing = RenderTarget(obs), Drawing(obs)
         picture.begin(64, 36)
         picture.end()
-        drawing.upload(matte(has_coefficients=False, has_confidence=False))  # type: ignore[arg-type]
+        drawing.upload(matte(has_coefficients=False, has_confidence=False))
         drawing.show(picture, Settings(view=view), (64, 36), 1, 1)
         del obs.direct[:]
         obs.gs_blend_state_push()

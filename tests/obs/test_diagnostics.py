@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from eoam_core.settings import Settings
+from eoam_core.settings import BackgroundKind, Settings
 from eoam_obs.binding import desktop
 from eoam_obs.panels import diagnostics
 from eoam_obs.source import sources
@@ -70,7 +70,9 @@ def test_a_report_holds_no_folder_and_nobodys_name(monkeypatch: pytest.MonkeyPat
     home = tmp_path / "home" / "jane"
     monkeypatch.setattr(Path, "home", lambda: home)
     monkeypatch.setenv("LOGNAME", "jane")
-    own = Settings(background="picture", background_picture=str(home / "my flat.png"), model=str(home / "own.onnx"))
+    own = Settings(
+        background=BackgroundKind.PICTURE, background_picture=str(home / "my flat.png"), model=str(home / "own.onnx")
+    )
     failed = State(kind="problem", problem=f"{home}/models/own.onnx is damaged; jane may not read it")
     text = diagnostics.report(obs(), own, [(failed, own)])
     assert "jane" not in text

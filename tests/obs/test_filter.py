@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -219,7 +220,7 @@ def test_every_other_frame_keeps_the_limit_of_aligned_at_most(stage: Stage) -> N
 
 
 def test_the_worker_is_told_when_to_read_and_when_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eoam_obs.frame.filter.time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
     running(stage)
     for nanoseconds, tick_s in ((TICK, 0.033), (SECOND // 1000, 0.004), (SECOND // 10, 0.05), (SECOND * 4 // 10, 0.05)):
         stage.tick(nanoseconds=nanoseconds, finish=True)
@@ -311,26 +312,28 @@ def test_after_another_size_no_old_picture_is_left(stage: Stage) -> None:
     assert [stage.filter._pictures.find(number) for number in numbers] == [None] * len(numbers)
 
 
-def test_the_colour_space_is_the_cameras(stage: Stage) -> None:
+def test_the_colour_space_is_the_cameras(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     assert stage.filter.space == libobs.GS_CS_SRGB
-    stage.obs.obs_source_get_color_space = lambda *_: libobs.GS_CS_SRGB_16F
+    monkeypatch.setattr(stage.obs, "obs_source_get_color_space", lambda *_: libobs.GS_CS_SRGB_16F)
     running(stage)
     assert stage.filter.space == libobs.GS_CS_SRGB_16F
 
 
 @pytest.mark.parametrize("space", [libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F])
 @pytest.mark.parametrize("before", [False, True])
-def test_linear_light_is_encoded_for_the_network_and_bytes_are_not(stage: Stage, space: int, before: bool) -> None:
+def test_linear_light_is_encoded_for_the_network_and_bytes_are_not(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, space: int, before: bool
+) -> None:
     seen: list[bool] = []
     draw = stage.obs.gs_draw_sprite
 
-    def noted(texture: int, *rest: int) -> None:
+    def noted(texture: int, *rest: Any) -> None:
         if stage.obs.inside and stage.filter._downscaler is not None:
             seen.append(stage.obs.framebuffer_srgb)
         draw(texture, *rest)
 
-    stage.obs.gs_draw_sprite = noted
-    stage.obs.obs_source_get_color_space = lambda *_: space
+    monkeypatch.setattr(stage.obs, "gs_draw_sprite", noted)
+    monkeypatch.setattr(stage.obs, "obs_source_get_color_space", lambda *_: space)
     stage.obs.framebuffer_srgb = before
     stage.tick(5, finish=True)
     assert len(seen) == 5
@@ -485,10 +488,10 @@ def test_a_cover_that_fails_is_said_freed_and_tried_again_in_two_seconds(
     assert stage.tick() == 0
 
 
-def test_the_cover_has_the_cameras_colour_space(stage: Stage) -> None:
+def test_the_cover_has_the_cameras_colour_space(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.choose({"no_mask": "blur"})
     stage.filter._retry_at = 10**18
-    stage.obs.obs_source_get_color_space = lambda *_: libobs.GS_CS_SRGB_16F
+    monkeypatch.setattr(stage.obs, "obs_source_get_color_space", lambda *_: libobs.GS_CS_SRGB_16F)
     assert stage.tick() == 1
     assert stage.filter.space == libobs.GS_CS_SRGB_16F
     assert stage.tick() == 1, "the source is drawn anew where nobody else did"

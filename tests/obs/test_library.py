@@ -111,9 +111,9 @@ def test_on_windows_the_module_is_taken_by_its_handle(monkeypatch: pytest.Monkey
     monkeypatch.setattr(
         library, "ctypes", SimpleNamespace(CDLL=library_of, c_void_p=ctypes.c_void_p, c_wchar_p=ctypes.c_wchar_p)
     )
-    found = library.loaded(LIBOBS)
+    found: Any = library.loaded(LIBOBS)
     assert asked == ["obs.dll"]
-    assert (found.handle if found is not None else None) == handle  # type: ignore[attr-defined]
+    assert (found.handle if found is not None else None) == handle
 
 
 def test_a_framework_is_a_program_library_and_a_plugins_program_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

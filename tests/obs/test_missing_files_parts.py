@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ import pytest
 
 from eoam_core.model_path import expanded, is_network_file
 from eoam_core.settings import BackgroundKind, Settings, View
+from eoam_obs.binding.functions import Event, Source, WeakSource
 from eoam_obs.source import missing_files
 from eoam_obs.source.instances import INSTANCES, Instance
 from eoam_obs.source.stored import Stored
 from tests.obs.libobs_double import LibobsDouble
 
-HANDLE, SOURCE, SETTINGS = 5, 7, 70
+HANDLE, SOURCE, SETTINGS = Event(5), Source(7), 70
 
 
 class Libobs(LibobsDouble):
@@ -82,7 +84,7 @@ def obs() -> Iterator[Any]:
 
 
 def add(**settings: Any) -> Instance:
-    INSTANCES[HANDLE] = Instance(HANDLE, SOURCE, weak=9, stored=stored(**settings))
+    INSTANCES[HANDLE] = Instance(HANDLE, SOURCE, weak=WeakSource(9), stored=stored(**settings))
     return INSTANCES[HANDLE]
 
 
@@ -149,7 +151,7 @@ def test_as_long_as_nothing_is_missing_the_ui_thread_is_left_alone(obs: Any, tmp
 
 
 def test_a_filter_whose_settings_were_not_read_yet_is_let_be(obs: Any) -> None:
-    instance = Instance(HANDLE, SOURCE, weak=9)
+    instance = Instance(HANDLE, SOURCE, weak=WeakSource(9))
     missing_files.look_soon(obs, instance, 0.0)
     assert obs.queued == []
 
@@ -271,7 +273,7 @@ def test_a_slow_drive_is_looked_at_less_often(obs: Any, tmp_path: Path, monkeypa
         return True
 
     monkeypatch.setattr(missing_files, "_is_there", slow)
-    monkeypatch.setattr(missing_files.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     instance = add(**lost(tmp_path))
     for _ in range(500):
         look(obs, instance, clock[0])

@@ -13,10 +13,10 @@ from eoam_core.settings import VERSION, Preset, Settings, describe_settings
 from eoam_obs.frame.pace import Rate
 from eoam_obs.panels import panel
 from eoam_obs.source import stored, watch
-from eoam_obs.source.instances import Instance
 from eoam_obs.source.locale import FOLDER, Texts
 from eoam_obs.source.state import State
 from eoam_obs.source.stored import FOLLOW_KEY, MODEL_FILE_KEY, VERSION_KEY
+from tests.obs.instances import instance
 from tests.obs.libobs_double import checked, strict
 
 NEW = Settings(advanced=False)  # what stands in a script's panel that nobody has touched
@@ -486,16 +486,16 @@ def test_an_open_panel_is_renewed_when_the_state_changes_or_a_change_has_settled
 
     obs: Any = Watched()
     video_filter: Any = Quiet()
-    instance = Instance(1, 7, weak=8, video_filter=video_filter)
+    watched = instance(1, 7, weak=8, video_filter=video_filter)
     for kind, renewed in (("waiting", 1), ("waiting", 1), ("running", 2), ("running", 2)):
         video_filter.kind = kind
-        watch.look_at(obs, instance, 0.0)
+        watch.look_at(obs, watched, 0.0)
         assert obs.renewed == renewed
-    instance.refresh_at = 5.0
-    watch.look_at(obs, instance, 4.9)
+    watched.refresh_at = 5.0
+    watch.look_at(obs, watched, 4.9)
     assert obs.renewed == 2
-    watch.look_at(obs, instance, 5.0)
-    watch.look_at(obs, instance, 5.5)
+    watch.look_at(obs, watched, 5.0)
+    watch.look_at(obs, watched, 5.5)
     assert obs.renewed == 3
 
 
@@ -508,22 +508,22 @@ def test_a_panel_is_not_renewed_all_the_time_on_a_computer_that_is_just_too_slow
 
     obs: Any = Watched()
     video_filter: Any = Flapping()
-    instance = Instance(1, 7, weak=8, video_filter=video_filter)
-    watch.look_at(obs, instance, 100.0)
+    watched = instance(1, 7, weak=8, video_filter=video_filter)
+    watch.look_at(obs, watched, 100.0)
     assert obs.renewed == 1
     for second in range(101, 160):  # a list that somebody opened would be closed each time
         video_filter.behind = second % 3 == 0
-        watch.look_at(obs, instance, float(second))
-    assert (obs.renewed, instance.seen) == (2, "running behind")
+        watch.look_at(obs, watched, float(second))
+    assert (obs.renewed, watched.seen) == (2, "running behind")
     video_filter.behind = False  # and stays so
     for second in range(160, 200):
-        watch.look_at(obs, instance, float(second))
-    assert (obs.renewed, instance.seen) == (3, "running")
+        watch.look_at(obs, watched, float(second))
+    assert (obs.renewed, watched.seen) == (3, "running")
 
 
 def test_a_filter_that_never_gets_a_source_is_not_asked_for_its_hotkeys_for_ever() -> None:
     obs: Any = Watched()
-    instance = Instance(1, 7, weak=8)
+    watched = instance(1, 7, weak=8)
     for _ in range(100):
-        watch.look_at(obs, instance, 0.0)
+        watch.look_at(obs, watched, 0.0)
     assert 0 < obs.queued <= 20

@@ -24,6 +24,7 @@ from eoam_core.segmenter import NullSegmenter
 from eoam_core.settings import BackgroundKind, Settings, View
 from eoam_obs.binding import libobs
 from eoam_obs.binding.callbacks import callback
+from eoam_obs.binding.functions import Texture
 from eoam_obs.frame.deferred import RETRY_S, DeferredSegmenter, file_state
 from eoam_obs.frame.drawing import Drawing
 from eoam_obs.frame.filter import Filter
@@ -273,7 +274,7 @@ def downscaler_of(obs: Memory, width: int, height: int) -> Downscaler:
 
 def stage_into(obs: Memory, downscaler: Downscaler, sequence: int) -> None:
     obs.obs_enter_graphics()
-    texture = obs.handle("texture")
+    texture = Texture(obs.handle("texture"))
     downscaler.stage(texture, 640, 360, sequence)
     obs.obs_leave_graphics()
 
@@ -348,12 +349,14 @@ def test_nobody_has_the_graphics_context_while_frames_are_compared(monkeypatch: 
 
 
 @pytest.mark.parametrize("fails", ["map", "nothing"])
-def test_a_driver_that_hands_out_no_pixels_is_an_error_and_lets_go_of_everything(fails: str) -> None:
+def test_a_driver_that_hands_out_no_pixels_is_an_error_and_lets_go_of_everything(
+    monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
     obs = Memory(32, 16)
     downscaler = downscaler_of(obs, 32, 16)
     obs.maps = fails != "map"
     if fails == "nothing":
-        obs.gs_stagesurface_map = lambda *_: True
+        monkeypatch.setattr(obs, "gs_stagesurface_map", lambda *_: True)
         obs.mapped = True
     with pytest.raises(GraphicsError, match="hand out" if fails == "map" else "to nothing"):
         downscaler.read()
@@ -1166,7 +1169,7 @@ class Drawn:
         self.drawing.draw()
         return len(self.obs.shown) - before
 
-    def given(self) -> list[dict[str, str]]:
+    def given(self) -> list[Mapping[str, str]]:
         return [draw.given for _, _, draw in self.obs.draws()]
 
 
@@ -1286,7 +1289,9 @@ def test_the_confidence_has_a_texture_for_as_long_as_it_comes(drawn: Drawn) -> N
     assert not drawn.drawing._confidence.texture
 
 
-def test_the_background_is_freed_when_it_is_not_needed_and_its_thread_is_waited_for(drawn: Drawn) -> None:
+def test_the_background_is_freed_when_it_is_not_needed_and_its_thread_is_waited_for(
+    drawn: Drawn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn.drawing.upload(drawn.matte())
     drawn.show(Settings(background=BackgroundKind.BLUR))
     compositor = drawn.drawing._compositor
@@ -1296,7 +1301,7 @@ def test_the_background_is_freed_when_it_is_not_needed_and_its_thread_is_waited_
     drawn.show(Settings(), 3)
     assert drawn.drawing._compositor is None
     closed: list[bool] = []
-    compositor.close = lambda: closed.append(True)  # type: ignore[method-assign]
+    monkeypatch.setattr(compositor, "close", lambda: closed.append(True))
     drawn.drawing.close()
     drawn.drawing.close()
     assert closed == [True]
@@ -1312,7 +1317,7 @@ def test_behind_nothing_the_background_is_forgotten(drawn: Drawn, monkeypatch: p
     assert forgotten == [True]
 
 
-def test_a_mask_has_sixteen_bits_on_the_gpu(drawn: Drawn) -> None:
+def test_a_mask_has_sixteen_bits_on_the_gpu(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[tuple[int, ...]] = []
     create = drawn.obs.gs_texture_create
 
@@ -1320,12 +1325,12 @@ def test_a_mask_has_sixteen_bits_on_the_gpu(drawn: Drawn) -> None:
         made.append(given[:3])
         return int(create(*given))
 
-    drawn.obs.gs_texture_create = noted
+    monkeypatch.setattr(drawn.obs, "gs_texture_create", noted)
     drawn.drawing.upload(drawn.matte())
     assert made == [(64, 36, libobs.GS_R16)] * 2
 
 
-def test_levels_go_by_way_of_bytes_where_linear_light_is_wanted(drawn: Drawn) -> None:
+def test_levels_go_by_way_of_bytes_where_linear_light_is_wanted(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[tuple[Any, ...]] = []
 
     def noted(name: str) -> None:
@@ -1338,7 +1343,7 @@ def test_levels_go_by_way_of_bytes_where_linear_light_is_wanted(drawn: Drawn) ->
         setattr(drawn.obs, name, call)
 
     drawn.drawing.upload(drawn.matte())
-    drawn.obs.gs_get_color_space = lambda: libobs.GS_CS_SRGB_16F
+    monkeypatch.setattr(drawn.obs, "gs_get_color_space", lambda: libobs.GS_CS_SRGB_16F)
     effect = drawn.obs.obs_get_base_effect(libobs.OBS_EFFECT_DEFAULT)
     image = drawn.obs.parameter_of(effect, "image")
     for name in ("gs_effect_set_texture_srgb", "gs_blend_function", "gs_draw_sprite"):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import eoam_obs.frame.matting
-from eoam_obs.binding import libobs, process_settings
+from eoam_obs.binding import libobs
 from eoam_obs.binding.process_settings import SWITCH_INTERVAL_S, ProcessSettings
 from eoam_obs.binding.python_lock import PythonLock
 from eoam_obs.source.locale import Texts
@@ -119,7 +119,11 @@ def test_a_real_thread_that_computes_is_found(tmp_path: Path, loop: str) -> None
     closing: list[int] = []
     # The waits are given: a real one is as long as the machine is busy. What the thread executes is real.
     waits = iter(range(10**9))
-    lock = PythonLock(give_way=lambda: threading.Event().wait(0.001) and None, clock=lambda: float(next(waits)))
+
+    def give_way() -> None:
+        threading.Event().wait(0.001)
+
+    lock = PythonLock(give_way=give_way, clock=lambda: float(next(waits)))
     thread = threading.Thread(target=namespace["spin"], args=(closing,), daemon=True)
     thread.start()
     try:
@@ -240,9 +244,9 @@ def test_opencvs_threads_are_put_back_too_and_it_need_not_be_there(
             self.threads = threads
 
     settings, opencv = ProcessSettings(), OpenCV()
-    monkeypatch.delitem(process_settings.sys.modules, "cv2", raising=False)
+    monkeypatch.delitem(sys.modules, "cv2", raising=False)
     settings.take()
-    monkeypatch.setitem(process_settings.sys.modules, "cv2", opencv)  # installed since
+    monkeypatch.setitem(sys.modules, "cv2", opencv)  # installed since
     settings.take()
     assert opencv.threads == 1
     settings.give_back()

@@ -9,7 +9,7 @@ import pytest
 
 from eoam_core.installation import Component
 from eoam_core.settings import Preset
-from eoam_obs.binding import frontend
+from eoam_obs.binding import desktop, frontend, functions
 from eoam_obs.implementation import FilterImplementation
 from eoam_obs.panels import diagnostics, script_panel
 from eoam_obs.panels.script_panel import DEFAULTS, ScriptPanel
@@ -225,7 +225,8 @@ def test_an_obs_without_the_functions_is_not_called_and_the_other_way_is_named(m
 def test_what_the_virtual_camera_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     for system, word in (("linux", "v4l2loopback"), ("win32", "installer"), ("darwin", "installer")):
         monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
-        assert word in virtual_camera.missing(Obspython(has_camera=False), Texts())
+        api: Any = Obspython(has_camera=False)
+        assert word in virtual_camera.missing(api, Texts())
 
 
 def test_a_preset_chosen_in_the_panel_sets_the_rest_and_the_panel_shows_it() -> None:
@@ -237,9 +238,9 @@ def test_a_preset_chosen_in_the_panel_sets_the_rest_and_the_panel_shows_it() -> 
     data["preset"] = "meeting"
     assert script.use(data).preset is Preset.MEETING
     assert data["regions"] == "largest"
-    assert script.modified(properties, int(data))
+    assert script.modified(properties, functions.Data(int(data)))
     assert find(api, properties, "blur_strength").visible
-    assert not script.modified(properties, int(data))  # nothing new: no slider is torn away
+    assert not script.modified(properties, functions.Data(int(data)))  # nothing new: no slider is torn away
 
 
 def test_the_scripts_data_is_given_back() -> None:
@@ -255,7 +256,7 @@ def test_the_scripts_data_is_given_back() -> None:
 
 def test_the_copied_text_is_shown_and_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     api, data, copied = Obspython(), Data(), []
-    monkeypatch.setattr(script_panel.desktop, "copy", lambda text: copied.append(text) or True)
+    monkeypatch.setattr(desktop, "copy", lambda text: copied.append(text) or True)
     script = panel_of(api)
     script.use(data)
     properties = script.properties()

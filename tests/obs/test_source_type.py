@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import ctypes
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,11 +11,13 @@ from typing import Any
 import pytest
 
 from eoam_core.errors import InstallationError
-from eoam_obs.binding import libobs
+from eoam_obs.binding import libobs, log
+from eoam_obs.binding.functions import Event
 from eoam_obs.source import source_type
-from eoam_obs.source.instances import INSTANCES, Instance
+from eoam_obs.source.instances import INSTANCES
 from eoam_obs.source.locale import Texts
 from eoam_obs.source.state import State
+from tests.obs.instances import instance
 from tests.obs.libobs_double import LibobsDouble
 
 DRAWS = source_type._DRAWS_IN_A_ROW
@@ -33,7 +37,7 @@ class Kept:
 @pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
     counter = Kept()
-    monkeypatch.setattr(source_type.ctypes.pythonapi, "PyGILState_Ensure", counter)
+    monkeypatch.setattr(ctypes.pythonapi, "PyGILState_Ensure", counter)
     monkeypatch.setattr(source_type, "_drawing_thread", 0)
     monkeypatch.setattr(source_type, "_drawn", 0)
     return counter
@@ -61,7 +65,7 @@ def test_after_a_change_of_the_video_settings_the_new_thread_keeps_its_own(
     kept: Kept, monkeypatch: pytest.MonkeyPatch, has_the_same_number: bool
 ) -> None:
     if has_the_same_number:  # as the system likes to give it
-        monkeypatch.setattr(source_type.threading, "get_native_id", lambda: 4711)
+        monkeypatch.setattr(threading, "get_native_id", lambda: 4711)
     for name in ("first", "second", "third"):
         _draw_in_a_thread(name, 2 * DRAWS)
     assert kept.threads == ["first", "second", "third"]
@@ -129,9 +133,9 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     for name, value in (("_obs", None), ("_implementation", None), ("_watch", None)):
         monkeypatch.setattr(source_type, name, value)
     monkeypatch.setattr(source_type, "_attached", [])
-    monkeypatch.setattr(source_type.libobs, "LibObs", lambda: obs)
-    monkeypatch.setattr(source_type.log, "install", lambda _: None)
-    monkeypatch.setattr(source_type.atexit, "register", lambda _: None)
+    monkeypatch.setattr(libobs, "LibObs", lambda: obs)
+    monkeypatch.setattr(log, "install", lambda _: None)
+    monkeypatch.setattr(atexit, "register", lambda _: None)
     yield obs
     for implementation in [*source_type._attached]:
         source_type.detach(implementation)
@@ -139,54 +143,60 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
     assert not obs.faults
 
 
+def answering() -> Any:
+    return source_type._implementation
+
+
 def _filter() -> Alive:
     alive = Alive()
-    INSTANCES[5] = Instance(5, 7, weak=6, video_filter=alive)  # type: ignore[arg-type]
+    INSTANCES[Event(5)] = instance(5, 7, weak=6, video_filter=alive)
     return alive
 
 
 def test_the_last_copy_answers_and_gives_back(registry: Registry) -> None:
-    first, second = Copy(), Copy()
+    first: Any = Copy()
+    second: Any = Copy()
     alive = _filter()
-    source_type.attach(first)  # type: ignore[arg-type]
-    source_type.attach(second)  # type: ignore[arg-type]
-    assert source_type._implementation is second
+    source_type.attach(first)
+    source_type.attach(second)
+    assert answering() is second
     assert registry.registered == 1
-    source_type.detach(second)  # type: ignore[arg-type]
-    assert source_type._implementation is first
+    source_type.detach(second)
+    assert answering() is first
     assert "suspend" not in alive.told
     assert registry.enabled[-1] is True
-    source_type.detach(second)  # type: ignore[arg-type]
-    assert source_type._implementation is first
-    source_type.detach(first)  # type: ignore[arg-type]
-    assert source_type._implementation is None
+    source_type.detach(second)
+    assert answering() is first
+    source_type.detach(first)
+    assert answering() is None
     assert alive.told[-1] == "suspend"
     assert registry.enabled[-1] is False
-    source_type.detach(first)  # type: ignore[arg-type]
+    source_type.detach(first)
     assert alive.told.count("suspend") == 1
 
 
 def test_a_copy_that_does_not_answer_goes_without_a_trace(registry: Registry) -> None:
-    first, second = Copy(), Copy()
+    first: Any = Copy()
+    second: Any = Copy()
     alive = _filter()
-    source_type.attach(first)  # type: ignore[arg-type]
-    source_type.attach(second)  # type: ignore[arg-type]
+    source_type.attach(first)
+    source_type.attach(second)
     told = len(alive.told)
-    source_type.detach(first)  # type: ignore[arg-type]
-    assert source_type._implementation is second
+    source_type.detach(first)
+    assert answering() is second
     assert len(alive.told) == told
 
 
 @pytest.mark.parametrize(("known", "takes", "said"), [(True, True, "Another EOAM"), (False, False, "did not take")])
 def test_a_type_that_is_not_ours_is_an_error_and_nothing_goes_on(
-    registry: Registry, known: bool, takes: bool, said: str
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, known: bool, takes: bool, said: str
 ) -> None:
     registry.known, registry.takes = known, takes
-    registry.obs_get_version_string = lambda: b"32.0.0"
-    copy = Copy()
+    monkeypatch.setattr(registry, "obs_get_version_string", lambda: b"32.0.0")
+    copy: Any = Copy()
     with pytest.raises(InstallationError, match=said):
-        source_type.attach(copy)  # type: ignore[arg-type]
-    assert source_type._implementation is None
+        source_type.attach(copy)
+    assert answering() is None
     assert source_type._attached == []
     assert source_type._watch is None
     assert not copy.prepared

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from eoam_obs.binding import callbacks
+from eoam_obs.binding.functions import Event
+from eoam_obs.binding.python_lock import LOCK
+from eoam_obs.source import missing_files
 from eoam_obs.source import watch as watch_module
 from eoam_obs.source.instances import INSTANCES, Instance
 from eoam_obs.source.state import State
 from eoam_obs.source.watch import Watch, look_at
+from tests.obs.instances import instance
 from tests.obs.test_panel_parts import Watched
 
 SOON_S = 0.001
@@ -38,16 +43,17 @@ class Troubled:
 
 
 @pytest.fixture
-def instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, Instance]]:
+def instances(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[Event, Instance]]:
     monkeypatch.setattr(callbacks, "_reported", set())
     assert not INSTANCES
     yield INSTANCES
     INSTANCES.clear()
 
 
-def _add(instances: dict[int, Instance], handle: int, video_filter: Any) -> Instance:
-    instances[handle] = Instance(handle, handle, weak=handle, video_filter=video_filter)
-    return instances[handle]
+def _add(instances: dict[Event, Instance], handle: int, video_filter: Any) -> Instance:
+    added = instance(handle, handle, weak=handle, video_filter=video_filter)
+    instances[added.handle] = added
+    return added
 
 
 def _watch(update_soon: Any = lambda obs, instance: None) -> Watch:
@@ -55,7 +61,7 @@ def _watch(update_soon: Any = lambda obs, instance: None) -> Watch:
     return Watch(obs, update_soon, period_s=SOON_S)
 
 
-def test_every_filter_is_looked_at_again_and_again(instances: dict[int, Instance]) -> None:
+def test_every_filter_is_looked_at_again_and_again(instances: dict[Event, Instance]) -> None:
     filters = [Troubled(), Troubled()]
     updated: dict[int, threading.Event] = {1: threading.Event(), 2: threading.Event()}
     for handle, video_filter in enumerate(filters, 1):
@@ -71,7 +77,7 @@ def test_every_filter_is_looked_at_again_and_again(instances: dict[int, Instance
 
 @pytest.mark.parametrize("error", [MemoryError("no memory"), RuntimeError("odd"), OSError("gone")])
 def test_one_filters_trouble_is_said_once_and_is_not_the_others(
-    instances: dict[int, Instance], error: Exception, caplog: pytest.LogCaptureFixture
+    instances: dict[Event, Instance], error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad, good = Troubled(error), Troubled()
     read = threading.Event()
@@ -90,10 +96,10 @@ def test_one_filters_trouble_is_said_once_and_is_not_the_others(
         finally:
             watch.close()
     assert len(caplog.records) == 1
-    assert instances[1].seen == "waiting"
+    assert instances[Event(1)].seen == "waiting"
 
 
-def test_settings_that_cannot_be_read_do_not_end_it_either(instances: dict[int, Instance]) -> None:
+def test_settings_that_cannot_be_read_do_not_end_it_either(instances: dict[Event, Instance]) -> None:
     good = Troubled()
     _add(instances, 1, good)
 
@@ -108,7 +114,7 @@ def test_settings_that_cannot_be_read_do_not_end_it_either(instances: dict[int, 
 
 
 def test_trouble_with_the_lock_is_said_once_and_holds_up_nothing(
-    instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    instances: dict[Event, Instance], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = Troubled()
     _add(instances, 1, good)
@@ -116,7 +122,7 @@ def test_trouble_with_the_lock_is_said_once_and_holds_up_nothing(
     def look() -> None:
         raise MemoryError("no memory")
 
-    monkeypatch.setattr(watch_module.LOCK, "look", look)
+    monkeypatch.setattr(LOCK, "look", look)
     with caplog.at_level(logging.ERROR, "eoam"):
         watch = _watch()
         try:
@@ -127,7 +133,7 @@ def test_trouble_with_the_lock_is_said_once_and_holds_up_nothing(
 
 
 def test_a_drive_that_does_not_answer_holds_up_nothing_but_the_missing_files(
-    instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch
+    instances: dict[Event, Instance], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good = Troubled()
     _add(instances, 1, good)
@@ -137,7 +143,7 @@ def test_a_drive_that_does_not_answer_holds_up_nothing_but_the_missing_files(
         asked.set()
         answers.wait(LONG_S)
 
-    monkeypatch.setattr(watch_module.missing_files, "look_soon", look_soon)
+    monkeypatch.setattr(missing_files, "look_soon", look_soon)
     watch = _watch()
     try:
         assert asked.wait(LONG_S)
@@ -149,9 +155,9 @@ def test_a_drive_that_does_not_answer_holds_up_nothing_but_the_missing_files(
         watch.close()
 
 
-def test_it_looks_at_pythons_lock_too(instances: dict[int, Instance], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_looks_at_pythons_lock_too(instances: dict[Event, Instance], monkeypatch: pytest.MonkeyPatch) -> None:
     looked = threading.Event()
-    monkeypatch.setattr(watch_module.LOCK, "look", looked.set)
+    monkeypatch.setattr(LOCK, "look", looked.set)
     _add(instances, 1, Troubled())
     watch = _watch()
     try:
@@ -163,8 +169,8 @@ def test_it_looks_at_pythons_lock_too(instances: dict[int, Instance], monkeypatc
 def test_the_lock_is_looked_at_once_for_all_filters(monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[float] = []
     now = [100.0]
-    monkeypatch.setattr(watch_module.LOCK, "look", lambda: looks.append(now[0]))
-    monkeypatch.setattr(watch_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(LOCK, "look", lambda: looks.append(now[0]))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     obs: Any = Watched()
     watch = Watch(obs, lambda obs, instance: None)
     watch.close()
@@ -172,11 +178,11 @@ def test_the_lock_is_looked_at_once_for_all_filters(monkeypatch: pytest.MonkeyPa
     watch._lock_looked_at = -1.0
     for moment in (100.0, 100.1, 100.2, 100.25, 100.4, 100.5):
         now[0] = moment
-        watch._look_at_lock(obs, Instance(1, 7))
+        watch._look_at_lock(obs, instance(1, 7))
     assert looks == [100.0, 100.25, 100.5]
 
 
-def test_it_looks_twice_a_second_and_keeps_no_process_alive(instances: dict[int, Instance]) -> None:
+def test_it_looks_twice_a_second_and_keeps_no_process_alive(instances: dict[Event, Instance]) -> None:
     obs: Any = Watched()
     watch = Watch(obs, lambda obs, instance: None)
     try:
@@ -190,20 +196,20 @@ def test_it_looks_twice_a_second_and_keeps_no_process_alive(instances: dict[int,
 def test_a_pace_that_changes_renews_a_panel_twice_a_minute(now: float, renewed: bool) -> None:
     obs: Any = Watched()
     video_filter: Any = Pacing()
-    instance = Instance(1, 7, weak=8, video_filter=video_filter)
-    look_at(obs, instance, 100.0)
+    watched = instance(1, 7, weak=8, video_filter=video_filter)
+    look_at(obs, watched, 100.0)
     video_filter.behind = True
-    look_at(obs, instance, now)
+    look_at(obs, watched, now)
     assert (obs.renewed == 2) is renewed
 
 
 @pytest.mark.parametrize(("now", "renewed"), [(4.9, False), (5.0, True)])
 def test_a_change_has_settled_at_its_time(now: float, renewed: bool) -> None:
     obs: Any = Watched()
-    instance = Instance(1, 7, weak=8, seen="stopped", refresh_at=5.0)
-    look_at(obs, instance, now)
+    watched = instance(1, 7, weak=8, seen="stopped", refresh_at=5.0)
+    look_at(obs, watched, now)
     assert bool(obs.renewed) is renewed
-    assert instance.refresh_at == (0.0 if renewed else 5.0)
+    assert watched.refresh_at == (0.0 if renewed else 5.0)
 
 
 def test_a_panel_is_renewed_some_time_after_the_last_change() -> None:
@@ -219,7 +225,7 @@ class Pacing:
         return State(kind="running", behind=self.behind)
 
 
-def test_closed_it_looks_at_nothing_any_more(instances: dict[int, Instance]) -> None:
+def test_closed_it_looks_at_nothing_any_more(instances: dict[Event, Instance]) -> None:
     video_filter = Troubled()
     _add(instances, 1, video_filter)
     watch = _watch()

@@ -76,7 +76,7 @@ class Windows:
         self.now += seconds
 
     def copy(self, monkeypatch: pytest.MonkeyPatch, text: str = TEXT) -> bool:
-        monkeypatch.setattr(windows_clipboard.ctypes, "CDLL", lambda name: self)
+        monkeypatch.setattr(ctypes, "CDLL", lambda name: self)
         return windows_clipboard.copy(text, clock=self.clock, sleep=self.sleep)
 
 

@@ -22,7 +22,13 @@ from tools.obs_driver.session import REPOSITORY, SCENE, Collection, Ended, Json,
 SCRIPT = REPOSITORY / "obs_eoam.py"
 _HEADER: Final = struct.Struct("<4sI")  # of one of AVI's chunks
 # The toy model's mask is exact, so nothing may touch it up where a test computes what must come out.
-PLAIN = {"regions": "share", "region_share": 0.0, "holes": "open", "smoothing": 0.0, "refinement": 0.0}
+PLAIN: Final[dict[str, Any]] = {
+    "regions": "share",
+    "region_share": 0.0,
+    "holes": "open",
+    "smoothing": 0.0,
+    "refinement": 0.0,
+}
 
 
 class Starter:
@@ -45,7 +51,7 @@ class Starter:
         language: str = "en-US",
     ) -> ObsSession:
         folder = self._factory.mktemp("obs")
-        everywhere = [(SCRIPT, {}), (PROBE, {})]
+        everywhere: list[tuple[Path, Json]] = [(SCRIPT, {}), (PROBE, {})]
         given = scripts or {}
         session = ObsSession(
             folder,
@@ -131,7 +137,11 @@ class Recording:
         with av.open(str(self._file)) as container:
             for packet in container.demux(video=0):
                 with contextlib.suppress(av.error.InvalidDataError):
-                    frames += [frame.to_ndarray(format="rgb24") for frame in packet.decode()]
+                    frames += [
+                        np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+                        for frame in packet.decode()
+                        if isinstance(frame, av.VideoFrame)
+                    ]
         return frames
 
 
@@ -206,8 +216,7 @@ def grab_screen(display: str, size: tuple[int, int] = (1600, 1000)) -> Picture:
     import av
 
     with av.open(display, format="x11grab", options={"video_size": f"{size[0]}x{size[1]}"}) as screen:
-        picture: Picture = next(screen.decode(video=0)).to_ndarray(format="rgb24")
-        return picture
+        return np.asarray(next(screen.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
 
 def save_picture(file: Path, picture: Picture) -> Path:
@@ -227,7 +236,8 @@ def write_hdr_video(file: Path, picture: Picture, count: int, *, transfer: int =
         stream.pix_fmt, stream.width, stream.height = "yuv420p10le", width, height
         context = stream.codec_context
         context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, transfer, 9, 1
-        frame = av.VideoFrame.from_ndarray(cv2.convertScaleAbs(picture, alpha=0.75), format="bgr24")
+        darker = np.asarray(cv2.convertScaleAbs(picture, alpha=0.75), np.uint8)
+        frame = av.VideoFrame.from_ndarray(darker, format="bgr24")
         frame = frame.reformat(format="yuv420p10le")
         for number in range(count):
             frame.pts = number

@@ -22,18 +22,18 @@ class LargerSourceInfo(libobs.SourceInfo):
 class NewerLibObs(libobs.LibObs):
     """The running libobs, by the name of a version to come."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.obs_get_version_string = lambda: b"99.1.0"
         self.obs_get_version = lambda: 99 << 24 | 1 << 16
 
 
-def script_load(settings):
+def script_load(settings: object) -> None:
     kind = os.environ["EOAM_OTHER_OBS"]
     if kind == "newer":
-        libobs.LibObs = NewerLibObs
+        libobs.LibObs = NewerLibObs  # type: ignore[misc]
     elif kind == "refuses the struct":
-        libobs.SourceInfo = LargerSourceInfo
+        libobs.SourceInfo = LargerSourceInfo  # type: ignore[misc]
     elif kind == "has lost a function":
         libobs._BLOCKING["obs_function_that_went"] = (None, ())
     else:

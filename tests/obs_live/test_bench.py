@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,7 +57,8 @@ def _run(*, cpu: float = 0.5, ticks: tuple[Tick, ...] = (), lagged: int = 0) -> 
 
 
 def test_the_profiler_is_read_from_its_results_only() -> None:
-    assert parse_profiler(PROFILER, "obs_graphics_thread") == Profiled(2.881, 9.5, pytest.approx(0.998764))
+    share: Any = pytest.approx(0.998764)
+    assert parse_profiler(PROFILER, "obs_graphics_thread") == Profiled(2.881, 9.5, share)
     assert parse_profiler(PROFILER, "tick_sources") == Profiled(0.002, 0.01, None)
     assert parse_profiler(PROFILER, "render_video") is None
     assert parse_profiler("OBS was killed", "obs_graphics_thread") is None

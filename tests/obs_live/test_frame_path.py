@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -147,7 +148,7 @@ def test_colours_are_those_of_the_source_without_the_filter(obs: ObsSession) -> 
 @pytest.mark.parametrize(
     "settings", [{}, {"threshold": 0.7}, {"threshold": 0.3, "softness": 0.8}, {"softness": 0.0}, {"softness": 1.0}]
 )
-def test_threshold_and_softness_follow_the_formula_live(fresh: ObsSession, settings: dict[str, float]) -> None:
+def test_threshold_and_softness_follow_the_formula_live(fresh: ObsSession, settings: dict[str, Any]) -> None:
     wanted = expected_alphas(**settings)
     fresh.set_filter(source="steps", **settings)
     fresh.wait_for_picture(lambda picture: near(step_alphas(picture), wanted), f"alphas {wanted}", source="steps")

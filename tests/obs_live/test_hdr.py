@@ -6,6 +6,7 @@ OBS tone-maps an HDR source as a whole where the canvas is SDR, whatever a filte
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def obs(canvas: str, start_obs: Starter, brightness_model: Path, folder: Path) -> ObsSession:
-    person = cv2.circle(np.full((HEIGHT, WIDTH, 3), 15, np.uint8), (WIDTH // 3, ROW), 60, (250, 250, 250), -1)
+    person = np.full((HEIGHT, WIDTH, 3), 15, np.uint8)
+    cv2.circle(person, (WIDTH // 3, ROW), 60, (250, 250, 250), -1)
     plain = {**PLAIN, "threshold": 0.25, "softness": 0.0}
     for name, transfer in CLIPS.items():
         write_hdr_video(folder / f"{name}.mkv", person, 60, transfer=transfer)
@@ -91,7 +93,7 @@ def show_only(obs: ObsSession, *sources: str) -> None:
         obs.request("SetSceneItemEnabled", sceneName=SCENE, sceneItemId=number, sceneItemEnabled=visible)
 
 
-OUTPUTS: dict[str, dict[str, object]] = {
+OUTPUTS: dict[str, dict[str, Any]] = {
     "colour": {"view": "result", "background": "color", "background_color": GREEN_ABGR},
     "cleaned": {"decontamination": 1.0},
     "picture": {"decontamination": 0.0, "background": "picture"},

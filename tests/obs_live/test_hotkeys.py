@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.obs_live.obs_helpers import Starter, disc, is_drawn, is_empty, save_picture, saved_scenes
+from tools.obs_driver.clips import Picture
 from tools.obs_driver.probe import Probe
 from tools.obs_driver.session import CAMERA, FILTER, FILTER_ID, Json, ObsSession, filter_entry, image_entry
 
@@ -54,6 +55,14 @@ def stored(obs: ObsSession, name: str = FILTER) -> dict[str, Any]:
     return found
 
 
+def wait_until_enabled(obs: ObsSession, enabled: bool, name: str = FILTER) -> None:
+    obs.wait(lambda: stored(obs, name)["filterEnabled"] is enabled, f"the filter to be {enabled}")
+
+
+def wait_for_count(obs: ObsSession, name: str, count: int) -> None:
+    obs.wait(lambda: names(obs).count(name) == count, f"{name} to be there {count} times")
+
+
 def test_obs_knows_them_as_soon_as_the_scene_is_loaded(obs: ObsSession) -> None:
     assert names(obs) == ["eoam.toggle", "eoam.next_background", "eoam.hide"]
 
@@ -61,11 +70,12 @@ def test_obs_knows_them_as_soon_as_the_scene_is_loaded(obs: ObsSession) -> None:
 def test_toggle_switches_the_filter(obs: ObsSession) -> None:
     for enabled in (False, True):
         obs.request("TriggerHotkeyByName", hotkeyName="eoam.toggle")
-        obs.wait(lambda enabled=enabled: stored(obs)["filterEnabled"] is enabled, f"the filter to be {enabled}")
-        obs.wait_for_picture(
-            lambda picture, enabled=enabled: bool(picture[..., 3].all()) is not enabled and is_drawn(picture),
-            "the person alone" if enabled else "the picture with its room",
-        )
+        wait_until_enabled(obs, enabled)
+
+        def is_shown(picture: Picture, enabled: bool = enabled) -> bool:
+            return bool(picture[..., 3].all()) is not enabled and is_drawn(picture)
+
+        obs.wait_for_picture(is_shown, "the person alone" if enabled else "the picture with its room")
 
 
 def test_next_background_goes_round_and_leaves_out_a_picture_that_was_not_chosen(obs: ObsSession) -> None:
@@ -112,7 +122,7 @@ def test_a_key_from_the_scene_file_switches_the_filter_off_and_on(obs: ObsSessio
     for enabled in (False, True):
         probe("key", name="OBS_KEY_F8")
         time.sleep(FORTY_LOOKS_AT_THE_KEYBOARD_S)
-        obs.wait(lambda enabled=enabled: stored(obs)["filterEnabled"] is enabled, f"the filter to be {enabled}")
+        wait_until_enabled(obs, enabled)
 
 
 def test_a_filter_added_later_has_them_too_and_takes_them_along(obs: ObsSession) -> None:
@@ -120,9 +130,9 @@ def test_a_filter_added_later_has_them_too_and_takes_them_along(obs: ObsSession)
         before = names(obs).count(expected)
         added = {"sourceName": source, "filterName": "second"}
         obs.request("CreateSourceFilter", **added, filterKind=FILTER_ID, filterSettings={})
-        obs.wait(lambda e=expected, n=before: names(obs).count(e) == n + 1, f"{expected} of {source}")
+        wait_for_count(obs, expected, before + 1)
         obs.request("RemoveSourceFilter", **added)
-        obs.wait(lambda e=expected, n=before: names(obs).count(e) == n, f"{source} to have it no more")
+        wait_for_count(obs, expected, before)
 
 
 def saved_keys(obs: ObsSession) -> tuple[Json, dict[str, list[str]]]:
@@ -158,7 +168,7 @@ def test_a_second_filter_keeps_its_keys_when_the_first_is_removed(
     for enabled in (False, True):
         probe("key", name="OBS_KEY_F7")
         time.sleep(FORTY_LOOKS_AT_THE_KEYBOARD_S)
-        again.wait(lambda enabled=enabled: stored(again, "second")["filterEnabled"] is enabled, f"it to be {enabled}")
+        wait_until_enabled(again, enabled, "second")
     again.request(  # a copy of a filter has its settings, and cannot have its number
         "CreateSourceFilter",
         sourceName=CAMERA,

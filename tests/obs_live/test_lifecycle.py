@@ -125,7 +125,7 @@ def copies(
     same, other = folder / SCRIPT.name, folder / "eoam_again.py"
     for copy in (same, other):
         copy.symlink_to(SCRIPT)
-    scripts = [(SCRIPT, {}), (same, {}), (other, {}), (PROBE, {})]
+    scripts: list[tuple[Path, Json]] = [(SCRIPT, {}), (same, {}), (other, {}), (PROBE, {})]
     session = start_obs({"Test": sources}, scripts={"Test": scripts}, environment={"EOAM_MODEL": str(brightness_model)})
     session.wait_for_picture(is_drawn, "the person")
     return session, Probe(session, session.folder)
@@ -161,7 +161,7 @@ def test_obs_does_not_crash_if_somebody_keeps_a_source_to_the_end(
     display: str, brightness_model: Path, sources: list[Json], tmp_path: Path
 ) -> None:
     # libobs then destroys the source, and our filter on it, after Python has ended.
-    scripts = [(SCRIPT, {}), (PROBE, {})]
+    scripts: list[tuple[Path, Json]] = [(SCRIPT, {}), (PROBE, {})]
     environment = {"EOAM_MODEL": str(brightness_model), "EOAM_PROBE": str(tmp_path)}
     collections = {"Test": Collection(sources, scripts)}
     with ObsSession(tmp_path, display, collections, canvas=(640, 360), environment=environment) as obs:

@@ -259,7 +259,9 @@ def test_same_frame_stops_waiting_for_a_worker_that_is_too_slow(stage: Stage) ->
     assert stage.tick(50, finish=True) == 50  # the pictures go on, a frame late, each with its own mask
     assert 3 <= len(waits) <= 6, waits
     assert stage.filter._matte is not None
-    assert stage.obs.shown[-1] == stage.filter._pictures.find(stage.filter._matte.sequence).texture
+    picture = stage.filter._pictures.find(stage.filter._matte.sequence)
+    assert picture is not None
+    assert stage.obs.shown[-1] == picture.texture
 
 
 def test_the_panel_says_that_nothing_is_shown_since_no_mask_comes(

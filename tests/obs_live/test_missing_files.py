@@ -15,7 +15,12 @@ from tools.obs_driver.session import CAMERA, FILTER, ObsSession, colour_entry, f
 
 WIDTH, HEIGHT = 640, 360
 LABEL = f"{CAMERA}: {FILTER}"
-WHOLE = {"background": "transparent", "background_picture": "", "model": "eoam", "follow_defaults": False}
+WHOLE: dict[str, Any] = {
+    "background": "transparent",
+    "background_picture": "",
+    "model": "eoam",
+    "follow_defaults": False,
+}
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def _reached(start_obs: Starter, folder: Path, camera: Json, *, scripts: list[An
     options = f'-D -f --seccomp-bpf -qq -s 300 -e trace=connect,sendto,sendmsg,sendmmsg -o "{trace}"'
     (folder / "obs").write_text(f'#!/bin/sh\nexec {STRACE} {options} {shutil.which("obs")} "$@"\n')
     (folder / "obs").chmod(0o755)
-    more = {} if scripts is None else {"scripts": {"Test": scripts}}
+    more: dict[str, Any] = {} if scripts is None else {"scripts": {"Test": scripts}}
     obs = start_obs({"Test": [camera]}, environment={"PATH": f"{folder}:{os.environ['PATH']}"}, **more)
     obs.wait_for_picture(is_drawn, "the picture", timeout_s=60)
     obs.wait_frames(90)

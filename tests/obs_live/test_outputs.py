@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -268,7 +269,7 @@ def unreadable(picture: Picture) -> bool:
 
 
 def test_settings_that_change_while_it_runs_never_show_the_room(obs: ObsSession, folder: Path) -> None:
-    changes: list[dict[str, object]] = [
+    changes: list[dict[str, Any]] = [
         {"background": "blur"},
         {"background": "color"},
         {"decontamination": 1.0},

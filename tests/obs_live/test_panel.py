@@ -29,7 +29,14 @@ from tools.obs_driver.session import (
     image_entry,
 )
 
-OLD = {"threshold": 0.6, "softness": 0.3, "contour_fill": True, "smoothing": 0.4, "timing": "aligned", "view": "result"}
+OLD: dict[str, Any] = {
+    "threshold": 0.6,
+    "softness": 0.3,
+    "contour_fill": True,
+    "smoothing": 0.4,
+    "timing": "aligned",
+    "view": "result",
+}
 PLAIN_NAMES = {info.name for info in describe_settings() if info.group != "advanced" and not info.shown_if}
 BUTTONS = {"status", "refresh", "reset", "follow_defaults", "guard"}
 
@@ -82,7 +89,7 @@ def wait_stored(obs: ObsSession, **wanted: object) -> dict[str, Any]:
     return found
 
 
-def set_and_settle(obs: ObsSession, **settings: object) -> None:
+def set_and_settle(obs: ObsSession, **settings: Any) -> None:
     """Set something and wait until the filter has looked at it: what follows at once is taken together with it."""
     obs.set_filter(**settings)
     obs.wait_frames(4)  # libobs hands it on with the next frame,

@@ -7,6 +7,7 @@ test_outputs.py has every background and every view, test_hotkeys.py every hotke
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -99,7 +100,7 @@ def new(obs: ObsSession) -> None:
     obs.wait_for_picture(is_the_person_alone, "the cut-out")
 
 
-def set_and_settle(obs: ObsSession, **settings: object) -> None:
+def set_and_settle(obs: ObsSession, **settings: Any) -> None:
     """Set something and wait until the filter has looked at it: what follows at once is taken together with it."""
     obs.set_filter(**settings)
     obs.wait_frames(4)

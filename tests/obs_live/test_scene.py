@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from tools.obs_driver.session import ObsSession, filter_entry, image_entry
 Bytes = NDArray[np.uint8]
 Drawn = dict[str, tuple[dict[str, NDArray[np.generic]], list[Bytes]]]  # what was given and drawn, by size
 
-CASES: dict[str, dict[str, object]] = {
+CASES: dict[str, dict[str, Any]] = {
     "blur": {"background": "blur"},
     "slight blur": {"background": "blur", "blur_strength": 1.0},
     "strong blur": {"background": "blur", "blur_strength": 10.0},
@@ -71,7 +72,7 @@ def drawn(obs: ObsSession, tmp_path_factory: pytest.TempPathFactory) -> Drawn:
         picture = with_window(picture)
         mask = coarse_mask(truth, rows, columns)
         small = np.asarray(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)
-        given = {
+        given: dict[str, NDArray[np.generic]] = {
             "picture": premultiplied(picture),
             "straight": picture,
             "mask": mask,

@@ -20,6 +20,10 @@ def test_the_panel_is_made_while_another_scripts_tick_runs(start_obs: Starter, t
     for scene in ("Other", "Scene") * 10:
         before = panels()
         obs.request("SetCurrentProgramScene", sceneName=scene)
-        obs.wait(lambda before=before: panels() > before, f"more than {before} panels", timeout_s=60.0)
+
+        def has_more(before: int = before) -> bool:
+            return panels() > before
+
+        obs.wait(has_more, f"more than {before} panels", timeout_s=60.0)
     assert panels() >= 2000
     assert "callback_failed" not in obs.log  # that it ends well is seen to where it was started

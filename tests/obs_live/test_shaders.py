@@ -15,9 +15,10 @@ import pytest
 
 import eoam_obs
 from eoam_core.settings import Settings
+from eoam_obs.binding import log
 from eoam_obs.frame import shaders
 from eoam_obs.implementation import _NEEDED_BY_FRAMES, FilterImplementation
-from eoam_obs.source import source_type
+from eoam_obs.source import hotkeys, source_type
 from tests.obs.test_parts import NoteTaking
 from tests.obs_live.obs_helpers import PLAIN, Starter, crash_report, disc, is_drawn, save_picture
 from tools.obs_driver.probe import Probe
@@ -85,8 +86,8 @@ def test_the_script_compiles_them_when_it_is_loaded(monkeypatch: pytest.MonkeyPa
     obs = Contextual()
     for name, value in (("_obs", obs), ("_implementation", None), ("_watch", object())):
         monkeypatch.setattr(source_type, name, value)
-    monkeypatch.setattr(source_type.log, "install", lambda _: None)
-    monkeypatch.setattr(source_type.hotkeys, "attach", lambda *_: None)
+    monkeypatch.setattr(log, "install", lambda _: None)
+    monkeypatch.setattr(hotkeys, "attach", lambda *_: None)
     source_type.attach(FilterImplementation(Settings()))
     assert sorted(obs.compiled) == FILES
     assert not obs.alive
@@ -141,9 +142,12 @@ def test_all_filters_draw_with_what_was_compiled_then(obs: ObsSession, probe: Pr
     probe("reload")
     for source in (CAMERA, "second"):
         obs.wait_for_picture(is_drawn, "the person", source=source)
-    found = obs.wait(
-        lambda: (now := probe("shaders"))["filters"] and all(map(all, now["filters"])) and now, "the filters"
-    )
+
+    def all_shaders() -> Any:
+        now = probe("shaders")
+        return now if now["filters"] and all(map(all, now["filters"])) else None
+
+    found = obs.wait(all_shaders, "the filters")
     matte, scene = (found[name] for name in (shaders.MATTE, shaders.SCENE))
     assert (matte, scene) == tuple(first[name] for name in (shaders.MATTE, shaders.SCENE))
     assert found["filters"] == [[matte, scene]] * 2

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from eoam_core.errors import InstallationError
-from eoam_obs.binding import libobs
+from eoam_obs.binding import libobs, library
 from tests.obs_live.obs_helpers import PLAIN, SCRIPT, Starter, disc, is_drawn, save_picture
 from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import Json, ObsSession, filter_entry, image_entry
 
 OTHER_OBS = Path(__file__).parent / "other_obs_script.py"
-SCRIPTS = [(OTHER_OBS, {}), (SCRIPT, {}), (PROBE, {})]
+SCRIPTS: list[tuple[Path, Json]] = [(OTHER_OBS, {}), (SCRIPT, {}), (PROBE, {})]
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def test_what_an_obs_cannot_do_is_said_in_the_log_and_in_the_panel(
 
 
 def test_a_missing_function_is_named_with_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libobs.library, "loaded", lambda library: ctypes.CDLL(None))
+    monkeypatch.setattr(library, "loaded", lambda library: ctypes.CDLL(None))
     monkeypatch.setattr(libobs, "_BLOCKING", {"obs_get_version_string": (ctypes.c_char_p, ())})
     with pytest.raises(InstallationError, match=r"no function obs_get_version_string.*OBS Studio 28"):
         libobs.LibObs()

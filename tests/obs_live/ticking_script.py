@@ -21,17 +21,17 @@ _TICK_S = 0.012  # longer than Python lets another thread wait for its lock
 _made = 0
 
 
-def script_load(settings):
+def script_load(settings: object) -> None:
     obs.obs_frontend_add_event_callback(_event)
 
 
-def script_tick(seconds):
+def script_tick(seconds: float) -> None:
     ends = time.perf_counter() + _TICK_S
     while time.perf_counter() < ends:
         pass
 
 
-def _event(event):
+def _event(event: int) -> None:
     global _made
     if event != obs.OBS_FRONTEND_EVENT_SCENE_CHANGED:
         return

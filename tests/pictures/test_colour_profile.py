@@ -32,7 +32,8 @@ GREY = profile(None, curve(1.4))
 def _reference(picture: Bytes, icc: bytes) -> Bytes:
     target = ImageCms.createProfile("sRGB")
     source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-    image = ImageCms.profileToProfile(Image.fromarray(picture), source, target, renderingIntent=1, outputMode="RGB")
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    image = ImageCms.profileToProfile(Image.fromarray(picture), source, target, intent, outputMode="RGB")
     assert image is not None
     return np.array(image)
 

@@ -6,10 +6,12 @@ import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from eoam_core.errors import InputError
 from eoam_core.pictures.decoding import Picture, decode, examined
@@ -176,9 +178,9 @@ def test_another_known_kind_is_named(content: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_a_tiff_of_floating_point_numbers_is_read_or_refused_by_its_range(kind: type) -> None:
+def test_a_tiff_of_floating_point_numbers_is_read_or_refused_by_its_range(kind: type[np.floating[Any]]) -> None:
     def made(value: float) -> bytes:
-        picture = np.full((9, 9, 3), value, kind)
+        picture: NDArray[Any] = np.full((9, 9, 3), value, kind)
         return cv2.imencode(".tiff", picture, [cv2.IMWRITE_TIFF_COMPRESSION, 1])[1].tobytes()
 
     assert np.abs(_decode(made(0.5)).pixels[..., :3].astype(int) - 128).max() <= 4

@@ -109,7 +109,7 @@ def test_install_use_examine_and_uninstall(release: Path, open_folder: Path, dis
     session.download = download
     target = download.home / ".local" / "share" / "eoam-obs"
     with session as obs:
-        assert obs.installed.returncode == 0, obs.installed.stdout + obs.installed.stderr
+        assert session.installed.returncode == 0, session.installed.stdout + session.installed.stderr
         obs.wait_for_picture(_has_a_person, "a person cut out", timeout_s=40)
         if os.geteuid() != 0:  # nobody may look into root's OBS
             refused = download.run("--uninstall", folder=target)

@@ -157,11 +157,22 @@ def test_the_wheel_and_the_sdist_work_in_an_empty_place(release: Path, tmp_path:
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     # The libraries come with the wheel, which names them; the sdist is built from source and takes this test's own.
-    options, environment = [], {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    options: list[str] = []
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     if pattern == "*.tar.gz":
         options, environment = ["--no-deps"], {**environment, "PYTHONPATH": str(Path(np.__file__).parents[1])}
     package = str(_one(release, pattern))
-    pip = [python, "-m", "pip", "install", "-q", "--no-cache-dir", "--disable-pip-version-check", *options, package]
+    pip: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-cache-dir",
+        "--disable-pip-version-check",
+        *options,
+        package,
+    ]
     subprocess.run(pip, check=True, cwd=tmp_path, env={k: v for k, v in environment.items() if k != "PYTHONPATH"})
     home = tmp_path / "home"
     home.mkdir()

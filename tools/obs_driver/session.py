@@ -313,7 +313,7 @@ class ObsSession:
         code = cv2.COLOR_BGRA2RGBA if picture.shape[2] == 4 else cv2.COLOR_BGR2RGBA
         return np.asarray(cv2.cvtColor(picture, code), np.uint8)
 
-    def wait(self, probe: Callable[[], _T], what: str, *, timeout_s: float = 60.0, every_s: float = 0.1) -> _T:
+    def wait(self, probe: Callable[[], _T | None], what: str, *, timeout_s: float = 60.0, every_s: float = 0.1) -> _T:
         """Ask `probe` until its answer is true, and return that; a request that OBS refuses counts as false.
 
         Raises:
