@@ -31,7 +31,7 @@ from .sequences import GROUPS, PEOPLE, Sequence, sequences
 Rows = dict[str, dict[str, float]]  # method -> figure -> value
 INPUT = wide_size(Settings().detail)  # the network's, (h, w)
 OVERALL = "all"
-OWN = "our network"
+OWN = "EOAM's network"
 CUT = "cut masks"  # masks made of the truth: see cut_mask
 CUT_GROUPS = ("gaps", "occluders")
 TABLES = "sequences"  # their name in a document
@@ -144,7 +144,7 @@ def shortfalls(grouped: dict[str, Rows]) -> list[str]:
             values = {method: row[name] for method, row in rows.items() if method not in (OURS, OURS_SMALL)}
             if OURS in rows and not is_best(name, rows[OURS][name], np.array(list(values.values()))):
                 best = next(m for m, v in values.items() if is_best(name, v, np.array(list(values.values()))))
-                found.append(f"{group}, {name}: ours {rows[OURS][name]:.2f}, {best} {values[best]:.2f}")
+                found.append(f"{group}, {name}: EOAM {rows[OURS][name]:.2f}, {best} {values[best]:.2f}")
     return found
 
 
@@ -154,7 +154,8 @@ def report(grouped: dict[str, Rows]) -> str:
     parts += [f"{group}:\n\n{table(rows)}" for group, rows in grouped.items() if group != OVERALL]
     lacking = shortfalls(grouped)
     parts.append(
-        "Where ours is neither best nor equal:\n\n" + "".join(f"- {line}\n" for line in lacking or ["nowhere"])
+        "Where EOAM is neither best nor equal to the best:\n\n"
+        + "".join(f"- {line}\n" for line in lacking or ["nowhere"])
     )
     return "\n".join(parts)
 

@@ -131,7 +131,7 @@ def obs_backgroundremoval() -> Step:
     return step
 
 
-RAW, FILL, OURS, OURS_SMALL = "raw masks", "paper's fill", "ours", "ours, before the shader"
+RAW, FILL, OURS, OURS_SMALL = "raw masks", "paper's fill", "EOAM", "EOAM, before the shader"
 
 
 def methods(network: str, peers: list[str], size: tuple[int, int], settings: Settings | None = None) -> list[Method]:

@@ -41,16 +41,20 @@ README: Final = """EOAM Background Removal {version} for OBS Studio
 {line}
 
 1. Unpack this whole archive. Close OBS.
-2. Windows: double-click install.py. If it does not start, install Python 3.12 from python.org first.
-   macOS:   install Python 3.12 from python.org, then, in a terminal in this folder:  python3 install.py
-   Linux:   in a terminal in this folder:  python3 install.py
-   It needs no administrator's rights, and puts everything into one folder of your own.
-3. Start OBS. Tools > Scripts: click obs_eoam.py, choose your camera under "Add the filter to", press "Add the filter".
-   This also adds the privacy guard, which hides the camera if OBS ever starts without the script.
+2. Run the installer. It needs no administrator rights and puts everything into one folder of your own.
+   Windows: double-click install.py. If it does not start, install Python 3.12 from python.org first.
+   macOS:   install Python 3.12 from python.org, then run in a terminal in this folder:  python3 install.py
+   Linux:   run in a terminal in this folder:  python3 install.py
+3. Start OBS. Open Tools > Scripts, click obs_eoam.py, choose your camera under "Add the filter to" and
+   press "Add the filter". This also adds the privacy guard, a second filter that hides the camera if OBS starts
+   without the script.
 
-Remove everything:  python3 install.py --uninstall
-All options:        python3 install.py --help
-Something is wrong: Tools > Scripts > obs_eoam.py says what; so does  python3 install.py --doctor
+Settings:    right-click the camera > Filters
+Problems:    Tools > Scripts > obs_eoam.py shows what is wrong; so does  python3 install.py --doctor
+Uninstall:   remove both filters from the camera, close OBS, then  python3 install.py --uninstall
+All options: python3 install.py --help
+
+On Windows type  py install.py  instead of  python3 install.py.  More in docs/user/install.md.
 """
 
 
