@@ -42,17 +42,17 @@ _OTHER_NAMES: Final = {
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "gnu general public license v2 (gplv2)": "GPL-2.0-only",
 }
-HEAD: Final = """# Licences of what this project uses
+HEAD: Final = """# Licences of the dependencies
 
-Made by `scripts/licences --write` from what each package states; `tests/hostile/test_supply_chain.py` compares. EOAM
-itself is under the MIT licence. *Used for* names the extra of `pyproject.toml`; *filter* is what everybody needs, and
-only permissive licences are let in there. `scripts/release` writes the filter's, with versions and hashes, into the
-bill of materials.
+EOAM itself is under the MIT licence. `scripts/licences --write` generates this page from what each package states, and
+`tests/hostile/test_supply_chain.py` checks that it is current. *Used for* names the extra in `pyproject.toml`.
+*filter* marks what every installation needs; only permissive licences are allowed there. `scripts/release` writes those
+packages, with versions and hashes, into the bill of materials.
 
-EOAM distributes none of these packages: the installer or pip fetches them from the package index. What a package
-states is about its own code; its wheel may carry other libraries with the texts of their licences:
-`opencv-python-headless` and `av` bring builds of FFmpeg. Two extras are under the GPL: `pyvirtualcam` (only
-`eoam webcam`) and `obsws-python` (only the demo and the tests).
+EOAM does not distribute these packages: the installer or pip downloads them from the package index. A stated licence
+covers the package's own code. A wheel may contain other libraries with licence texts of their own:
+`opencv-python-headless` and `av` contain builds of FFmpeg. Two packages of the extras are under the GPL: `pyvirtualcam`
+(only for `eoam webcam`) and `obsws-python` (only for the demo and the tests).
 
 | package | licence | used for |
 | --- | --- | --- |
