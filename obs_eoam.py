@@ -1,7 +1,7 @@
 """EOAM Background Removal: the OBS script. Add this file under Tools > Scripts.
 
-It finds the packages, connects the filter to OBS and shows a panel; the work is done in eoam_obs and eoam_core. It owns
-nothing that libobs or a thread could still use after OBS executed this file again (the button Reload does that).
+It finds the packages, connects the filter to OBS and shows a panel; eoam_obs and eoam_core do the work. It owns nothing
+that libobs or a thread could still use after OBS executes this file again, which the button Reload does.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import Any
 
 import obspython
 
-_FOLDER = Path(__file__).resolve().parent  # of the file itself: people put a symbolic link where OBS looks
+_FOLDER = Path(__file__).resolve().parent  # of the file itself, which may be reached through a symbolic link
 _TWICE = "EOAM is in Tools > Scripts more than once, and works once. Take all but one out."
 _PACKAGES = ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install")
 
 
 class _Packages:
-    """Finds the project's packages beside this script, and nothing else there.
+    """Find the project's packages beside this script, and nothing else there.
 
-    The folder does not go to the front of the path, where OBS itself puts it at the end: all scripts share one Python,
-    and a clone has folders that are called `models`, `tests` and `tools`.
+    The folder is not put at the front of the path (OBS itself puts it at the end): all scripts share one Python, and a
+    clone has folders named `models`, `tests` and `tools`.
     """
 
     folder = _FOLDER
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
-        """Return where a package lies, or None; see importlib.abc.MetaPathFinder."""
+        """Return a package's spec, or None; see importlib.abc.MetaPathFinder."""
         if path is not None or name not in _PACKAGES:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, [str(_FOLDER)])
@@ -40,20 +40,20 @@ class _Packages:
 
 
 def _find_packages() -> None:
-    """Look beside this script first, in its libraries, in the .venv beside it, then where this Python looks anyway."""
+    """Search beside this script first, in its libraries and in the .venv beside it, then on Python's own path."""
     sys.meta_path[:] = [_Packages, *(finder for finder in sys.meta_path if getattr(finder, "folder", None) != _FOLDER)]
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     places = [_FOLDER / "libraries" / version]
     if sys.platform != "win32":
         places.append(_FOLDER / ".venv" / "lib" / version / "site-packages")
-    elif _windows_venv_fits():  # and not one that Linux made, in a folder that both systems see
+    elif _windows_venv_fits():  # and not one made by Linux, in a folder that both systems use
         places.append(_FOLDER / ".venv" / "Lib" / "site-packages")
     found = [str(place) for place in places if place.is_dir()]
     sys.path[:] = [*found, *(entry for entry in sys.path if entry not in found)]
 
 
 def _windows_venv_fits() -> bool:
-    """Whether .venv was made with this Python: on Windows its folder does not say, and wheels fit one version only."""
+    """Return whether .venv was made with this Python; on Windows its path does not say, and wheels fit one version."""
     wanted = f"{sys.version_info[0]}.{sys.version_info[1]}."
     try:
         lines = (_FOLDER / ".venv" / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
@@ -76,20 +76,20 @@ try:
     from eoam_obs.source.locale import texts_for
 except ModuleNotFoundError as error:
     _BROKEN = f"The folders eoam_core and eoam_obs must lie beside {Path(__file__).name} in {_FOLDER} ({error})."
-except Exception as error:  # a Python that is too old fails in any way it likes
+except Exception as error:  # a Python that is too old may raise anything
     _BROKEN = (
         f"The files in {_FOLDER} do not load in Python {sys.version.split()[0]}; 3.10 or newer is needed ({error})."
     )
 else:
     _BROKEN = ""
 
-# Kept when OBS executes this file again. `loads` counts the scripts that are this module: OBS imports by the name of
-# the file, so a second copy in another folder is the first one's module, loaded once more.
+# Kept when OBS executes this file again. `loads` counts the scripts that share this module: OBS imports by file name,
+# so a second copy in another folder is the same module, loaded once more.
 _state = globals().get("_state") or SimpleNamespace(panel=None, job=None, implementation=None, loads=0)
 
 
 def script_description() -> str:
-    """Say what to do with this script."""
+    """Return the script's description."""
     title = "<b>EOAM Background Removal</b><br>"
     return title if _BROKEN else title + texts_for(obspython)("script.description")
 
@@ -101,7 +101,7 @@ def script_defaults(settings: Any) -> None:
 
 
 def script_update(settings: Any) -> None:
-    """Take the defaults for new filters, and for those that follow them."""
+    """Use the panel's values as defaults for new filters, and for those that follow them."""
     if _BROKEN:
         return
     defaults = _panel().use(settings)
@@ -120,7 +120,7 @@ def script_properties() -> Any:
 
 
 def script_load(settings: Any) -> None:
-    """Put the filter into OBS; called again after every script_unload."""
+    """Register the filter in OBS; called again after every script_unload."""
     if _BROKEN:
         obspython.script_log(obspython.LOG_ERROR, _BROKEN)
         return
@@ -147,7 +147,7 @@ def script_load(settings: Any) -> None:
 
 
 def script_unload() -> None:
-    """Stop all work, if no other copy goes on; the filters that are still there draw nothing from now on."""
+    """Stop all work, unless another copy of the script is loaded; remaining filters draw nothing from then on."""
     _state.loads = max(_state.loads - 1, 0)
     if _state.loads:
         return
@@ -163,7 +163,7 @@ def script_unload() -> None:
 
 
 def _panel() -> Any:
-    """Return the panel; OBS asks for the defaults and the values before it loads the script."""
+    """Return the panel, which OBS already needs before it loads the script: for defaults and values."""
     if _state.panel is None:
         _state.job = _new_job()
         _state.panel = ScriptPanel(obspython, texts_for(obspython), _state.job)
@@ -171,7 +171,7 @@ def _panel() -> Any:
 
 
 def _new_job() -> Any:
-    """Return what installs the libraries, or None where that part is left out."""
+    """Return a job that installs the libraries, or None if the installer is not there."""
     try:
         from eoam_install.components import ComponentInstall
     except ImportError:

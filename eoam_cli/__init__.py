@@ -1,3 +1,3 @@
-"""`eoam`: pictures, videos and webcams on the command line, the doctor and the benchmark. Never loaded inside OBS."""
+"""The command `eoam`: pictures, videos, webcams, the doctor and the benchmark. Never loaded inside OBS."""
 
 from __future__ import annotations

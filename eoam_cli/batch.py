@@ -1,4 +1,4 @@
-"""Work through many files into one folder: what is there is left alone, and a bad file does not stop the rest."""
+"""Convert many files into one folder: existing results are kept, and a bad file does not stop the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eoam_core.printable import printable
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One file to read and the one to write for it."""
+    """One file to read, and the file to write for it."""
 
     source: Path
     target: Path
@@ -22,14 +22,14 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchReport:
-    """What became of the files; `failed` has each with the sentence that says why."""
+    """The result of a batch; `failed` has each failed file with the reason."""
 
     done: tuple[Path, ...]
     skipped: tuple[Path, ...]
     failed: tuple[tuple[Path, str], ...]
 
     def summary(self, *, unit: str) -> str:
-        """Return one line for what went well and one for each file that did not; `unit` is what a file holds."""
+        """Return one line for the successes and one for each failure; `unit` is what a file holds."""
         parts = [f"{len(self.done)} {unit}{'s' * (len(self.done) != 1)} written"]
         if self.skipped:
             parts.append(f"{len(self.skipped)} already there (--overwrite does them again)")
@@ -40,12 +40,12 @@ class BatchReport:
 
 
 def plan(sources: Iterable[Path], folder: Path, *, suffix: str) -> tuple[Job, ...]:
-    """Return what to do: each source's name with another suffix in `folder`. Nothing is read or written yet.
+    """Return the jobs: each source's name with another suffix in `folder`. Nothing is read or written yet.
 
-    A name with * or ? that is no file is taken for a pattern, since Windows hands those over as they were typed.
+    A name with * or ? that is not a file is a pattern, because Windows's shell does not expand patterns.
 
     Raises:
-        InputError: a pattern fits nothing, or two sources would be written to one file.
+        InputError: a pattern matches nothing, or two sources would be written to one file.
     """
     taken: dict[str, Path] = {}
     jobs = []
@@ -61,7 +61,7 @@ def plan(sources: Iterable[Path], folder: Path, *, suffix: str) -> tuple[Job, ..
 
 
 def prepare_folder(folder: Path) -> None:
-    """Make the folder, with its parents, if there is none.
+    """Create the folder and its parents unless it exists.
 
     Raises:
         InputError: it cannot be made.
@@ -83,17 +83,16 @@ def run(
 ) -> BatchReport:
     """Do every job whose target is not there yet.
 
-    A target is either complete or not there (see target.py), so a batch that was broken off is resumed by running it
-    again.
+    A target is either complete or missing (see target.py), so running an interrupted batch again resumes it.
 
     Args:
         jobs: what to do, in this order.
-        work: what writes one target, completely or not at all.
-        overwrite: do those again whose target is there.
-        on_job: called after each job, whatever became of it.
+        work: writes one target, completely or not at all.
+        overwrite: also do jobs whose target exists.
+        on_job: called after each job, successful or not.
 
     Raises:
-        InstallationError: what `work` needs is missing, for every file alike.
+        InstallationError: something that `work` needs for every file is missing.
     """
     done, skipped, failed = [], [], []
     for job in jobs:
@@ -106,7 +105,7 @@ def run(
                 raise
             except EoamError as error:
                 failed.append((job.source, str(error)))
-            except Exception as error:  # whatever one file does to a decoder, the thousand behind it are wanted
+            except Exception as error:  # whatever one file does to a decoder, the remaining ones must be done
                 failed.append((job.source, printable(f"{type(error).__name__}: {error}")))
             else:
                 done.append(job.source)

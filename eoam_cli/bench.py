@@ -1,4 +1,4 @@
-"""Measure what one frame costs, stage by stage, per input size, on one CPU thread and on two."""
+"""Measure the time of each stage of a frame, per input size, on one CPU thread and on two."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from eoam_core.settings import Settings
 
 Bytes = NDArray[np.uint8]
 
-# (width, height): a camera's 16:9 with every detail, 4:3, the paper's square, a telephone held upright
+# (width, height): 16:9 with every detail, 4:3, the paper's square, an upright phone
 SIZES: Final = ((400, 224), (304, 176), (256, 144), (240, 176), (224, 224), (144, 256))
 THREADS: Final = (1, 2)
 _STAGES: Final = {field.name: field.name.removesuffix("_ms") for field in dataclasses.fields(Timings)}
 _WARM_UP: Final = 20
-_PICTURE_ROWS: Final = 720  # full-size rows for the stages that only the command line has
+_PICTURE_ROWS: Final = 720  # rows of the full-size picture, for the stages that only the command line has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +46,10 @@ class StageTime:
 
 
 class _DrawnPerson:
-    """A segmenter that runs the network and then returns the outline of a person that moves.
+    """A segmenter that runs the network but returns the mask of a drawn, moving person.
 
-    The network's time does not depend on the picture, that of the clean-up does: on a drawn frame the network finds
-    nobody, and the clean-up would be measured on nothing.
+    The network's time does not depend on the picture, but the clean-up's does. In a drawn frame the network finds
+    nobody, so the clean-up would be measured on an empty mask.
     """
 
     def __init__(self, inner: OnnxSegmenter) -> None:
@@ -80,9 +80,9 @@ def measure(
 ) -> tuple[StageTime, ...]:
     """Time every stage for `frames` frames at each of SIZES on each of THREADS.
 
-    All are interleaved, so that a disturbance hits all alike. The stages are the fields of the pipeline's `Timings`,
-    as inside OBS; `total` is the worker's whole work, from bytes to the mask that is shown. `shrink` and `compose` work
-    on a full-size picture, 720 rows high: OBS does these on the GPU, the command line pays them.
+    All are interleaved, so that a disturbance affects all alike. The stages are the fields of the pipeline's `Timings`,
+    as inside OBS; `total` is the worker's whole work, from bytes to the final mask. `shrink` and `compose` process a
+    full-size picture, 720 rows high: OBS does these on the GPU, the command line on the CPU.
 
     Raises:
         ModelError, InstallationError: see OnnxSegmenter.
@@ -129,7 +129,7 @@ def measure(
 def as_table(results: tuple[StageTime, ...]) -> str:
     """Return the results as a Markdown table: a row per size and threads, a column per stage, "median (p95)".
 
-    The last column but those of the command line says what the worker's whole work takes, counted in inferences.
+    The last column before those of the command line is the worker's whole time in multiples of the inference.
     """
     rows: dict[tuple[int, int, int], dict[str, StageTime]] = {}
     for result in results:
@@ -147,12 +147,12 @@ def as_table(results: tuple[StageTime, ...]) -> str:
 
 
 def as_mapping(results: tuple[StageTime, ...]) -> list[dict[str, object]]:
-    """Return the results as JSON stores them."""
+    """Return the results as JSON-compatible values."""
     return [dataclasses.asdict(result) for result in results]
 
 
 def cpu_name() -> str:
-    """Return the processor's name as the system tells it, or what is known instead."""
+    """Return the processor's name from the system, or its architecture."""
     try:
         if platform.system() == "Linux":
             for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
@@ -167,18 +167,18 @@ def cpu_name() -> str:
 
 
 def _person(height: int, width: int, phase: int) -> Bytes:
-    """Draw a head and shoulders that sway by a few pixels, soft-edged as a network's mask: (h, w) uint8."""
+    """Draw swaying head and shoulders, soft-edged like a network's mask: (h, w) uint8."""
     mask = np.zeros((height, width), np.uint8)
     x = width // 2 + round(6 * np.sin(phase / 30 * 2 * np.pi))
     cv2.circle(mask, (x, height * 2 // 5), height // 6, 255, -1)
     cv2.ellipse(mask, (x, height), (height * 2 // 5, height * 2 // 5), 0, 0, 360, 255, -1)
-    cv2.circle(mask, (width // 10, height // 5), height // 20, 200, -1)  # something the clean-up has to remove
-    cv2.circle(mask, (x, height * 4 // 5), height // 20, 0, -1)  # and something to fill
+    cv2.circle(mask, (width // 10, height // 5), height // 20, 200, -1)  # for the clean-up to remove
+    cv2.circle(mask, (x, height * 4 // 5), height // 20, 0, -1)  # and to fill
     return cv2.GaussianBlur(mask, (0, 0), 2)  # type: ignore[return-value]
 
 
 def _frame(mask: Bytes, seed: int) -> Bytes:
-    """Make a picture to go with a mask, with a camera's noise: (h, w, 4) uint8."""
+    """Make a picture that matches a mask, with camera noise: (h, w, 4) uint8."""
     noise = np.random.default_rng(seed).normal(0, 1.5, (*mask.shape, 4))
     frame = np.clip(60 + mask[..., np.newaxis] / 2 + noise, 0, 255).astype(np.uint8)
     frame[..., 3] = 255

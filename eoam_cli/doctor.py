@@ -1,6 +1,6 @@
-"""Examine everything that a bug report needs, and say what is wrong with its cure; nothing here raises.
+"""Examine everything that a bug report needs, and report problems with their remedies; nothing here raises.
 
-Nothing personal leaves it: the user's home is written `~`, and scenes are counted, not named.
+The report has no personal data: the user's home is written `~`, and scenes are counted, not named.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _AGAIN: Final = "Run install.py again."
 
 
 class Level(enum.Enum):
-    """How a finding is meant."""
+    """The severity of a finding."""
 
     OK = "ok"
     NOTE = "note"
@@ -44,7 +44,7 @@ class Level(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that was looked at; `cure` is "" unless it is a problem."""
+    """One thing that was examined; `cure` is "" unless it is a problem."""
 
     topic: str
     level: Level
@@ -53,7 +53,7 @@ class Finding:
 
 
 def examine(model: Path, machine: Machine | None = None) -> list[Finding]:
-    """Look at the installation, the model, OBS and its log; `model` is the network's file."""
+    """Examine the installation, the model, OBS and its log; `model` is the network's file."""
     machine = machine or this_machine()
     findings = list(_examine(model, machine))
     return [
@@ -65,12 +65,12 @@ def examine(model: Path, machine: Machine | None = None) -> list[Finding]:
 
 
 def is_healthy(findings: list[Finding]) -> bool:
-    """Whether nothing is a problem."""
+    """Return whether there are no problems."""
     return all(finding.level is not Level.PROBLEM for finding in findings)
 
 
 def as_text(findings: list[Finding]) -> str:
-    """Return the findings for people: a line each, the cure below."""
+    """Return the findings as text: a line each, with the remedy below."""
     marks = {Level.OK: "ok ", Level.NOTE: "   ", Level.PROBLEM: "BAD"}
     lines = []
     for finding in findings:
@@ -86,7 +86,7 @@ def as_text(findings: list[Finding]) -> str:
 
 
 def as_json(findings: list[Finding]) -> str:
-    """Return the findings for programs."""
+    """Return the findings as JSON."""
     listed = [{**dataclasses.asdict(finding), "level": finding.level.value} for finding in findings]
     return json.dumps({"ok": is_healthy(findings), "findings": listed}, indent=2) + "\n"
 
@@ -106,7 +106,7 @@ def _examine(model: Path, machine: Machine) -> Iterator[Finding]:
         cure = part.remedy
         if part.name == "model":
             found = f"{part.required} {'cannot be used' if part.version else 'is missing'}"
-            if _is_installed(model):  # then it is not for the user to find the file
+            if _is_installed(model):  # then the user cannot be expected to find the file
                 found, cure = part.remedy.partition("; ")[0], _AGAIN
         yield _problem(part.name, found, cure)
     yield from _model(model)
@@ -117,12 +117,12 @@ def _examine(model: Path, machine: Machine) -> Iterator[Finding]:
 
 
 def _is_installed(model: Path) -> bool:
-    """Whether the network is the one of an installation that install.py has made."""
+    """Return whether the network belongs to an installation made by install.py."""
     return model.name == Path(receipt.MODEL).name and (model.parent.parent / receipt.NAME).is_file()
 
 
 def _cause(component: str) -> str:
-    """Return what a component's absence is called in `obs_log.KnownFailure.cause`."""
+    """Return the `obs_log.KnownFailure.cause` for a missing component."""
     return component if component in ("model", "Python") else "libraries"
 
 
@@ -156,7 +156,7 @@ def _processor() -> Iterator[Finding]:
         import numpy
 
         features = numpy.show_config(mode="dicts").get("SIMD Extensions", {})  # type: ignore[union-attr, unused-ignore]
-    except Exception:  # no numpy, or one that cannot say
+    except Exception:  # no numpy, or one without this information
         pass
     known = " ".join([*features.get("baseline", ()), *features.get("found", ())])
     yield _note("processor", f"{name}{f' with {known}' if known else ''}")
@@ -166,13 +166,13 @@ def _model(model: Path) -> Iterator[Finding]:
     try:
         file = read_model(model)
     except ModelError:
-        return  # check_installation has said so
+        return  # check_installation reports it
     checked = "" if file.is_ours else " (a network of your own: not one of EOAM's)"
     yield Finding(topic="model", level=Level.OK, text=f"SHA-256 {file.sha256}{checked}")
 
 
 def _onnxruntime() -> Iterator[Finding]:
-    """Say which onnxruntime is in this process, and which others could get into OBS's."""
+    """Report which onnxruntime this process has, and which others OBS could load."""
     module = sys.modules.get("onnxruntime")
     file = getattr(module, "__file__", None)
     if file is None:
@@ -194,7 +194,7 @@ def _onnxruntime() -> Iterator[Finding]:
 
 
 def _self_test(model: Path) -> Finding:
-    """Run the network as the filter does, on a picture that is the same everywhere."""
+    """Run the network as the filter does, on a uniform picture."""
     try:
         import numpy as np
 
@@ -214,7 +214,7 @@ def _self_test(model: Path) -> Finding:
         segmenter.close()
     except EoamError as error:
         return _problem("self-test", str(error), _AGAIN)
-    except Exception as error:  # whatever it is, the report must say it
+    except Exception as error:  # whatever it is, the report must include it
         return _problem("self-test", repr(error), "Report this.")
     median = statistics.median(times)
     text = f"{median:.2f} ms for a mask of {width}x{height}, median of {_RUNS}"
@@ -225,7 +225,7 @@ def _self_test(model: Path) -> Finding:
 
 
 def _obs(machine: Machine, model: Path, said: set[str]) -> Iterator[Finding]:
-    """Look at every OBS, its installation, scenes and log; `said` are the causes named before, and grows."""
+    """Examine every OBS, its installation, scenes and log; `said` collects the causes already reported."""
     found = layouts.find_obs(machine)
     for obs in found:
         linked = f", linked with Python 3.{obs.linked_python[1]}" if obs.linked_python else ""
@@ -247,7 +247,7 @@ def _installed(obs: layouts.Obs, model: Path, said: set[str]) -> Iterator[Findin
     if written is None:
         return
     gone = [name for name in written.files if not (obs.target / name).is_file()]
-    # What is gone here may be why the model or a library was found missing before: that is one problem, not two.
+    # A file missing here may be why the model or a library was reported missing: one problem, not two.
     told = [name for name in gone if _cause_of_file(name) in said and _is_examined(obs.target, name, model)]
     said.update(_cause_of_file(name) for name in gone)
     text = f"{written.version} for {written.environment} in {obs.target}"
@@ -267,7 +267,7 @@ def _cause_of_file(name: str) -> str:
 
 
 def _is_examined(target: Path, name: str, model: Path) -> bool:
-    """Whether a file of the installation in `target` is one that this process looked at itself."""
+    """Return whether this process has already checked a file of the installation in `target`."""
     try:
         if name == receipt.MODEL:
             return (target / name).resolve() == model.resolve()
@@ -277,7 +277,7 @@ def _is_examined(target: Path, name: str, model: Path) -> bool:
 
 
 def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
-    """Count the scene collections with the script, and find those that would show the room without it."""
+    """Count the scene collections with the script, and find those that would show the background without it."""
     collections = scenes.find_collections(obs_settings.scenes_folder(config))
     listed, exposed = 0, 0
     gone: set[str] = set()
@@ -318,7 +318,7 @@ def _log(config: Path, said: set[str]) -> Iterator[Finding]:
         yield _note("log", line)
     for failure in obs_log.known_failures(text):
         if failure.cause and failure.cause in said:
-            continue  # the line itself stands above
+            continue  # the line itself is shown above
         yield _problem("log", f"{failure.meaning} ({failure.line})", failure.cure)
     if "obs-backgroundremoval" in text:
         yield _note("log", "the plugin obs-backgroundremoval is there, with an onnxruntime of its own")

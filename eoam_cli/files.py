@@ -111,7 +111,7 @@ def _video(options: argparse.Namespace) -> int:
         alpha = has_alpha(settings)
         ending = options.ending or (".webm" if alpha else ".mp4")
         require_encoder(import_av(), encoding_for(options.into / f"any{ending}", with_alpha=alpha))
-        _say_of_background(settings)  # what is missing for all files is said once
+        _say_of_background(settings)  # something missing for all files is reported once
         return _batch(
             options, ending, "video", lambda job: _convert(options, settings, job.source, job.target, job.source.name)
         )
@@ -124,7 +124,7 @@ def _video(options: argparse.Namespace) -> int:
 
 
 def _say_of_background(settings: Settings) -> None:
-    """Say what has to be said of the background picture; InputError if it cannot be used."""
+    """Print the notes on the background picture; InputError if it cannot be used."""
     from eoam_core.cutter import background_of
 
     path = expanded(settings.background_picture)
@@ -168,13 +168,13 @@ def _convert(
 
 
 def _batch(options: argparse.Namespace, suffix: str, unit: str, work: Callable[[Job], None]) -> int:
-    """Do all files and return the exit code."""
+    """Convert all files and return the exit code."""
     from eoam_core.segmenter import read_model_info
 
     if _PIPE in options.files:
         raise InputError("A pipe is no file for --into; leave out - or --into.")
     jobs = plan(options.files, options.into, suffix=suffix)
-    read_model_info(options.model)  # a model that cannot be used is no fault of every single file
+    read_model_info(options.model)  # an unusable model is not an error of each file
     prepare_folder(options.into)
     with progress(options.progress, unit=unit) as on_job:
         report = run(jobs, work, overwrite=options.overwrite, on_job=lambda job: on_job(len(jobs)))

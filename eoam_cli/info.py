@@ -14,7 +14,7 @@ from eoam_core.settings import describe_settings
 
 
 def collect(model: Path) -> dict[str, object]:
-    """Return everything as JSON stores it; never raises for what is missing, but says so in its place."""
+    """Return everything as JSON-compatible values; missing parts are reported in it and never raise."""
     components = check_installation(model)
     return {
         "version": eoam_core.__version__,
@@ -37,7 +37,7 @@ def collect(model: Path) -> dict[str, object]:
 
 
 def as_text(model: Path) -> str:
-    """Return the same for people."""
+    """Return the same as text."""
     lines = [f"EOAM for OBS {eoam_core.__version__} on {platform.platform()}", "", "Installation"]
     for component in check_installation(model):
         found = component.version or "missing"

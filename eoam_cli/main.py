@@ -1,7 +1,7 @@
 """The command line, `eoam`: pictures, videos, a webcam, a benchmark, and what a bug report needs.
 
-Exit codes: 0 done, 1 `info` or `doctor` found something wrong or one file of many failed, 2 an input, an argument or
-the installation cannot be used, 130 interrupted.
+Exit codes: 0 done, 1 `info` or `doctor` found a problem or one file of many failed, 2 an input, an argument or the
+installation cannot be used, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -91,24 +91,24 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 class _Parser(Parser):
-    """Take the names of files before, between and behind the flags."""
+    """Accept file names before, between and after the flags."""
 
     _inside = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        if self._inside:  # older Pythons come back here from within
+        if self._inside:  # older Pythons call this recursively
             return super().parse_known_args(args, namespace)
         self._inside = True
         try:
             known, rest = self.parse_known_intermixed_args(self._told_apart(list(args)), namespace)
         finally:
             self._inside = False
-        if rest:  # said here, or the command above would name its own help
+        if rest:  # reported here, or the parent command would refer to its own help
             self.error(f"unrecognized arguments: {' '.join(rest)}")
         return known, rest
 
     def _told_apart(self, given: list[str]) -> list[str]:
-        """Return the arguments without `--`: a name behind it that begins with - is written so that it is no flag."""
+        """Return the arguments without `--`; names after it that begin with - are rewritten so as not to be flags."""
         end = given.index("--") if "--" in given else len(given)
         for text in given[:end]:
             if text.startswith("-") and text not in ("-", *self._option_string_actions) and os.path.lexists(text):

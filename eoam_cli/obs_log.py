@@ -1,4 +1,4 @@
-"""Read OBS's log: our lines in it, and the failures that are known, each with its cure."""
+"""Read OBS's log: our lines in it, and known failures, each with its remedy."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _LONGEST_LINE: Final = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownFailure:
-    """A failure that was found in the log: the line, what it means, and what to do.
+    """A known failure found in the log: the line, its meaning, and the remedy.
 
-    `cause` is "model" or "libraries" where that is what is missing, so that it is not reported twice; else "".
+    `cause` is "model" or "libraries" if that is missing, so that it is not reported twice; otherwise "".
     """
 
     line: str
@@ -37,7 +37,7 @@ _NO_LIBRARY: Final = "A library is missing."
 _NO_SCRIPT: Final = "OBS loaded a scene with the filter but without the script, and showed the raw camera."
 _SAFE_MODE: Final = "OBS ran in Safe Mode, without any script: cameras without the privacy guard were shown raw."
 _CAUSES: Final = {_NO_MODEL: "model", _NO_LIBRARY: "libraries"}
-# (pattern, meaning, cure); the first that fits a line counts.
+# (pattern, meaning, remedy); the first that matches a line counts.
 _KNOWN: Final = tuple(
     (re.compile(pattern), meaning, cure)
     for pattern, meaning, cure in (
@@ -133,7 +133,7 @@ _KNOWN: Final = tuple(
 
 
 def newest_log(config: Path) -> Path | None:
-    """Return the newest log of an OBS, whose settings lie in `config`, or None."""
+    """Return the newest log of the OBS whose settings folder is `config`, or None."""
     try:
         return max((config / "logs").glob("*.txt"), key=lambda path: path.stat().st_mtime, default=None)
     except OSError:
@@ -141,10 +141,10 @@ def newest_log(config: Path) -> Path | None:
 
 
 def read_log(path: Path) -> str:
-    """Return a log's text: of a long one the beginning, which says what was loaded, and the end.
+    """Return a log's text; of a long one the beginning, which says what was loaded, and the end.
 
     Raises:
-        OSError: it cannot be read, or is no file, such as a pipe that nobody writes to.
+        OSError: it cannot be read, or is not a file, such as a pipe without a writer.
     """
     if not path.is_file():
         raise OSError(errno.EINVAL, "it is no file", str(path))
@@ -158,7 +158,7 @@ def read_log(path: Path) -> str:
 
 
 def our_lines(text: str) -> list[str]:
-    """Return the last lines of a log that are this project's, without their time."""
+    """Return this project's last lines of a log, without their times."""
     found = [_without_time(line) for line in _lines(text) if _OURS.search(line)]
     return found[-_SHOWN:]
 
@@ -175,12 +175,12 @@ def known_failures(text: str) -> list[KnownFailure]:
                 found.setdefault(meaning, failure)
                 break
     if _SAFE_MODE in found:
-        found.pop(_NO_SCRIPT, None)  # that is why
+        found.pop(_NO_SCRIPT, None)  # the known reason
     return list(found.values())
 
 
 def _lines(text: str) -> Iterator[str]:
-    # Cut, since a search takes the square of the time for a line that consists of beginnings.
+    # Truncated, because searching takes quadratic time on a line that repeats a pattern's beginning.
     return (printable(line, _LONGEST_LINE) for line in text.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""The flags that several commands have, and what becomes of them."""
+"""Define the flags that several commands share, and turn them into settings."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from eoam_core.settings import BackgroundKind, SettingInfo, Settings, describe_s
 
 
 def require_libraries() -> None:
-    """Raise InstallationError, with the command that installs them, if libraries are missing; prepare OpenCV.
+    """Raise InstallationError, naming the install command, if libraries are missing; prepare OpenCV.
 
-    OpenCV is kept to one thread: for masks that take it 0.01 ms it would start a pool of them. Here and not where the
-    masks are made, since that holds for the whole process, and this one is ours.
+    OpenCV gets one thread: for masks that take 0.01 ms it would start a thread pool. This is done here and not where
+    masks are made, because it applies to the whole process, and this process is ours.
     """
     bad = [part for part in check_installation() if not part.ok and part.name != "model"]
     broken = [part for part in bad if part.fault]
@@ -38,7 +38,7 @@ def require_libraries() -> None:
 
 
 class Parser(argparse.ArgumentParser):
-    """Say what is wrong with the arguments in one line, without the whole usage before it."""
+    """Report wrong arguments in one line, without the whole usage before it."""
 
     def error(self, message: str) -> NoReturn:
         """Print the line on stderr and exit with 2."""
@@ -48,13 +48,13 @@ class Parser(argparse.ArgumentParser):
 def settings_of(
     options: argparse.Namespace, adapted: Callable[[Settings], Settings] = lambda values: values
 ) -> Settings:
-    """Return the settings that the flags of `add_settings` give, after `adapted` has fitted them to the command.
+    """Return the settings from the flags of `add_settings`, adapted to the command by `adapted`.
 
     Raises:
-        InputError: a flag was given that would do nothing.
+        InputError: a flag was given that would have no effect.
     """
     given = {info.name: getattr(options, info.name) for info in describe_settings() if hasattr(options, info.name)}
-    given.pop("model")  # a file here, and no setting
+    given.pop("model")  # a file here, not a setting
     stands_for = _background(str(given["background"])) if "background" in given else {}
     for name in stands_for.keys() & given.keys() - {"background"}:
         raise InputError(
@@ -66,7 +66,7 @@ def settings_of(
 
 
 def _check_effect(given: Collection[str], settings: Settings) -> None:
-    """Raise InputError if a flag was given that only does something beside another one."""
+    """Raise InputError if a flag was given that needs another flag to have an effect."""
     values = settings.to_mapping()
     infos = {info.name: info for info in describe_settings()}
     for info in infos.values():
@@ -81,7 +81,7 @@ def _flag(name: str) -> str:
 
 
 def _background(text: str) -> dict[str, object]:
-    """Return the settings that --background stands for: a kind, or for short the colour or the picture itself."""
+    """Return the settings for --background: a kind, or as a shorthand a colour or a picture file."""
     from eoam_core.pictures.picture import colour_names, parse_colour
 
     if text in [kind.value for kind in BackgroundKind]:
@@ -99,9 +99,10 @@ def _background(text: str) -> dict[str, object]:
 
 @contextmanager
 def progress(wanted: bool | None, *, unit: str, name: str = "") -> Iterator[Callable[[int | None], None]]:
-    """Yield what to call after each step, with the total if it is known; draws a bar on stderr if `wanted`.
+    """Yield a function to call after each step, with the total if known; draws a bar on stderr if `wanted`.
 
-    None means: if stderr is a terminal and tqdm is there. A bar with a `name` is one of several and vanishes.
+    None means: if stderr is a terminal and tqdm is installed. A bar with a `name` is one of several and disappears when
+    done.
     """
     bar: Any = None
     if wanted or (wanted is None and sys.stderr.isatty()):
@@ -137,14 +138,14 @@ def add_settings(parser: argparse.ArgumentParser, *, live: Collection[str] = ())
             group.add_argument(
                 info.flag,
                 action=argparse.BooleanOptionalAction,
-                default=argparse.SUPPRESS,  # what was not given is not in the way of what was
+                default=argparse.SUPPRESS,  # flags that were not given must not override those that were
                 help=_escaped(f"{info.help} ({'on' if info.default else 'off'})"),
             )
             continue
         shown = hex_colour(int(info.default)) if info.kind == "color" else info.default
         group.add_argument(
             info.flag,
-            type=str if info.name == "background" else _checker(info),  # what that may be is looked at later
+            type=str if info.name == "background" else _checker(info),  # checked later
             default=argparse.SUPPRESS,
             metavar=_metavar(info),
             help=_escaped(f"{info.help} ({shown or 'none'})"),
@@ -188,7 +189,7 @@ def _checker(info: SettingInfo) -> Callable[[str], object]:
 
 
 def positive(text: str) -> int:
-    """Return a whole number from 1 on, for argparse."""
+    """Return an integer of at least 1, for argparse."""
     try:
         number = int(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""`eoam webcam`: the filter between a camera and a virtual camera, without OBS."""
+"""Implement `eoam webcam`: the filter between a camera and a virtual camera, without OBS."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _webcam(options: argparse.Namespace) -> int:
 
     sinks: list[OpenSink] = []
     if options.virtual_camera:
-        import_pyvirtualcam()  # what is missing is said before a camera's light goes on
+        import_pyvirtualcam()  # missing parts are reported before the camera's light goes on
         sinks.append(virtual_camera)
     elif not options.preview:
         raise InputError("Nothing would be shown; add --preview, or leave out --no-virtual-camera.")

@@ -1,4 +1,4 @@
-"""Cut a person out of pictures and live frames on the CPU: frames in, masks out, nothing of OBS in here.
+"""Cut a person out of pictures and live frames on the CPU: frames in, masks out. Independent of OBS.
 
 Everything public is re-exported here and loaded on first use, because a broken installation must still be able to
 import this package and say what is missing: `eoam_core.errors`, `eoam_core.settings` and `eoam_core.installation`
@@ -104,7 +104,7 @@ _HOMES = {
     "worker": ("Worker",),
 }
 _HOME_OF = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
-# What lay here up to version 0.1: programs that import it from here go on working.
+# Names that were here up to version 0.1; programs that import them from here still work.
 _MOVED = {
     "Camera": "eoam_cli.webcam.run",
     "OpenedCamera": "eoam_cli.webcam.devices",
@@ -126,7 +126,7 @@ def __getattr__(name: str) -> object:
     if name in _MOVED:
         warnings.warn(f"eoam_core.{name} has moved: import it from {module}", DeprecationWarning, stacklevel=2)
     value = getattr(importlib.import_module(module), name)
-    globals()[name] = value  # the next access does not come here again
+    globals()[name] = value  # the next access finds it without this function
     return value
 
 

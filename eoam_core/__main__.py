@@ -1,4 +1,4 @@
-"""`python -m eoam_core`, as earlier versions had it: `python -m eoam_cli` in its place."""
+"""Run `python -m eoam_cli` for `python -m eoam_core`, the name in earlier versions."""
 
 import runpy
 

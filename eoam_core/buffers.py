@@ -1,7 +1,7 @@
-"""Arrays for results that are handed out, used again once nobody holds them any more.
+"""Reuse arrays for results once nothing refers to them any more.
 
-A matte may be held by any thread for as long as it likes, so a ring of a fixed length would one day be written to while
-it is read. An array that is referenced by nothing but this pool is read by nobody, and nobody can get hold of it.
+Any thread may keep a matte for any time, so a ring of fixed length could be overwritten while it is read. An array that
+only this pool refers to cannot be read by anyone else, and no one else can get a reference to it.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _MOST: Final = 8  # arrays that are kept; the newest matte, the one on the GPU a
 
 
 class Buffers:
-    """Hands out arrays; one thread at a time may `take`, any may hold or drop what it was given."""
+    """Hand out arrays; one thread at a time may `take`, any thread may keep or drop what it got."""
 
     def __init__(self) -> None:
         self._arrays: list[NDArray[Any]] = []
         self._addresses: list[int] = []
-        # Where the array that was handed out last begins in memory: numpy takes longer to say so than many a stage.
+        # Address of the array that was handed out last; asking numpy for it takes longer than some of the stages.
         self.address = 0
 
     def take(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array of this shape and type that nobody else holds, with whatever was in it before."""
+        """Return an array of this shape and type that nothing else refers to; its content is undefined."""
         if self._arrays and (self._arrays[0].shape != shape or self._arrays[0].dtype != dtype):
             self._arrays.clear()
             self._addresses.clear()
@@ -36,7 +36,7 @@ class Buffers:
         array = np.empty(shape, dtype)
         self.address = array.ctypes.data
         if len(self._arrays) < _MOST:
-            # As many as arrays, even if there was no memory for an array's place in the list.
+            # As many addresses as arrays, even if there was no memory to append an array to the list.
             self._addresses[len(self._arrays) :] = [self.address]
             self._arrays.append(array)
         return array
@@ -46,5 +46,5 @@ def _references(arrays: list[NDArray[Any]], place: int) -> int:
     return sys.getrefcount(arrays[place])
 
 
-# Counted, not known: how many references the asking itself takes depends on the version of Python.
+# Measured, because the number of references that the check itself holds depends on the Python version.
 _UNHELD: Final = _references([np.empty(0)], 0)

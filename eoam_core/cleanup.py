@@ -1,4 +1,4 @@
-"""Keep the right regions of a mask and fill what something held in front of the person cut out of them.
+"""Keep the regions of a mask that are people, and fill the holes that objects in front of them cut.
 
 The optimisation step of the EOAM paper is `fill_largest_region`: split the mask into regions by their outermost
 contours, keep the largest, fill it. `MaskCleaner` is the same step with a choice of the regions (regions.py) and of the
@@ -25,23 +25,23 @@ Bytes = NDArray[np.uint8]
 # Half the width, in mask pixels, of the band round the outline in which the mask stays soft. The network decodes from
 # 1/4 of the input, so its own transitions are up to about 4 pixels wide on either side.
 _BAND: Final = 4
-# A square, though a disc would be as wide along a slanted outline as along others: it takes a third of the time.
+# A square takes a third of a disc's time; a disc would be equally wide along slanted outlines.
 _SQUARE: Final = np.ones((2 * _BAND + 1, 2 * _BAND + 1), np.uint8)
 
 
 class MaskCleaner:
-    """Clean a sequence of masks; `reset()` starts a new one. One thread at a time; its buffers are kept."""
+    """Clean a sequence of masks; `reset()` starts a new one. One thread at a time; buffers are reused."""
 
     def __init__(self) -> None:
         self._results = Buffers()
         self._regions = RegionKeeper()
         self._holes = HoleJudge()
-        # Room to work in. What was shown is remembered, so its buffer takes turns with another.
+        # Scratch buffers. The last result is remembered, so its buffer alternates with another.
         self._shown: Bytes = np.empty((0, 0), np.uint8)
         self._spare = self._band = self._shown
 
     def reset(self) -> None:
-        """Forget the past: no region and no hole has been there before."""
+        """Forget all previous regions and holes."""
         self._regions.reset()
         self._holes.reset()
 
@@ -95,7 +95,7 @@ class MaskCleaner:
         fill = self._holes.to_fill([contours[index] for index in holes], settings, mask, regions, half)
         for place, index in enumerate(holes):
             if place not in fill:
-                # What is seen through a gap is a region like any other, except that it is never the largest.
+                # A region inside a gap is a region like any other, except that it is never the largest.
                 islands = [contours[island] for island in _children(links, index)]
                 if settings.regions is not Regions.LARGEST:
                     islands = [island for island in islands if not self._regions.is_large(island, settings, mask)]
@@ -162,7 +162,7 @@ def _children(links: list[list[int]], index: int) -> Iterator[int]:
 
 
 def _draw(picture: Bytes, contours: Sequence[Contour], value: int) -> None:
-    # One by one: drawn together, one inside another would be left out.
+    # One by one: drawn together, a contour inside another would be left out.
     for contour in contours:
         cv2.drawContours(picture, [contour], -1, value, cv2.FILLED)
 
@@ -170,7 +170,7 @@ def _draw(picture: Bytes, contours: Sequence[Contour], value: int) -> None:
 def _carry_edge(mask: Bytes, shown: Bytes, band: Bytes, out: Bytes) -> None:
     """Fill `out` with `shown`, 0 or 255, and the levels of `mask` in the band along its outline.
 
-    `band` is room to work in.
+    `band` is a scratch buffer.
     """
     # An edge that leaves the picture (the chest at the bottom) is no outline: cv2 treats the outside as neutral.
     cv2.morphologyEx(shown, cv2.MORPH_GRADIENT, _SQUARE, dst=band)

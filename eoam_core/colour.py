@@ -1,4 +1,4 @@
-"""Between what is stored and light: sRGB, and the curves of HDR pictures and videos. Each exists here alone."""
+"""Convert between stored values and light: sRGB, and the curves of HDR pictures and videos."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Turn a small mask into alpha at the picture's size and put the picture together.
+"""Turn a small mask into alpha at the picture's size and compose the result.
 
     lo = threshold - softness / 2, at least 0, hi = threshold + softness / 2, hi - lo at least 1/255
     alpha = smoothstep(lo, hi, level)
 
 The level is the mask's, enlarged; where there is a picture, refined by it and moved (refine.py). The shader in eoam_obs
-computes the same on the GPU. Where alpha is 0 the colour is 0 as well: transparency hides nothing from whoever removes
-the alpha channel later.
+computes the same on the GPU. Where alpha is 0 the colour is 0 as well, so removing the alpha channel reveals nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _FINE: Final = 257  # 255 * 257 = 65535: the mask is enlarged in 16 bit, or a so
 def alpha_from_mask(mask: Bytes, settings: Settings, *, height: int | None = None, width: int | None = None) -> Bytes:
     """Return alpha, (height, width) uint8 with 255 = opaque, of `mask` (h, w) uint8, enlarged bilinearly.
 
-    That is the mask alone, by threshold and softness: refinement and edge shift need the picture. Without a height and
+    It uses the mask, threshold and softness only: refinement and edge shift need the picture. Without a height and
     width alpha has the mask's size.
 
     Raises:
@@ -74,10 +73,11 @@ def compose_frame(
         frame: (h, w, 4) uint8 BGRA, straight alpha.
         mask: (any, any) uint8, 255 = person.
         settings: how it is shown.
-        picture: what is behind the person if the background is a picture: (h, w, 3) uint8 BGR. Without it nothing is.
-        confidence: (any, any) uint16, what the network said, for that view; without it the mask is shown.
-        coefficients: the edge refinement's, see `Refiner.coefficients`, where they are known already; otherwise they
-            are made of the frame and the mask.
+        picture: the background picture, (h, w, 3) uint8 BGR, for that background; without it the background is
+            transparent.
+        confidence: (any, any) uint16, the network's own output, for that view; without it the mask is shown.
+        coefficients: those of the edge refinement (`Refiner.coefficients`), if known already; otherwise they are
+            computed from the frame and the mask.
 
     Raises:
         ValueError: a shape or type is another.
@@ -113,20 +113,20 @@ def cut_out(frame: Bytes, mask: Bytes, settings: Settings) -> Bytes:
 
 
 def has_alpha(settings: Settings) -> bool:
-    """Whether what `compose_frame` returns is transparent anywhere but where the frame is."""
+    """Return whether `compose_frame` makes anything transparent that is opaque in the frame."""
     return settings.background is BackgroundKind.TRANSPARENT and settings.view is View.RESULT
 
 
 def flattened(rgba: Bytes, settings: Settings, *, picture: Bytes | None = None) -> Bytes:
     """Return what `compose_frame` gave, RGBA (h, w, 4) uint8, without alpha: BGR (h, w, 3) uint8.
 
-    What was transparent in the frame shows the background colour or picture, or black where there is neither: never
-    what it hides.
+    Pixels that are transparent in the frame show the background colour or picture, or black if there is neither; their
+    own colour is never shown.
 
     Args:
         rgba: straight alpha.
         settings: those it was composed with.
-        picture: what is behind the person if the background is a picture: (h, w, 3) uint8 BGR.
+        picture: the background picture, (h, w, 3) uint8 BGR, for that background.
     """
     bgr: Bytes = cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR)  # type: ignore[assignment]
     own = rgba[..., 3]
@@ -143,7 +143,7 @@ def flattened(rgba: Bytes, settings: Settings, *, picture: Bytes | None = None) 
 
 
 def _ground(frame: Bytes, alpha: Bytes, settings: Settings, picture: Bytes | None) -> Floats | None:
-    """Return what is behind the person, linear BGR (h, w, 3) or what fits it, or None if nothing is."""
+    """Return the background, linear BGR (h, w, 3) or broadcastable to it, or None if it is transparent."""
     if settings.background is BackgroundKind.COLOR:
         channels = [settings.background_color >> shift & 255 for shift in (16, 8, 0)]
         return linear_light(np.array(channels, np.uint8)).reshape(1, 1, 3)
@@ -170,7 +170,7 @@ def _over(person: Bytes, alpha: Bytes, ground: Floats) -> Bytes:
 
 
 def _cut(person: Bytes, alpha: Bytes) -> Bytes:
-    """Give the person, BGRA or RGBA, this alpha in place and return it; where that is 0 its colour is 0 as well."""
+    """Set the alpha of `person`, BGRA or RGBA, in place and return it; where that is 0 the colour becomes 0 as well."""
     person[..., 3] = _times(alpha, person[..., 3])
     pixels = person.view(np.uint32)[..., 0]
     np.multiply(pixels, person[..., 3] > 0, out=pixels)
@@ -192,7 +192,7 @@ def _alpha_table(low: float, high: float) -> Bytes:
 
 
 def _alpha(own: Bytes, mask: Bytes, settings: Settings, coefficients: NDArray[np.uint16] | None) -> Bytes:
-    """Return the alpha that the premultiplied frame `own` gets from its mask, its own not counted: (h, w) uint8."""
+    """Return the alpha from the mask, (h, w) uint8, without the frame's own; `own` is the premultiplied frame."""
     height, width = own.shape[:2]
     if not settings.refinement and not settings.edge_shift:
         return alpha_from_mask(mask, settings, height=height, width=width)

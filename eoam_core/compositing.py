@@ -1,22 +1,22 @@
-"""What is behind the person, what is taken out of its edge, and the views: what effects/scene.effect does, on the CPU.
+"""Compute backgrounds, colour cleaning and views on the CPU, as effects/scene.effect does on the GPU.
 
-Everything is computed in linear light, where light adds up. Two things need colours that are spread over a
-neighbourhood, each kind of them by its own weight, on a small copy of the picture:
+Everything is computed in linear light. Two steps need colours averaged over a neighbourhood, each with its own weights,
+on a small copy of the picture:
 
-* The room, blurred without a halo: what weighs is the room alone, and that beginning a little away from the person, so
-  none of the person's colours are in it. A Gaussian of `blur_strength` per cent of the picture's height; the small copy
-  is sized so that this is 3 of its pixels. A narrow one has a wider one behind it, for places that
-  no room is within reach of; and where there is no room at all the person's own colours are blurred.
+* The background, blurred without a halo: only the background has weight, starting a little away from the person, so
+  none of the person's colours are in it. The Gaussian is `blur_strength` per cent of the picture's height; the small
+  copy is sized so that this is 3 of its pixels. Behind a narrow blur lies a wider one, for places with no background
+  within reach. Where there is no background at all, the person's own colours are blurred.
 
-* The colours of the edge, cleaned of the room. The mixture seen there is solved for the person, after M. Forte,
+* The colours of the edge, cleaned of the background. The mixture seen there is solved for the person, after M. Forte,
   "Approximate Fast Foreground Colour Estimation" (ICIP 2021):
 
-      found = f + t * (seen - t * f - (1 - t) * r)      f, r = person's, room's colours round about; t = alpha * share
+      found = f + t * (seen - t * f - (1 - t) * r)      f, r = colours of person, background nearby; t = alpha * share
 
-  The share, of person in the neighbourhood, lowers the alpha near the outline: networks err to the generous side. What
-  is found is kept between f and what is seen, or bright rooms would leave dark rims. On 40 validation portraits over
-  rooms the colours of the edge are off by 16.0 levels then, and by 22.0 as they are seen: `python -m
-  evaluation.colour models/eoam.onnx --data DATA`.
+  The share of person in the neighbourhood lowers the alpha near the outline, because networks draw people too large.
+  The result is limited to the range between f and the colour seen, or bright backgrounds would leave dark rims. On 40
+  validation portraits over other backgrounds this reduces the error of the edge's colours from 22.0 to 16.0 levels:
+  `python -m evaluation.colour models/eoam.onnx --data DATA`.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ Weight = Callable[[Share, Coordinates, Coordinates], Floats]
 _SPREAD: Final = 3.0  # the Gaussian's standard deviation, in pixels of the small copy
 _REACH: Final = 10  # where it is cut off
 _CLEANING: Final = 1.0  # the standard deviation for the edge's colours, per cent of the picture's height
-_GUARD: Final = 0.8  # how far from the person the room begins, per cent of the picture's height
-_WIDE: Final = 3.0  # a blur of that many per cent reaches from any edge into the room
+_GUARD: Final = 0.8  # distance from the person at which the background starts, per cent of the height
+_WIDE: Final = 3.0  # per cent; a blur this wide reaches the background from any edge
 _BEYOND: Final = 0.005  # how much of it counts
-LEAST: Final = 0.0001  # the weight of what counts only where nothing else does
-_OURS: Final = 32  # a 32nd of person in a pixel, and it is no room
+LEAST: Final = 0.0001  # weight of pixels that count only where no others do
+_OURS: Final = 32  # a pixel with a 32nd of person in it is not background
 _TINY: Final = 1e-8
 
 
 def copy_size(percent: float, *, height: int, width: int) -> tuple[int, int, float]:
-    """Return how large the small copy is that a blur of `percent` of the height is made on, and how wide its blur is.
+    """Return the size of the small copy for a blur of `percent` of the height, and the blur's width on it.
 
-    That is its height and width in pixels, and the Gaussian's standard deviation in them: 3, or less where a picture is
-    too small for that. The shader gets these numbers too.
+    Height and width in pixels, and the Gaussian's standard deviation in those pixels: 3, or less for small pictures.
+    The shader gets these numbers too.
     """
     rows = max(1, min(height, round(100 * _SPREAD / percent)))
     columns = max(1, min(width, round(rows * width / height)))
@@ -59,9 +59,9 @@ def copy_size(percent: float, *, height: int, width: int) -> tuple[int, int, flo
 
 
 def copy_steps(percent: float, *, height: int, width: int) -> list[tuple[int, int]]:
-    """Return the sizes, (height, width), that a picture is shrunk to one after the other, the small copy's last.
+    """Return the successive sizes, (height, width), that a picture is shrunk to; the last is the small copy's.
 
-    A pixel of the next size is the mean of 4x4 samples, each of which is a mean of up to 2x2 pixels: enough for 8.
+    Each pixel is the mean of 4x4 samples, each the mean of up to 2x2 pixels, so one step may shrink by 8.
     """
     rows, columns, _ = copy_size(percent, height=height, width=width)
     sizes = [(rows, columns)]
@@ -71,12 +71,12 @@ def copy_steps(percent: float, *, height: int, width: int) -> list[tuple[int, in
 
 
 def guard_size(*, height: int, width: int) -> tuple[float, float]:
-    """Return how far from the person the blurred room begins, across and down, of the picture's size."""
+    """Return the distance from the person at which the blurred background starts, as shares of width and height."""
     return _GUARD / 100 * height / width, _GUARD / 100
 
 
 def wide_percent(percent: float) -> float:
-    """Return the standard deviation of the blur that lies behind a blur of `percent`, or 0 if that needs none."""
+    """Return the standard deviation of the wider blur behind a blur of `percent`, or 0 if none is needed."""
     return _WIDE if percent < _WIDE else 0.0
 
 
@@ -86,7 +86,7 @@ def cleaning_percent() -> float:
 
 
 def blurred_background(picture: Bytes, alpha: Bytes, percent: float) -> Floats:
-    """Return the room of `picture`, (h, w, 4) uint8 BGRA, without the person: (h, w, 3) linear BGR.
+    """Return the blurred background of `picture`, (h, w, 4) uint8 BGRA, without the person: (h, w, 3) linear BGR.
 
     `alpha` (h, w) uint8 is the person's; `percent` the standard deviation in per cent of the height.
     """
@@ -163,9 +163,9 @@ def side_by_side(picture: Bytes, result: Bytes) -> Bytes:
 
 
 def confidence_picture(levels: NDArray[np.uint16], *, height: int, width: int) -> Bytes:
-    """Return what the network said, (h, w) uint16 with 65535 = person, as BGR (height, width, 3) uint8.
+    """Return the network's output, (h, w) uint16 with 65535 = person, as a BGR picture, (height, width, 3) uint8.
 
-    White is person, black is room, and the less sure the network is the more orange.
+    White is person, black is background; the less certain the network is, the more orange.
     """
     enlarged = cv2.resize(levels.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     level = np.asarray(enlarged, np.float32)[..., None] / np.float32(65535)
@@ -184,7 +184,7 @@ def _light(picture: Bytes) -> Floats:
 def _spread(picture: Bytes, alpha: Bytes, weight: Weight, percent: float, *, least: float = LEAST) -> Floats:
     """Return the sums of colour times weight, and of opacity times weight, of each neighbourhood: a small (h, w, 4).
 
-    `weight(share, y, x)` says what weighs at some places, and `share(y, x)` how much of the person there is.
+    `share(y, x)` is the share of person at given places, and `weight(share, y, x)` the weight there.
     """
     height, width = alpha.shape
     light, share = Texture(_light(picture)), Texture(alpha.astype(np.float32)[..., None] / np.float32(255))
@@ -213,7 +213,7 @@ def _shrunk(sample: Callable[[Coordinates, Coordinates], Floats], rows: int, col
 
 
 def _gaussian(deviation: float) -> NDArray[np.float64]:
-    """Return what the shader's samples amount to, pixel by pixel: each lies between two, at a place that is scaled."""
+    """Return the weight of each pixel in the shader's Gaussian; each of its samples lies between two pixels."""
     steps = np.arange(_REACH + 1)
     weights = np.exp(-(steps**2) / (2 * _SPREAD**2))
     weights /= weights[0] + 2 * weights[1:].sum()

@@ -1,4 +1,4 @@
-"""Cut the person out of pictures of any size: the network's size, its session and the background are seen to here."""
+"""Cut the person out of pictures of any size; handles the network's size, its session and the background."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ Bytes = NDArray[np.uint8]
 
 
 class Cutter:
-    """Picture in, person out. One thread at a time; use it with `with`, or call `close`.
+    """Cut people out of pictures. One thread at a time; use it with `with`, or call `close`.
 
-    Pictures that follow each other are taken for a video: the mask is smoothed over time. Call `reset` between pictures
-    that have nothing to do with each other.
+    Consecutive pictures are treated as a video: the mask is smoothed over time. Call `reset` between unrelated
+    pictures.
 
     Args:
         settings: as in OBS; `timing` and `every` have no meaning here, every picture gets its own mask.
         model: the .onnx file; the default is the one that comes with the project.
-        make_pipeline: what to call with the network's (height, width) instead, once per size.
+        make_pipeline: called with the network's (height, width), once per size, to make the pipeline instead.
 
     Raises:
         InputError: the background picture is missing or cannot be read.
@@ -53,12 +53,12 @@ class Cutter:
 
     @property
     def settings(self) -> Settings:
-        """How it cuts."""
+        """The settings that it uses."""
         return self._settings
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about what of the background picture is not shown as its file has it."""
+        """Sentences about what is lost of the background picture's file."""
         return () if self._behind is None else self._behind.notes
 
     def matte(self, picture: Bytes) -> Matte:
@@ -91,7 +91,7 @@ class Cutter:
         return None if self._behind is None else self._behind.at(height=height, width=width)
 
     def reset(self) -> None:
-        """Forget the past pictures: what comes next shows something else."""
+        """Forget the previous pictures; the next one is unrelated."""
         for pipeline in self._pipelines.values():
             pipeline.reset()
 
@@ -117,7 +117,7 @@ class Cutter:
         if pipeline is None:
             pipeline = self._pipelines[height, width] = self._make_pipeline(height, width)
         if pipeline is not self._last:
-            pipeline.reset()  # what it remembers is from before the other size
+            pipeline.reset()  # its memory predates the frames of the other size
             self._last = pipeline
         need = pipeline.segmenter
         return pipeline.process(fit_network(frame, height=need.height, width=need.width))
@@ -140,7 +140,7 @@ def pipeline_of(model: Path, height: int, width: int, settings: Settings) -> Pip
 
 
 def background_of(settings: Settings) -> BackgroundPicture | None:
-    """Return the picture that is seen behind the person, or None if none is.
+    """Return the background picture, or None if the settings show none.
 
     Raises:
         InputError: the settings want one, and it is missing or cannot be read.

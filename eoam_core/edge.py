@@ -1,6 +1,6 @@
-"""From a mask to the alpha of the full-size picture: what effects/eoam.effect does, on the CPU.
+"""Compute the alpha of the full-size picture from a mask on the CPU, as effects/eoam.effect does on the GPU.
 
-The command line draws with it, and a test holds the shader against it.
+The command line draws with it, and a test compares the shader with it.
 """
 
 from __future__ import annotations
@@ -20,33 +20,33 @@ from eoam_core.settings import Settings
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-# Differences of mask levels, 0 to 1, across the reach: below the first there is no outline to move, from the second on
-# it is moved all the way; in between by a part, or two neighbours would take their levels from far apart.
+# Differences of mask levels, 0 to 1, across the reach. Below the first there is no outline to move; from the second on
+# it is moved by the full distance; in between partly, or neighbours would take their levels from places far apart.
 _FLAT: Final = 0.02
 _STEEP: Final = 0.10
-_STRIP: Final = 32  # rows that are worked on at a time, so that they stay in the cache
-_NEARBY: Final = 1.5  # mask pixels at which the outline's direction is looked for
+_STRIP: Final = 32  # rows processed at a time, so that they stay in the cache
+_NEARBY: Final = 1.5  # mask pixels over which the outline's direction is measured
 _ROOTS: Final = np.sqrt(LINEAR)
 
 
 def reach_pixels(edge_shift: float, *, picture: tuple[int, int], mask: tuple[int, int]) -> int:
-    """Return how far from a pixel the outline's direction is looked for, in picture pixels.
+    """Return the distance, in picture pixels, over which the outline's direction is measured.
 
-    Far enough to see the outline from where it is to go, and far enough to see more than one pixel of the mask.
-    `picture` and `mask` are (height, width). The shader gets this number too.
+    Large enough to reach the outline from its new place, and to cover more than one pixel of the mask. `picture` and
+    `mask` are (height, width). The shader gets this number too.
     """
     scale = max(picture[0] / mask[0], picture[1] / mask[1])
     return math.ceil(max(abs(edge_shift), _NEARBY * scale, 1.0))
 
 
 def picture_alpha(picture: Bytes, mask: Bytes, settings: Settings, coefficients: Coefficients | None = None) -> Bytes:
-    """Return alpha, (H, W) uint8 with 255 = opaque: `mask` at the picture's size, refined, moved, and made an edge.
+    """Return alpha, (H, W) uint8 with 255 = opaque: `mask` enlarged to the picture, refined, moved, and ramped.
 
     Args:
         picture: (H, W, 4) uint8 BGRA, premultiplied.
         mask: (h, w) uint8, 255 = person.
         settings: refinement, edge_shift, threshold and softness matter.
-        coefficients: what `Refiner` made of this mask; without them nothing is refined.
+        coefficients: from `Refiner.coefficients` for this mask; without them nothing is refined.
 
     Raises:
         ValueError: a type or a shape is another, or something has not a single pixel.
@@ -84,7 +84,7 @@ def edge_alpha(
 ) -> Bytes:
     """Return alpha, uint8 of the shape of `level`: it rises smoothly from 0 to 255 over the levels of the ramp.
 
-    `out` is where to, and `scratch` two planes of that shape to compute in; without them they are new arrays.
+    `out` receives the result, and `scratch` is two planes of that shape; without them new arrays are used.
     """
     low, high = ramp
     t, rising = np.empty((2, *level.shape), np.float32) if scratch is None else scratch
@@ -103,10 +103,10 @@ def edge_alpha(
 
 
 class _Strip:
-    """What some rows of a picture are worked on in, made once per picture.
+    """Scratch arrays for some rows of a picture, made once per picture.
 
-    A new array for every step of every strip costs more than the arithmetic where the system's heap gives memory back
-    at once, as Windows's does with large arrays: each page of them is then made anew.
+    Where the heap returns freed memory to the system at once, as on Windows for large arrays, a new array for every
+    step would cost more than the arithmetic, because each of its pages is mapped again.
     """
 
     def __init__(self, rows: int, width: int) -> None:
@@ -130,7 +130,7 @@ def _decoded(coefficients: Coefficients, strength: float) -> Floats:
 def _enlarged_rows(
     plane: Floats, rows: NDArray[np.intp], height: int, width: int, *, out: Floats | None = None
 ) -> Floats:
-    """Return some rows of what `plane`, (h, w) or (h, w, c), is when enlarged to `height` x `width` bilinearly."""
+    """Return some rows of `plane`, (h, w) or (h, w, c), enlarged bilinearly to `height` x `width`."""
     last = plane.shape[0] - 1
     y = np.clip((rows + 0.5) * (plane.shape[0] / height) - 0.5, 0, last).astype(np.float32)
     top = y.astype(np.intp)
@@ -180,7 +180,7 @@ def _add_explained(level: Floats, roots: Floats, factors: Floats, *, out: Floats
 def _places_across(
     level: Floats, edge_shift: float, reach: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]:
-    """Return the rows and columns of the pixels near the outline, and the row and column each takes its level from."""
+    """Return row and column of each pixel near the outline, and row and column of the place it takes its level from."""
     padded = np.pad(level, reach, mode="edge")
     inner = slice(reach, -reach)
     right = padded[inner, 2 * reach :] - padded[inner, : -2 * reach]

@@ -1,14 +1,14 @@
 """Decide which holes in a person are filled.
 
-The EOAM paper fills them all: what is held before the body (a microphone, a cup, a hand) cuts holes into the network's
-mask. True gaps, as between a bent arm and the body, are filled as well then, and show the room. `Holes.SMART` weighs
-what speaks for the one and for the other:
+The EOAM paper fills them all, because objects in front of the body (a microphone, a cup, a hand) cut holes into the
+network's mask. That also fills true gaps, as between a bent arm and the body, and shows the background there.
+`Holes.SMART` weighs the evidence for each hole:
 
 * size: the smallest holes are noise;
-* the network's own levels: firmly 0 in a gap, hesitant over what it has never seen in front of a person;
-* colour: a gap shows what is to be seen beside the person at the same height, an object does not;
-* depth: what lies deep inside the person is rarely a gap;
-* time: the evidence is averaged for as long as the hole is there, and an answer is given up only for good reason.
+* the network's own levels: near 0 in a gap, higher over objects that it does not know;
+* colour: a gap looks like the background beside the person at the same height, an object does not;
+* depth: a hole deep inside the person is rarely a gap;
+* time: the evidence is averaged for as long as the hole exists, and a decision changes only on strong evidence.
 """
 
 from __future__ import annotations
@@ -28,43 +28,42 @@ Bytes = NDArray[np.uint8]
 Contour = NDArray[Any]  # (n, 1, 2) x, y, on the region's pixels round the hole
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
-# Share of the frame up to which a hole is noise and filled unseen.
+# Share of the frame up to which a hole is noise and filled without examination.
 _NOISE: Final = 0.0004
-_MOST: Final = 6  # holes that are looked at, the largest; a mask with more of them is torn, and the rest is filled
+_MOST: Final = 6  # the largest holes are examined; a mask with more is broken, and the rest are filled
 # A hole that was filled by its size stays filled until it is larger than the limit by this factor.
 _STAYS: Final = 1 / 0.6
-_FORGOTTEN: Final = 8  # frames after which a hole that is not seen any more is forgotten
-_PACE: Final = 8  # a known hole is looked at again after so many frames, sooner at first: looking is what costs
-_MEMORY: Final = 0.75  # largest share of the older evidence that stays when a hole is looked at again
-_DOUBT: Final = 0.7  # how far the evidence has to speak for the other answer before it is given
+_FORGOTTEN: Final = 8  # frames after which a hole that has disappeared is forgotten
+_PACE: Final = 8  # a known hole is examined again after so many frames, sooner at first; examining is what costs time
+_MEMORY: Final = 0.75  # largest share of the older evidence that is kept when a hole is examined again
+_DOUBT: Final = 0.7  # score that the evidence must reach before the decision changes
 
 # The score: a logistic regression on 2300 holes over the validation people, in the network's masks and in masks made
-# from the truth with a hole for every gap and every object. Colour decides nearly all; the network's level says little,
-# and its weight is set, not found. The base is half a unit above the fitted one: in doubt
-# a hole stays as the network has it.
+# from the truth with a hole for every gap and every object. Colour decides almost everything; the network's level adds
+# little, and its weight was set by hand. The base is half a unit above the fitted one: in doubt a hole stays open.
 _ROOM: Final = 3.4
 _BODY: Final = 1.2
 _LEVEL: Final = 1.0
 _BASE: Final = 7.7
-_GRAIN: Final = 3.0  # grey levels by which noise alone sets colours apart
-_TYPICAL: Final = 10.0  # distance from the body's colours where none are to be seen
+_GRAIN: Final = 3.0  # grey levels by which colours differ through noise alone
+_TYPICAL: Final = 10.0  # distance from the body's colours where there are none
 _DEEP: Final = 2.0
 _ARM: Final = 0.2  # of the square root of the person's area: no arm is thicker
 
-_SAMPLES: Final = 48  # pixels that stand for a hole; twice as many stand for the room
-_ROOM_LEVEL: Final = 25  # mask levels up to this are room for sure
-_BODY_LEVEL: Final = 230  # and from this on a person
-_FEW: Final = 8  # colours that are not enough to compare with
-_ROWS: Final = 6  # half-size rows above and below a hole in which the room is looked at as well
-_RING: Final = 5  # half-size pixels round a hole in which the person is looked at
+_SAMPLES: Final = 48  # pixels sampled of a hole; twice as many of the background
+_ROOM_LEVEL: Final = 25  # mask levels up to this are certainly background
+_BODY_LEVEL: Final = 230  # and from this on certainly a person
+_FEW: Final = 8  # fewer colours than this cannot be compared
+_ROWS: Final = 6  # half-size rows above and below a hole in which the background is sampled as well
+_RING: Final = 5  # half-size pixels round a hole in which the person is sampled
 
 
 class Evidence(NamedTuple):
-    """What is seen of one hole.
+    """Evidence about one hole.
 
-    `share` of the frame; the network's `level` in it, 0 to 1; how far its colours are from the nearest ones of the
-    room beside the person and of the body round the hole, in grey levels (NaN where there is nothing to compare
-    with); its `depth`, the way from it to the outline in mask pixels; the number of pixels within the `outline`.
+    Its `share` of the frame; the network's `level` in it, 0 to 1; the distance of its colours from the nearest ones of
+    the background beside the person and of the body round the hole, in grey levels (NaN without any to compare with);
+    its `depth`, the distance to the outline in mask pixels; the number of pixels within the `outline`.
     """
 
     share: float
@@ -75,9 +74,9 @@ class Evidence(NamedTuple):
     outline: float
 
     def score(self) -> float:
-        """Return the logarithm of the odds that something in front of the person cut the hole: above 0, fill it."""
+        """Return the log odds that an object in front of the person cut the hole: above 0, fill it."""
         if math.isnan(self.room):
-            return _DEEP  # no room in sight: nothing to be seen through a gap
+            return _DEEP  # no background visible, so nothing a gap could show
         body = _TYPICAL if math.isnan(self.body) else self.body
         score = _ROOM * math.log(self.room + _GRAIN) - _BODY * math.log(body + _GRAIN) + _LEVEL * self.level - _BASE
         return score + (_DEEP if self.depth > _ARM * math.sqrt(self.outline) else 0.0)
@@ -85,25 +84,25 @@ class Evidence(NamedTuple):
 
 @dataclass(slots=True)
 class _Hole:
-    """A hole that is followed."""
+    """A hole that is tracked."""
 
     box: Box
     filled: bool
     score: float
-    seen: int  # the frame in which it was there last
-    looks: int  # how often it has been looked at
-    next_look: int  # the frame from which on it is looked at again
+    seen: int  # the last frame in which it existed
+    looks: int  # how often it was examined
+    next_look: int  # the frame from which it is examined again
 
 
 class HoleJudge:
-    """Decide about the holes of a sequence of masks; `reset()` starts anew."""
+    """Decide which holes of a sequence of masks are filled; `reset()` starts a new sequence."""
 
     def __init__(self) -> None:
         self._known: list[_Hole] = []
         self._frame = 0
 
     def reset(self) -> None:
-        """Forget the holes that were there."""
+        """Forget all known holes."""
         self._known.clear()
 
     def to_fill(
@@ -170,7 +169,7 @@ class HoleJudge:
         best, found = 0.5, None
         for hole in self._known:
             if hole.seen == self._frame:
-                continue  # it has been found already
+                continue  # it is taken already
             columns = min(box[2], hole.box[2]) - max(box[0], hole.box[0])
             rows = min(box[3], hole.box[3]) - max(box[1], hole.box[1])
             if columns > 0 and rows > 0:
@@ -181,11 +180,11 @@ class HoleJudge:
 
 
 def evidence(hole: Contour, share: float, mask: Bytes, regions: Sequence[Contour], half: Bytes) -> Evidence:
-    """Look at one hole; `share` is its share of the frame, the others are as for `HoleJudge.to_fill`."""
+    """Examine one hole; `share` is its share of the frame, the others are as for `HoleJudge.to_fill`."""
     left, top, columns, rows = cv2.boundingRect(hole)
     piece = np.zeros((rows, columns), np.uint8)
     cv2.drawContours(piece, [hole], -1, 255, cv2.FILLED, offset=(-left, -top))
-    cv2.drawContours(piece, [hole], -1, 0, 1, offset=(-left, -top))  # what it is drawn on belongs to the person
+    cv2.drawContours(piece, [hole], -1, 0, 1, offset=(-left, -top))  # the contour's own pixels belong to the person
     levels = mask[top : top + rows, left : left + columns][piece > 0]
     level = float(np.partition(levels, levels.size // 4)[levels.size // 4]) / 255 if levels.size else 0.5
     # From here on at half the size.
@@ -194,7 +193,7 @@ def evidence(hole: Contour, share: float, mask: Bytes, regions: Sequence[Contour
     for region in regions:
         cv2.fillPoly(depth, [region], 255, shift=1)
     outline = 4.0 * cv2.countNonZero(depth)
-    first, last = max(top // 2 - _ROWS, 0), (top + rows) // 2 + _ROWS  # the rows in which the room is looked at
+    first, last = max(top // 2 - _ROWS, 0), (top + rows) // 2 + _ROWS  # the rows in which the background is sampled
     is_room = (depth[first:last] == 0) & (small[first:last] <= _ROOM_LEVEL)
     room = half[first:last][is_room]
     if len(room) < _FEW:  # the person fills the whole width there
@@ -220,7 +219,7 @@ def evidence(hole: Contour, share: float, mask: Bytes, regions: Sequence[Contour
 
 
 def _area(hole: Contour) -> float:
-    """Return about how many pixels are in a hole: less than its contour encloses, which runs on the person."""
+    """Return roughly how many pixels a hole has: fewer than its contour encloses, which runs on the person."""
     return max(cv2.contourArea(hole) - cv2.arcLength(hole, closed=True) / 2 + 1, 1.0)
 
 
@@ -234,7 +233,7 @@ def _box_area(box: Box) -> int:
 
 
 def _distance(colours: Bytes, others: Bytes) -> float:
-    """Return the median way, in grey levels, from `colours` (n, 4) BGRA to the nearest of `others` (m, 4)."""
+    """Return the median distance, in grey levels, from `colours` (n, 4) BGRA to the nearest of `others` (m, 4)."""
     if len(colours) < 4 or len(others) < _FEW:
         return float("nan")
     few = colours[:: len(colours) // _SAMPLES + 1, :3].astype(np.float32)

@@ -1,6 +1,6 @@
-"""Say what the program needs, what it found, and the exact command that repairs it.
+"""Report what the program needs, what is installed, and the exact command that repairs it.
 
-Standard library only, and nothing here raises: this is what the OBS panel shows when everything else failed to import.
+Standard library only, and nothing here raises: the OBS panel shows this when everything else fails to import.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _LIBRARIES: Final = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Component:
-    """State one thing the program needs: whether it is usable, what was found, and what to do if it is not.
+    """One thing the program needs: whether it is usable, what was found, and what to do if it is not.
 
-    `version` is "" where nothing was found and `remedy` is "" where nothing is to be done. `fault` is what is wrong
-    with a library that is there and does not load, or "".
+    `version` is "" if nothing was found, and `remedy` is "" if nothing needs doing. `fault` is why an installed library
+    does not load, or "".
     """
 
     name: str
@@ -50,10 +50,10 @@ class Component:
 
 
 def check_installation(model: Path | None = None) -> tuple[Component, ...]:
-    """Look for Python, the libraries and the model file (`model`, or the default one); never raises.
+    """Check Python, the libraries and the model file (`model`, or the default one); never raises.
 
-    The libraries are imported, since a package that is installed may not load (a missing system library, a wheel for
-    another Python or another numpy). Call it on the main thread first: numpy's first import belongs there.
+    The libraries are imported, because an installed package may not load (a missing system library, a wheel for another
+    Python or numpy). Call it on the main thread first: numpy must be imported there.
     """
     return (
         _check_python(),
@@ -63,10 +63,10 @@ def check_installation(model: Path | None = None) -> tuple[Component, ...]:
 
 
 def check_model(model: Path | None = None) -> Component:
-    """Look for the model file only (`model`, or the default one), on any thread; never raises."""
+    """Check the model file only (`model`, or the default one), on any thread; never raises."""
     path = model or default_model_path()
     required = str(path)
-    # Only here, so that this module stays importable by everything that it judges.
+    # Imported here, so that this module stays importable by everything that it checks.
     from eoam_core.errors import ModelError
     from eoam_core.model_file import read_model
 
@@ -79,16 +79,16 @@ def check_model(model: Path | None = None) -> Component:
 
 
 def update_command() -> str:
-    """Return the command that brings all libraries up to date together, whatever state they are in.
+    """Return the command that updates all libraries together, whatever their state.
 
-    One alone would not do: those built for another numpy than the one that is there load only when both are changed,
-    and pip takes a library that is there, broken or not, for satisfactory unless it is told otherwise.
+    Updating one is not enough: a library built for another numpy loads only when both are changed, and pip accepts an
+    installed library, broken or not, unless told otherwise.
     """
     return install_command(options="--upgrade --force-reinstall ")
 
 
 def install_command(packages: Iterable[str] | None = None, *, options: str = "") -> str:
-    """Return the command that installs what is needed into the Python that runs this; `packages` narrows it down.
+    """Return the command that installs the requirements into this Python, or only `packages`.
 
     Where the system forbids pip (PEP 668: the Python of most Linux distributions) and the project's own setup script
     or installer is at hand, that is the command.
@@ -119,8 +119,8 @@ def _check_python() -> Component:
 
 
 def _check_library(name: str, module: str, package: str, minimum: str) -> Component:
-    # Newer onnxruntimes keep an identity of the computer and a data base of events in the user's home otherwise, from
-    # their import on, which is here.
+    # Otherwise newer versions of onnxruntime, once imported, store an identity of the computer and a database of events
+    # in the user's home folder.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     required = f">={minimum}"
     command = install_command([f"{package}{required}"])
@@ -129,7 +129,7 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
         # numpy prints a page about a library that was built for another one.
         with contextlib.redirect_stderr(printed):
             version = str(getattr(importlib.import_module(module), "__version__", ""))
-    except Exception as error:  # a wheel for another Python or another numpy fails in any way it likes
+    except Exception as error:  # a wheel for another Python or another numpy may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return Component(name=name, ok=False, version="", required=required, remedy=_foreign_numpy() or command)
         return Component(
@@ -149,15 +149,15 @@ def _check_library(name: str, module: str, package: str, minimum: str) -> Compon
 def _installed_version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
-    except Exception:  # it is another build of it, or its files are damaged
+    except Exception:  # it is another build, or its files are damaged
         return ""
 
 
 def _foreign_numpy() -> str:
-    """Say what to do if this process has another numpy than the one that would be loaded now, or return "".
+    """Return the remedy if this process has loaded another numpy than a new import would load, or "".
 
-    All scripts share OBS's Python: what one of them has imported, all others get. Libraries that were built for a newer
-    numpy than that do not load then.
+    All scripts share OBS's Python and its imported modules. Libraries built for a newer numpy than the imported one do
+    not load.
     """
     loaded = sys.modules.get("numpy")
     place = getattr(loaded, "__file__", None)

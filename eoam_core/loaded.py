@@ -1,4 +1,4 @@
-"""Which files this process has loaded: two copies of one library in a process are a known trap."""
+"""List the libraries this process has loaded; two copies of one library in a process cause errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LIBRARY: Final = re.compile(r"\.(so|dylib|dll|pyd)\b[^/\\]*$|\.framework/([^/]+
 
 
 def loaded_files(part: str) -> tuple[Path, ...]:
-    """Return the program libraries of this process whose file name contains `part`, each once; () if unknown."""
+    """Return the shared libraries of this process whose file name contains `part`, each once; () if unknown."""
     try:
         files = _all_files()
     except (OSError, AttributeError, ValueError):  # a system that does not answer as it is documented

@@ -1,12 +1,12 @@
-"""A network's file: read once and bounded, and judged before onnxruntime sees a byte of it.
+"""Read a network's file, once and with a size limit, and check it before onnxruntime gets any of it.
 
-Networks that come with EOAM are known by their SHA-256, in the list `SHA256SUMS` beside them. The list and not the
-code, because it travels with the network into the wheel, the download and the installation, and `models.export` writes
-both in one go in a developer's clone. It guards against damage and mix-ups, not against somebody who may write into the
-installation: they could change this very file as well.
+Networks that ship with EOAM are known by their SHA-256, in the list `SHA256SUMS` beside them. It is a list and not code
+because it is copied with the network into the wheel, the download and the installation, and `models.export` writes
+both. It protects against damage and mix-ups, not against somebody who can write into the installation and could change
+this file as well.
 
-Everything else is a network of the user's own. It is not trusted: what reads other files, repeats itself without end or
-claims absurd sizes is refused here, and `segmenter` bounds its memory and its first run.
+Every other network is the user's own and is not trusted. This module refuses one that reads other files, loops or
+claims absurd sizes; `session` limits its memory and its first run.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from eoam_core.protobuf import BYTES, NUMBER, Field, NoMessage, fields, numbers
 
 MAX_BYTES: Final = 256 << 20  # the largest networks for cutting out people have some 200 MB
 _MAX_NODES: Final = 5_000
-_MAX_FIELDS: Final = 1_000_000  # walked through here, in Python: about a second
+_MAX_FIELDS: Final = 1_000_000  # parsed here, in Python: about a second
 _MAX_ELEMENTS: Final = 1 << 30
-_DOMAINS: Final = ("", "ai.onnx", "com.microsoft")  # whose operators onnxruntime brings along
+_DOMAINS: Final = ("", "ai.onnx", "com.microsoft")  # whose operators onnxruntime includes
 _DAMAGED: Final = "is damaged or not an ONNX model"
 _OWN: Final = "choose another network, or one that comes with EOAM"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelFile:
-    """The bytes of a network and their hash; `is_ours` says that it is one that comes with EOAM, wherever it lies."""
+    """The bytes of a network and their hash; `is_ours` says that it ships with EOAM, wherever the file is."""
 
     path: Path
     content: bytes
@@ -45,11 +45,11 @@ class ModelFile:
 
 
 def read_model(path: Path) -> ModelFile:
-    """Read a network's file and judge it. What is judged is what is returned: the file is not opened again.
+    """Read a network's file and check it. The bytes returned are those checked: the file is not opened again.
 
     Raises:
-        ModelError: it is missing, no file, too large, cut short, another one than SHA256SUMS says, or, a file of the
-            user's own, does what no network needs to do; the message says which, and what to do.
+        ModelError: it is missing, not a file, too large, truncated, does not match SHA256SUMS, or, for a user's own
+            file, does what no network needs to do; the message says which, and the remedy.
     """
     content = _read(path)
     digest = hashlib.sha256(content).hexdigest()
@@ -73,7 +73,7 @@ def read_model(path: Path) -> ModelFile:
 
 def _read(path: Path) -> bytes:
     try:
-        # Not a pipe or a device: to open one may wait for ever, and its end may never come.
+        # Not a pipe or a device: opening or reading one may never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ModelError(f"The model file {path} cannot be read: it is no file; put the project's eoam.onnx there.")
         with open(path, "rb") as file:
@@ -91,8 +91,8 @@ def _read(path: Path) -> bytes:
 
 
 def _judge(content: bytes, path: Path) -> None:
-    """Refuse what no network for pictures needs; numbers of fields as in onnx.proto."""
-    # onnxruntime has formats of its own besides, which it would tell by other bytes.
+    """Refuse what no network for pictures needs; field numbers as in onnx.proto."""
+    # onnxruntime also has formats of its own, which it recognises by other bytes.
     if not is_whole(content):
         raise ModelError(f"The model file {path} {_DAMAGED}; put the project's eoam.onnx there, or {_OWN}.")
     try:
@@ -114,7 +114,7 @@ class _Judge:
             if field.number == 7:
                 self._graph(field)
             elif field.number == 25:
-                # They may call each other, two times two times two: a small file would become a huge network.
+                # Functions may call each other: a small file could expand to a huge network.
                 raise ValueError("defines functions of its own, which are not allowed here")
 
     def _graph(self, graph: Field) -> None:

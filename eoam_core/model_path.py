@@ -1,4 +1,4 @@
-"""Where the networks lie: those that come with EOAM, and the one that a user names. Standard library only."""
+"""Find the networks: those that ship with EOAM, and the one that a user names. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGE: Final = Path(__file__).resolve().parent
 def default_model_path() -> Path:
     """Return the model file to use: $EOAM_MODEL if set, otherwise models/eoam.onnx beside the packages.
 
-    The wheel has it inside this package, since `models` is no name to take in everybody's site-packages.
+    The wheel has it inside this package, because `models` would be too general a name in site-packages.
     """
     chosen = os.environ.get(MODEL_ENVIRONMENT_VARIABLE, "").strip()
     if chosen:
@@ -23,18 +23,18 @@ def default_model_path() -> Path:
 
 
 def model_folders() -> tuple[Path, Path]:
-    """Return where the networks that come with EOAM may lie: beside the packages, and inside this one."""
+    """Return the folders that may hold the networks that ship with EOAM: beside the packages, and inside this one."""
     return _PACKAGE.parent / "models", _PACKAGE / "models"
 
 
 def is_network_file(name: str) -> bool:
-    """Whether a setting names a file of the user's own, and not a network that comes with EOAM."""
+    """Return whether a setting names a user's own file, and not a network that ships with EOAM."""
     path = expanded(name)
     return path.suffix.lower() == ".onnx" or len(path.parts) > 1
 
 
 def expanded(name: str) -> Path:
-    """Return the path that a user's text names: `~` is the home folder, and `~nobody` a file of that name."""
+    """Return the path that a user's text names: `~` is the home folder; `~name` of an unknown user stays as it is."""
     path = Path(name)
     try:
         return path.expanduser()

@@ -1,4 +1,4 @@
-"""Whether a network's file is whole, and which one it must be: the list of SHA-256 beside it.
+"""Check whether a network's file is complete, and read the SHA-256 list beside it.
 
 The installer uses this too, so it needs the standard library only, and no newer Python than 3.9.
 """
@@ -19,7 +19,7 @@ def known_sha256(path: Path) -> str:
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file that the list in a folder names; empty if there is none that can be read."""
+    """Return the SHA-256 of each file in a folder's list; empty if there is no readable list."""
     try:
         with (folder / SUMS).open(encoding="ascii") as file:
             lines = file.read(_LONGEST_SUMS).splitlines()
@@ -30,7 +30,7 @@ def read_sums(folder: Path) -> dict[str, str]:
 
 
 def is_whole(content: bytes) -> bool:
-    """Whether this is an ONNX model from its first byte to its last: protobuf's fields must end where the file does."""
+    """Return whether this is a complete ONNX model: protobuf's fields must end where the file does."""
     if not content.startswith(b"\x08"):  # ir_version, the first field
         return False
     try:

@@ -1,4 +1,4 @@
-"""Lead a frame through the whole chain: network, smoothing over time, contour clean-up, edge refinement."""
+"""Process a frame: network, smoothing over time, contour clean-up, edge refinement."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from eoam_core.segmenter import Openable, Segmenter
 from eoam_core.settings import Settings, View
 from eoam_core.temporal import MaskSmoother
 
-# So many equal frames are processed at most before their mask counts as settled, fewer when no level is further than
-# this from the network's own.
+# At most so many equal frames are processed before their mask counts as converged; fewer if no level differs from the
+# network's own by more than this.
 _SETTLING: Final = 45
 _SETTLED: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Timings:
-    """How long the stages took, in milliseconds of wall time; a stage that is switched off takes about 0.
+    """Wall time of each stage in milliseconds; a stage that is switched off takes about 0.
 
-    The opening of a network (`Openable`) is not counted. A mask that is returned again has the times it was made in.
+    Opening a network (`Openable`) is not counted. A mask that is returned again keeps its original times.
     """
 
     inference_ms: float
@@ -44,9 +44,9 @@ class Timings:
 class Matte:
     """The mask of one frame, (h, w) uint8, 255 = person, with the number that came in with the frame.
 
-    `levels` is the mask with 16 bits per level, `coefficients` what the edge refinement needs (see refine.py), or None
-    if that is off, `confidence` what the network itself said, with 16 bits per level, or None if that is not shown. The
-    arrays are not written to for as long as anybody holds them or this matte, so they may be read from any thread.
+    `levels` is the mask with 16 bits per level. `coefficients` is what the edge refinement needs (see refine.py), or
+    None if that is off. `confidence` is the network's own output with 16 bits per level, or None if it is not shown.
+    The arrays are not written to while anything refers to them or to this matte, so any thread may read them.
     """
 
     mask: NDArray[np.uint8]
@@ -55,17 +55,17 @@ class Matte:
     confidence: NDArray[np.uint16] | None
     sequence: int
     timings: Timings
-    # Where levels, coefficients and confidence begin in memory, 0 for None: for who uploads them and is in a hurry.
+    # Addresses of levels, coefficients and confidence, 0 for None; cached because `ndarray.ctypes.data` is slow.
     addresses: tuple[int, int, int]
 
 
 class Pipeline:
-    """Frame in, matte out. One thread at a time, except that `settings` may be set from any.
+    """Turn frames into mattes. One thread at a time, except that any thread may set `settings`.
 
-    The segmenter belongs to the pipeline from now on and is closed with it.
+    The pipeline owns the segmenter and closes it.
 
     Args:
-        segmenter: what finds the person; fixes the size of the frames.
+        segmenter: finds the person; its size is the size of the frames.
         settings: see `Settings`; threshold, regions, region_share, people, holes, hole_share, smoothing, whether the
             edge is refined and whether the confidence is viewed matter here, the others where it is drawn.
         clock: seconds, for the timings.
@@ -89,11 +89,11 @@ class Pipeline:
         self._clock = clock
         self._closed = False
         self._repeats = 0  # of the last frame that were processed
-        self._last: tuple[Matte, Settings] | None = None  # what an equal frame with equal settings gives again
+        self._last: tuple[Matte, Settings] | None = None  # reused for an equal frame with equal settings
 
     @property
     def segmenter(self) -> Segmenter:
-        """What finds the person."""
+        """The segmenter that finds the person."""
         return self._segmenter
 
     @property
@@ -108,12 +108,12 @@ class Pipeline:
     def process(self, frame: NDArray[np.uint8], sequence: int = 0, *, repeated: bool = False) -> Matte:
         """Return the matte of one frame, (height, width, 4) uint8 BGRA of the segmenter's size.
 
-        With `repeated` the caller says that the frame equals the last one, byte by byte: once the smoothing has settled
-        its mask is returned again.
+        `repeated` says that the frame equals the last one byte by byte: once the smoothing has converged, its mask is
+        returned again.
 
         Raises:
             ValueError: the frame's type or shape is another.
-            ModelError: the network failed or did not return a mask. There is never an older mask in its place.
+            ModelError: the network failed or did not return a mask. An older mask is never returned instead.
             RuntimeError: the pipeline is closed.
         """
         if self._closed:
@@ -127,14 +127,14 @@ class Pipeline:
             return replace(last, sequence=sequence)
         self._last = None
         if self._openable is not None:
-            # Before the clock starts: a picture that stands still shows the first mask's time for as long as it does.
+            # Before the clock starts: a still picture reports the first mask's time for as long as it lasts.
             self._openable.open()
         started = self._clock()
         mask = found = self._segmenter.segment(frame)
         if mask.dtype != np.uint8 or mask.shape != need:
             raise ModelError(f"{self._segmenter.name} returned a mask of {mask.dtype} {mask.shape}, need uint8 {need}")
         segmented = self._clock()
-        # Smoothing first: the clean-up then decides on a mask that holds still, and what it removes is gone at once.
+        # Smoothing first: the clean-up then gets a steady mask, and what it removes disappears at once.
         self._smoother.strength = settings.smoothing
         half = self._half = halved(frame, out=self._half)
         if self._smoother.watch(half):
@@ -166,14 +166,14 @@ class Pipeline:
             timings=timings,
             addresses=(self._levels.address, factors_at, 0 if confidence is None else confidence.ctypes.data),
         )
-        # A picture that stops moving stops with a mask that still has something of the one before. It settles first.
+        # When a picture stops moving, its mask still contains some of the previous one. It converges first.
         settled = repeated and last is not None and cv2.norm(smooth, found, cv2.NORM_INF) <= _SETTLED
         self._repeats = _SETTLING if settled else self._repeats + 1 if repeated else 0
         self._last = matte, settings
         return matte
 
     def reset(self) -> None:
-        """Forget the past frames: the source shows something else now."""
+        """Forget the previous frames: the source shows something else."""
         self._smoother.reset()
         self._cleaner.reset()
         self._last = None

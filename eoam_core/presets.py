@@ -5,10 +5,10 @@ A preset governs
 * *Streaming* and *Meeting*: the background and the strength of its blur, the edge (`threshold`, `softness`,
   `refinement`, `edge_shift`, `decontamination`), and of the advanced settings `detail`, `timing`, `regions`,
   `region_share`, `people`, `holes`, `hole_share`, `smoothing`, `every` and `threads`;
-* *Low CPU* and *Best edges*: the same without the background, since they say how and not what for.
+* *Low CPU* and *Best edges*: the same without the background, because they are about quality, not purpose.
 
 No preset governs the background's colour and picture, how the camera is mounted (`turn`), the network (`model`), what
-is shown without a mask (`no_mask`: a question of privacy), the view, and whether the advanced settings act.
+is shown without a mask (`no_mask`: a question of privacy), the view, and whether the advanced settings apply.
 
 Standard library only: the panel must come up without numpy.
 """
@@ -31,11 +31,13 @@ _QUALITY: Final = (
 # What differs from the defaults. Streaming is the defaults.
 _DIFFERENT: Final[Mapping[Preset, Mapping[str, SettingValue]]] = {
     Preset.STREAMING: {},
-    # One person before a blurred room; whoever passes behind is part of the room. A little calmer, since nobody dances.
+    # One person in front of a blurred background; people passing behind belong to the background. Slightly more
+    # smoothing: little motion is expected.
     Preset.MEETING: {"background": BackgroundKind.BLUR.value, "regions": Regions.LARGEST.value, "smoothing": 0.8},
-    # Half of the masks, each with three quarters of the network's time. The edge's refinement is a tenth: it stays.
+    # Half of the masks, each with three quarters of the network's time. Edge refinement takes a tenth of it and stays
+    # on.
     Preset.LOW_CPU: {"detail": Detail.NORMAL.value, "every": 2},
-    # The network sees most, a wider passage keeps more of hair, and the room's colour is taken out of it.
+    # The largest network input; a wider alpha ramp keeps more hair; the background's colour is removed from it.
     Preset.BEST_EDGES: {"softness": 0.4, "decontamination": 0.5, "detail": Detail.FINEST.value},
 }
 _WITHOUT_PURPOSE: Final = (Preset.LOW_CPU, Preset.BEST_EDGES)
@@ -55,7 +57,7 @@ def values_of(preset: Preset) -> dict[str, SettingValue]:
 
 
 def effective(settings: Settings) -> Settings:
-    """Return the settings that act: without `advanced` the advanced ones are the preset's, or the defaults."""
+    """Return the effective settings: without `advanced` the advanced ones are the preset's, or the defaults."""
     if settings.advanced:
         return settings
     values = {**Settings().to_mapping(), **values_of(settings.preset)}
@@ -63,15 +65,15 @@ def effective(settings: Settings) -> Settings:
 
 
 def normalised(settings: Settings, known: Settings | None) -> Settings:
-    """Return what stored settings have to become, so that they and their preset agree.
+    """Return stored settings made consistent with their preset.
 
-    A preset other than the one last known sets what it governs, but for what was changed together with it: a value that
-    somebody set is never lost. A value that is not the preset's makes it custom. An advanced setting that is changed
-    while they do not act lets them act: who sets it over obs-websocket means it.
+    A preset other than the last known one sets what it governs, except values that were changed together with it: a
+    value that the user set is never lost. A value that differs from the preset makes it custom. Changing an advanced
+    setting while `advanced` is off switches it on, because a change over obs-websocket is meant to apply.
 
     Args:
         settings: as they are stored now.
-        known: as they were the last time, or None at the first sight; then the stored values win over the preset.
+        known: as they were last time, or None if unknown; then the stored values win over the preset.
     """
     if known is not None:
         changed = _differing(settings, known)

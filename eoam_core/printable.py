@@ -1,4 +1,4 @@
-"""Make one harmless line of a text that comes from elsewhere: a file's name, a network's metadata, a log.
+"""Make one harmless line of an untrusted text: a file's name, a network's metadata, a log.
 
 A line break in a file's name would make two lines of a sentence, an escape sequence would colour, clear or retitle the
 terminal that shows it, and a mark that turns the direction of writing makes `gpj.exe` look like `exe.jpg`.

@@ -1,6 +1,6 @@
-"""Walk through a protobuf message without a library: its fields, where each lies, and whether it ends where they do.
+"""Parse a protobuf message without a library: its fields, their positions, and whether it ends where they do.
 
-The encoding: protobuf.dev, "Encoding". Groups, which nobody writes any more, are refused.
+The encoding: protobuf.dev, "Encoding". Groups, an obsolete feature, are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class NoMessage(ValueError):
 
 
 class Field(NamedTuple):
-    """One field: its number, its kind, and where its value lies; `value` is that of a number, otherwise 0."""
+    """One field: its number, its kind, and the position of its value; `value` is that of a number, otherwise 0."""
 
     number: int
     kind: int
@@ -28,7 +28,7 @@ class Field(NamedTuple):
 def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[Field]:
     """Yield the fields of the message in `content[start:end]`; NoMessage where there is none.
 
-    Nothing is copied: a field that holds a message is walked through with its own `start` and `end`.
+    Nothing is copied: a field that holds a message is parsed with its own `start` and `end`.
     """
     end = len(content) if end is None else end
     at = start

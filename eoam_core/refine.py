@@ -1,22 +1,22 @@
 """Edge refinement: let the edge of a small mask follow the edges of the full-size picture.
 
-A guided filter in its fast form (He and Sun, "Fast Guided Filter", 2015), with colour as the guide. On the worker, at
-a quarter of the mask's size, the mask is explained by the colours round each place,
+A guided filter in its fast form (He and Sun, "Fast Guided Filter", 2015), with colour as the guide. On the worker, at a
+quarter of the mask's size, the mask is explained by the colours around each place,
 
     mask = a * luma + c * chroma + b        least squares over 3x3 cells
 
 and the shader blends the explanations of neighbouring cells and applies them to the picture's own pixels. Where colour
-does not explain the mask (a plain wall behind a plain shirt, a pattern that has nothing to do with the outline) the
-explanation gets no weight, and the mask is enlarged as it is; so it is wherever the mask is the same all round: nothing
-inside a person or out in the room changes by a bit.
+does not explain the mask (a plain wall behind a plain shirt, a pattern unrelated to the outline) the explanation gets
+no weight and the mask is only enlarged. The same holds wherever the mask is uniform: inside the person and in the
+background not a bit changes.
 
     level = m + refinement * (a * luma + c * chroma + b - w * m)      a, c, b have been multiplied by their weight w
 
-The luma and chroma are those of the square roots of linear light: what the shader can have cheaply, since it sees the
-picture through an sRGB view. They stay close to what the eye and the bytes call luma and chroma.
+Luma and chroma are those of the square roots of linear light, which are cheap for the shader because it reads the
+picture through an sRGB view. They are close to perceived luma and chroma.
 
-The edge can be moved as well, by `edge_shift` pixels of the picture: a pixel then takes the level that lies so far from
-it across the outline, inwards to grow and outwards to shrink.
+The edge can also be moved by `edge_shift` pixels of the picture: a pixel then takes the level at that distance across
+the outline, inwards to grow and outwards to shrink.
 
 This is the worker's part; the shader's is effects/eoam.effect and, on the CPU, `eoam_core.edge`.
 """
@@ -39,15 +39,14 @@ Integers = NDArray[np.int32]
 Numbers = TypeVar("Numbers", Integers, Floats)
 Coefficients = NDArray[np.uint16]
 
-# A wider window finds edges that the mask missed by more, and puts more holes where colours mislead it. Cells of half
+# A wider window corrects edges that are further off, but makes more holes where colours are misleading. Cells of half
 # the mask's size, 5x5 of them in a window and their answers averaged, are four times the work and no better.
 _WINDOW: Final = (3, 3)  # cells of 4x4 mask pixels that one explanation is made from
 # Variance of the guide below which it explains little, (5 % of full scale) squared. Four fifths of it fits edges
-# better by a hair and lets 8 % more of the camera's noise into them.
+# marginally better and lets 8 % more of the camera's noise into them.
 _NOISE: Final = 2.5e-3
-# The camera's noise adds to that: times what a pixel of the full-size picture has more of it than one of the small,
-# halved one (25 for 640x360), and times ten. In a dark room that takes a third of the trembling away and costs the edge
-# next to nothing.
+# The camera's noise is added to that: times the ratio of its variance in a full-size pixel to that in a small, halved
+# one (25 for 640x360), and times ten. In the dark this removes a third of the flicker at almost no cost to the edge.
 _NOISE_GAIN: Final = 250.0
 _MOST_NOISE: Final = 2e-2
 _NO_EDGE: Final = 1e-4  # variance of the mask below which there is no edge to explain
@@ -71,7 +70,7 @@ _REACH: Final = _WINDOW[0] // 2
 def fine_levels(mask: Bytes, *, out: NDArray[np.uint16] | None = None) -> NDArray[np.uint16]:
     """Return `mask`, uint8, with 16 bits per level: a software renderer samples 8-bit textures in steps of 1/255.
 
-    `out` is where to; without it the result is a new array.
+    `out` receives the result; without it the result is a new array.
     """
     return np.multiply(mask, np.uint16(257), out=out, dtype=np.uint16)
 
@@ -79,14 +78,14 @@ def fine_levels(mask: Bytes, *, out: NDArray[np.uint16] | None = None) -> NDArra
 def halved(picture: Bytes, *, out: Bytes | None = None) -> Bytes:
     """Return `picture`, (h, w) or (h, w, c) uint8, at half its size, rounded up: means of 2x2 pixels.
 
-    It is put into `out` if that is of the right size; otherwise, and without it, the result is a new array.
+    The result is written to `out` if that has the right size; otherwise it is a new array.
     """
     size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
     return cv2.resize(picture, size, dst=out, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
 class Refiner:
-    """Makes the coefficients of masks; one thread at a time. Its buffers are kept for masks of the same size."""
+    """Compute the coefficients of masks; one thread at a time. Buffers are reused for masks of the same size."""
 
     def __init__(self) -> None:
         self._results = Buffers()
@@ -97,19 +96,20 @@ class Refiner:
 
     @property
     def address(self) -> int:
-        """Where the result of `coefficients` that was made last begins in memory."""
+        """Address of the last result of `coefficients`."""
         return self._results.address
 
     def coefficients(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None, noise: float = 0.0) -> Coefficients:
         """Return what explains `mask`, (h, w) uint8, by the colours of `frame`, (h, w, 4) uint8 BGRA, premultiplied.
 
-        The result is an array that nobody else holds, ((h + 3) // 4, (w + 3) // 4, 4) uint16: luma's factor a, chroma's
-        factor c, the offset b and the weight w, 0 to 1; the first three are multiplied by the last already. What is
-        stored is 32768 + 2048 times each, which a texture of 16-bit channels holds and filters on every GPU.
+        The result is an array that nothing else refers to, ((h + 3) // 4, (w + 3) // 4, 4) uint16: luma's factor a,
+        chroma's factor c, the offset b and the weight w, 0 to 1; the first three are already multiplied by the last.
+        Each is stored as 32768 + 2048 times its value, which every GPU can hold and filter in a texture of 16-bit
+        channels.
 
         `half` is `halved(frame)`, for callers that have it already. `noise` is the standard deviation of the camera's
-        noise in it, in grey levels: the more there is, the less may follow from a difference in colour, or the edge
-        would tremble with the noise of every single pixel.
+        noise in it, in grey levels: the more noise, the less a difference in colour counts, or the edge would flicker
+        with the noise of single pixels.
 
         Raises:
             ValueError: a type or a shape is another, or there is not a single pixel.
@@ -122,7 +122,7 @@ class Refiner:
             half = halved(frame)
         elif half.dtype != np.uint8 or half.shape != (need := ((mask.shape[0] + 1) // 2, (mask.shape[1] + 1) // 2, 4)):
             raise ValueError(f"half is {half.dtype} {half.shape}, need uint8 {need}")
-        # Twice by half: OpenCV does that in a fraction of the time that a quarter in one step takes it.
+        # Halved twice: much faster in OpenCV than a quarter in one step.
         self._half_mask = halved(mask, out=self._half_mask)
         self._small = halved(self._half_mask, out=self._small)
         self._colours = halved(half, out=self._colours)
@@ -174,7 +174,7 @@ class Refiner:
             products[:2] += np.float32(min(_NOISE_GAIN * (noise / 255) ** 2, _MOST_NOISE) * _UNIT**2)
 
     def _explain(self) -> None:
-        """Fill `_answers` with what is stored, before it is cut off: least squares with two unknowns, solved."""
+        """Fill `_answers` with the values to store, before clipping: least squares with two unknowns."""
         statistics, answers, scratch = self._statistics, self._answers, self._scratch
         chroma, luma, levels = statistics[3:6]
         with_mask, mixed = statistics[6:8], statistics[8]

@@ -1,9 +1,8 @@
 """Choose which regions of a mask are people, the same ones from frame to frame.
 
-A region is what the EOAM paper takes one for: an outermost contour and everything in it. The paper keeps the largest.
-That drops the second person and, where two are of one size, swaps them; so others may stay too, if they are large
-enough for how sure the network is of them, and a region that is shown has an advantage over one that is not. Nothing
-blinks in and out at a limit.
+A region is, as in the EOAM paper, an outermost contour and everything in it. The paper keeps the largest. That drops a
+second person and swaps two of the same size. Here other regions may stay too, if they are large enough given the
+network's certainty. A region that is shown has an advantage over one that is not, so nothing blinks at the limit.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ Contour = NDArray[Any]  # (n, 1, 2) x, y; cv2 types them loosely
 # A region that was shown stays until it is smaller than this share of the limit, and of two that compete for a place
 # the one that was shown counts as larger by the same factor.
 STAYS: Final = 0.6
-# A region of so many times the limit is large enough unseen: the main person nearly always is, and looking takes time.
+# A region of so many times the limit is large enough without weighing its levels, which takes time; the main person
+# nearly always is.
 _PLENTY: Final = 8.0
 # Share of a region that has to lie where something was shown before. It is low: what moves fast still overlaps itself
 # by a quarter from frame to frame, and a region that is new overlaps nothing.
@@ -42,14 +42,14 @@ class RegionKeeper:
         self._shown = None
 
     def remember(self, shown: Bytes) -> None:
-        """Take note of what is shown, (h, w) uint8, 0 or 255; the array must not change before the next call."""
+        """Remember what is shown, (h, w) uint8, 0 or 255; the array must not change before the next call."""
         self._shown = shown
 
     def choose(self, contours: Sequence[Contour], settings: Settings, mask: Bytes) -> list[int]:
         """Return the indices of those outermost `contours` of a `mask`, (h, w) uint8, that stay.
 
-        A region below the limit vanishes even if it is the largest: an empty room shows nothing, not the largest speck.
-        With `Regions.LARGEST`, as in the paper, there is no limit.
+        A region below the limit is dropped even if it is the largest: an empty room shows nothing, not the largest
+        speck. With `Regions.LARGEST`, as in the paper, there is no limit.
         """
         if self._shown is not None and self._shown.shape != mask.shape:
             self._shown = None
@@ -59,10 +59,10 @@ class RegionKeeper:
         return self._largest(contours, large, settings.people) if settings.regions is Regions.PEOPLE else large
 
     def is_large(self, contour: Contour, settings: Settings, mask: Bytes) -> bool:
-        """Return whether a region of `mask` is large enough to stay; less is enough if it was shown.
+        """Return whether a region of `mask` is large enough to stay; a region that was shown may be smaller.
 
-        A pixel counts for as much as the network is sure of it, nothing at the threshold and one at 255: what it takes
-        for a person by mistake is as large as somebody at the back, but it is only half sure of it.
+        Each pixel counts by the network's certainty, 0 at the threshold and 1 at 255: false regions can be as large as
+        a person at the back, but the network is only half certain of them.
         """
         limit = settings.region_share / 100 * mask.size  # as everywhere: a share times a whole number
         area = cv2.contourArea(contour)
@@ -82,7 +82,7 @@ class RegionKeeper:
         sizes = {index: region_size(contours[index]) for index in candidates}
         order = sorted(candidates, key=sizes.__getitem__, reverse=True)
         if self._shown is not None:
-            least = STAYS * sizes[order[count - 1]]  # whatever is smaller cannot take a place of another
+            least = STAYS * sizes[order[count - 1]]  # a smaller region cannot take the place of another
             order = [index for index in order if sizes[index] >= least]
             ranks = {i: sizes[i] / (STAYS if self._was_shown(*_drawn(contours[i])) else 1.0) for i in order}
             order.sort(key=ranks.__getitem__, reverse=True)

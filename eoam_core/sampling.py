@@ -1,6 +1,6 @@
-"""What a GPU's bilinear sampler returns, on the CPU: the coordinates go from 0 to 1, a texel's centre is at its half.
+"""Sample textures on the CPU as a GPU's bilinear sampler does: coordinates from 0 to 1, texel centres at halves.
 
-Not cv2.remap, which knows 32 places between two pixels only.
+Not with cv2.remap, which interpolates at only 32 positions between two pixels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Coordinates = NDArray[np.float32]  # from 0 to 1
 class Texture:
     """(h, w, channels), sampled at every pair of rows and columns.
 
-    The rows are kept for the next call with the same `y`.
+    The rows are cached for the next call with the same `y`.
     """
 
     def __init__(self, values: Floats) -> None:
@@ -36,7 +36,7 @@ class Texture:
 def sampled(texture: NDArray[np.generic], v: Coordinates, u: Coordinates, table: Floats | None = None) -> Floats:
     """Return (n, channels) float32: `texture`, (h, w, channels), at n places (v, u).
 
-    With a `table` its values are looked up there first, as a GPU decodes sRGB before it mixes.
+    With a `table`, the values are looked up there first, as a GPU decodes sRGB before it interpolates.
     """
     top, down, share_y = _neighbours(v, texture.shape[0])
     left, right, share_x = _neighbours(u, texture.shape[1])
@@ -51,7 +51,7 @@ def sampled(texture: NDArray[np.generic], v: Coordinates, u: Coordinates, table:
 
 
 def _neighbours(coordinates: Coordinates, length: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Return the texels before and behind each coordinate, and how much of the second it gets."""
+    """Return the texels before and after each coordinate, and the weight of the second."""
     places = np.clip(coordinates * np.float32(length) - np.float32(0.5), 0, length - 1).astype(np.float32)
     first = places.astype(np.intp)
     return first, np.minimum(first + 1, length - 1), (places - first).astype(np.float32)

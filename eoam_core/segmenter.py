@@ -1,8 +1,8 @@
-"""Turn one small frame into one small mask: the seam behind which the network lies.
+"""Turn one input frame into one mask: the interface to the network.
 
-What the exported network promises (see models/export.py): input `frame`, uint8, (1, height, width, 4), BGRA; output
+The exported network's contract (see models/export.py): input `frame`, uint8, (1, height, width, 4), BGRA; output
 `mask`, uint8, (1, height, width), 255 = person; height and width free, multiples of 16. Casting, channel order,
-normalisation and scaling are inside, so one call goes from bytes to bytes.
+normalisation and scaling are in the graph, so one call goes from bytes to bytes.
 """
 
 from __future__ import annotations
@@ -44,29 +44,29 @@ class Segmenter(Protocol):
 
     @property
     def name(self) -> str:
-        """What to show a user."""
+        """The name shown to users."""
 
     def segment(self, frame: Bytes) -> Bytes:
         """Return the mask (height, width) uint8, 255 = person, of a BGRA `frame` (height, width, 4) uint8."""
 
     def close(self) -> None:
-        """Free what is held; may be called more than once."""
+        """Free everything; may be called more than once."""
 
 
 @runtime_checkable
 class Openable(Protocol):
-    """A segmenter that is not ready at once.
+    """A segmenter that has to be opened first.
 
-    `Pipeline` calls `open` before every frame that it leads through, and leaves that out of its times.
+    `Pipeline` calls `open` before every frame, and leaves it out of its timings.
     """
 
     def open(self) -> None:
-        """Get ready for frames; does nothing if it is."""
+        """Get ready for frames; do nothing if ready."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelInfo:
-    """Describe a model file: what it says about itself, and the hash that tells two files apart."""
+    """What a model file says about itself, and its hash."""
 
     path: Path
     name: str
@@ -77,7 +77,7 @@ class ModelInfo:
 
 
 class NullSegmenter:
-    """Find nobody: every mask is zero, so nothing is shown. Stands in where there is no usable network."""
+    """Find nobody: every mask is zero, so nothing is shown. Used where there is no usable network."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height = height
@@ -89,7 +89,7 @@ class NullSegmenter:
         return np.zeros((self.height, self.width), np.uint8)
 
     def close(self) -> None:
-        """Do nothing: nothing is held."""
+        """Do nothing."""
 
 
 class OnnxSegmenter:
@@ -98,10 +98,10 @@ class OnnxSegmenter:
     Args:
         path: the .onnx file.
         height, width: rows and columns of the frames, multiples of 16 (see `geometry.network_size`).
-        threads: CPU threads of one inference. More than one gains little at this size and takes them from the game.
+        threads: CPU threads of one inference. More than one gains little at this size and takes cores from the game.
 
     Raises:
-        ModelError: the file is missing, damaged or keeps another contract; the message names it.
+        ModelError: the file is missing, damaged or has another contract; the message names it.
         InstallationError: onnxruntime is missing or does not load; the message holds the command.
         ValueError: a size that is no positive multiple of 16, or fewer than one thread.
     """
@@ -119,7 +119,8 @@ class OnnxSegmenter:
         self._session: Any = shared_session(file, threads=threads, size=(height, width))
         self.info = _describe(self._session, file)
         self.name = f"{self.info.name} {self.info.version}".strip()
-        # A graph can be declared well and still fail or lie when it runs; better here than on the first live frame.
+        # A graph with a correct declaration can still fail or return something else; better here than on the first live
+        # frame.
         self.segment(np.zeros((height, width, 4), np.uint8))
 
     def segment(self, frame: Bytes) -> Bytes:
@@ -146,7 +147,7 @@ class OnnxSegmenter:
 
 
 def read_model_info(path: Path | str) -> ModelInfo:
-    """Read what a model file says about itself, and check that it keeps the contract.
+    """Read what a model file says about itself, and check that it has the contract.
 
     Raises:
         ModelError: as OnnxSegmenter.
@@ -157,7 +158,7 @@ def read_model_info(path: Path | str) -> ModelInfo:
 
 
 def _describe(session: Any, file: ModelFile) -> ModelInfo:
-    # What a file says of itself goes to the panel and the log.
+    # These texts go to the panel and the log.
     try:
         told = session.get_modelmeta().custom_metadata_map
     except UnicodeDecodeError:  # what it says is no text

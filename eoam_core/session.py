@@ -1,7 +1,7 @@
-"""Sessions of onnxruntime: opened with what OBS needs, shared by filters, and bounded for a stranger's network.
+"""Open onnxruntime sessions: with OBS's needs, shared by filters, and limited for untrusted networks.
 
-A network that does not come with EOAM gets its memory from a pool of a fixed size, and is run once before anything of
-it is computed ahead, in a way that can be stopped. Loops and functions are refused before, in `model_file`.
+A network that does not ship with EOAM gets its memory from a pool of fixed size. Before anything of it is precomputed,
+it is run once in a way that can be stopped. `model_file` has already refused loops and functions.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from eoam_core.model_file import ModelFile
 from eoam_core.printable import printable
 
 _Key = tuple[str, int, tuple[int, int]]  # SHA-256, threads, (height, width)
-# Sessions that somebody uses.
+# Sessions in use.
 _sessions: Final[weakref.WeakValueDictionary[_Key, Any]] = weakref.WeakValueDictionary()
-_opening: Final[dict[_Key, threading.Lock]] = {}  # held by who opens it; few, as many as there were networks and sizes
-_sessions_lock: Final = threading.Lock()  # of these two, held for a look only
+_opening: Final[dict[_Key, threading.Lock]] = {}  # held while opening; one for each network and size so far
+_sessions_lock: Final = threading.Lock()  # for these two, never held while opening
 _slow: Final[set[tuple[str, tuple[int, int]]]] = set()  # what took too long, so that no retry takes as long again
 _pool_lock: Final = threading.Lock()
 _pool_made = False  # onnxruntime takes one per process
 _POOL_BYTES: Final = 2 << 30
 _FOLDED_BYTES: Final = 1 << 20
 _FIRST_RUN_S: Final = 10.0
-_SILENT: Final = 4  # what goes wrong is raised as well, and stderr belongs to OBS
+_SILENT: Final = 4  # errors are raised as well, and stderr belongs to OBS
 _EXPECTED: Final = (
     "expected input 'frame' uint8 (1, height, width, 4) and output 'mask' uint8 (1, height, width) "
     "with free dimensions named 'height' and 'width'"
@@ -37,13 +37,13 @@ _EXPECTED: Final = (
 
 
 def shared_session(file: ModelFile, *, threads: int, size: tuple[int, int]) -> Any:
-    """Return the session of this content at this (height, width); a second filter gets the first one's.
+    """Return the session of this content at this (height, width), shared with other filters.
 
-    onnxruntime allows several threads in one session. The content, not the path, tells networks apart: a file that was
-    replaced is another network, and one that was copied is the same.
+    onnxruntime allows several threads in one session. Networks are identified by content, not by path: a replaced file
+    is another network, and a copied one the same.
 
     Raises:
-        ModelError: the network is damaged, keeps another contract or takes too much; InstallationError: no onnxruntime.
+        ModelError: the network is damaged, has another contract or needs too much; InstallationError: no onnxruntime.
     """
     key = (file.sha256, threads, size)
     with _sessions_lock:
@@ -51,7 +51,7 @@ def shared_session(file: ModelFile, *, threads: int, size: tuple[int, int]) -> A
         opening = _opening.setdefault(key, threading.Lock())
     if session is not None:
         return session
-    with opening:  # of this network alone: a stranger's may take seconds, and EOAM's own must not wait for it
+    with opening:  # for this network only: an untrusted one may take seconds, and EOAM's own must not wait for it
         with _sessions_lock:
             session = _sessions.get(key)
         if session is None:
@@ -65,7 +65,7 @@ def shared_session(file: ModelFile, *, threads: int, size: tuple[int, int]) -> A
 
 
 def described_session(file: ModelFile) -> Any:
-    """Return a session that only says what the network is; it keeps the contract. Errors as `shared_session`."""
+    """Return a session that only describes the network, after checking its contract. Errors as `shared_session`."""
     session = _open(file, threads=1, size=None, optimised=False)
     _check_contract(session, file, size=None)
     return session
@@ -85,7 +85,7 @@ def _open(file: ModelFile, *, threads: int, size: tuple[int, int] | None, optimi
     # Waiting threads must sleep: spinning would burn the cores that the game and the encoder need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    # Not one of its own formats, which it would tell by bytes that nobody has judged.
+    # Not one of onnxruntime's own formats, which it would recognise by unchecked bytes.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     if not optimised:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -109,19 +109,20 @@ def _damaged(file: ModelFile, error: Exception) -> ModelError:
 
 
 def _import() -> Any:
-    # Newer ones keep an identity of the computer and a data base of events in the user's home, from the import on.
+    # Newer versions, once imported, store an identity of the computer and a database of events in the user's home
+    # folder.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except Exception as error:
         remedy = next(part.remedy for part in check_installation() if part.name == "onnxruntime")
         raise InstallationError(f"onnxruntime does not load ({first_line(error)}); install it: {remedy}") from error
-    onnxruntime.disable_telemetry_events()  # what builds for Windows have besides
+    onnxruntime.disable_telemetry_events()  # builds for Windows have this as well
     return onnxruntime
 
 
 def _bound_memory(onnxruntime: Any, options: Any) -> None:
-    """Have a session take its memory from one pool, all networks that are not EOAM's together."""
+    """Make a session use the one memory pool that all untrusted networks share."""
     global _pool_made
     with _pool_lock:
         if not _pool_made:
@@ -132,14 +133,14 @@ def _bound_memory(onnxruntime: Any, options: Any) -> None:
             onnxruntime.create_and_register_allocator(info, limits)
             _pool_made = True
     options.add_session_config_entry("session.use_env_allocators", "1")
-    # What is computed ahead lies outside the pool. An older onnxruntime does not know this name, and takes no notice.
+    # Precomputed values lie outside the pool. An older onnxruntime ignores this name.
     options.add_session_config_entry("optimization.constant_folding_max_output_size_in_bytes", str(_FOLDED_BYTES))
 
 
 def _try_out(file: ModelFile, threads: int, size: tuple[int, int]) -> None:
-    """Run a stranger's network once as it stands; if that takes too long it is stopped after its present operator.
+    """Run an untrusted network once, unoptimised; if that takes too long, stop it after its current operator.
 
-    Only then is it optimised, which runs the parts of it that do not depend on the picture, and cannot be stopped.
+    Only afterwards is it optimised, which runs the parts that do not depend on the input and cannot be stopped.
     """
     too_slow = f"{file.path} takes more than {_FIRST_RUN_S:g} s for one picture; choose a smaller network."
     if (file.sha256, size) in _slow:

@@ -1,4 +1,4 @@
-"""What a panel, a flag, a table and a translation know about one setting: its kind, range, unit and words.
+"""Describe one setting for panels, flags, tables and translations: its kind, range, unit and texts.
 
 Standard library only: the panel must come up without numpy.
 """
@@ -26,11 +26,11 @@ _OPAQUE: Final = 0xFF000000
 class SettingInfo:
     """Describe one setting.
 
-    `kind` is "float", "int", "bool", "enum", "color", "path" or "text". `default` is the value as it is stored (an
-    enum's as a string, a colour as OBS's whole number 0xAABBGGRR). `minimum`, `maximum`, `step` and `unit` matter for
-    numbers, `choices` (value, label) for "enum". `live_only` marks what has a meaning in a live source only, not for a
-    file. `group` is the part of a panel it stands in; `shown_if` lists (name, stored value): the setting does something
-    only while one of them holds, and always if the list is empty.
+    `kind` is "float", "int", "bool", "enum", "color", "path" or "text". `default` is the value as stored (an enum's as
+    a string, a colour as OBS's integer 0xAABBGGRR). `minimum`, `maximum`, `step` and `unit` matter for numbers,
+    `choices` (value, label) for "enum". `live_only` marks settings that have no meaning for files. `group` is the part
+    of the panel. `shown_if` lists (name, stored value): the setting has an effect only while one of them holds, or
+    always if the list is empty.
     """
 
     name: str
@@ -76,7 +76,7 @@ class SettingInfo:
 
     @property
     def need(self) -> str:
-        """What a value must be, in words."""
+        """A description of the allowed values."""
         if self.kind in ("float", "int"):
             whole = "whole " if self.kind == "int" else ""
             return f"a {whole}number from {self.minimum:g} to {self.maximum:g}"
@@ -91,8 +91,8 @@ class SettingInfo:
         return "--" + self.name.replace("_", "-")
 
     def _converted(self, value: object) -> float | int | bool | str | Enum:
-        """Return `value` in the field's own type; ValueError, without words, if it is none."""
-        if self.enum is not None and isinstance(value, str):  # an Enum would write a list out, however deep
+        """Return `value` in the field's own type; ValueError, without a message, if that is impossible."""
+        if self.enum is not None and isinstance(value, str):  # an Enum's error would print a list, however deep
             return self.enum(value)
         if self.kind == "bool" and isinstance(value, bool):
             return value
@@ -117,12 +117,12 @@ def _colour(value: object) -> int:
         return _OPAQUE | blue << 16 | green << 8 | red
     number = as_float(value)
     if number is not None and number == int(number) and 0 <= number <= 0xFFFFFFFF:
-        return _OPAQUE | int(number)  # a see-through background would show the room
+        return _OPAQUE | int(number)  # a transparent background colour would show the real background
     raise ValueError
 
 
 def _shown(value: object) -> str:
-    """Return what a message shows of a stored value, which may be nested without end, or fill a disk."""
+    """Return a short text for a stored value, which may be arbitrarily nested or very large."""
     brief = reprlib.Repr()
     brief.maxlevel, brief.maxstring, brief.maxother, brief.maxlong = 2, 200, 200, 60
     try:
@@ -144,7 +144,7 @@ def as_float(value: object) -> float | None:
 
 
 def describe(name: str, default: Any, metadata: Mapping[str, Any]) -> SettingInfo:
-    """Return what `metadata` (see settings.py) and the default's type say about one setting."""
+    """Return the description of one setting from its `metadata` (see settings.py) and its default's type."""
     kind = metadata.get("kind") or (
         "enum"
         if isinstance(default, Enum)

@@ -1,4 +1,4 @@
-"""Every setting with its default, range, unit, label and help: the only place that holds one.
+"""Define every setting with its default, range, unit, label and help, here and nowhere else.
 
 The OBS panel, the command line's flags and the table in docs/user/cli.md are generated from `describe_settings()`;
 `python -m eoam_core.settings` prints that table. Standard library only: the panel must come up without numpy.
@@ -35,12 +35,12 @@ __all__ = [
     "settings_table",
 ]
 
-_NARROWEST: Final = 1 / 255  # passage from transparent to opaque
+_NARROWEST: Final = 1 / 255  # alpha ramp from transparent to opaque
 VERSION: Final = 2  # of the stored settings; 1 had `contour_fill` and no version
 
 
 class Preset(str, Enum):
-    """What the settings are for; any choice but the last sets the others."""
+    """What the settings are for; every choice but the last sets other settings."""
 
     MEETING = "meeting"
     STREAMING = "streaming"
@@ -50,7 +50,7 @@ class Preset(str, Enum):
 
 
 class BackgroundKind(str, Enum):
-    """What takes the place of the room."""
+    """What replaces the background."""
 
     TRANSPARENT = "transparent"
     BLUR = "blur"
@@ -68,7 +68,7 @@ class Turn(str, Enum):
 
 
 class Detail(str, Enum):
-    """How fine the picture is that the network sees."""
+    """The size of the network's input."""
 
     NORMAL = "normal"
     FINE = "fine"
@@ -293,7 +293,7 @@ class Settings:
         ),
     )
     advanced: bool = field(
-        default=True,  # what is stored acts; a panel hides what is at its default, see presets.py
+        default=True,  # stored values apply; a panel hides the ones at their default, see presets.py
         metadata={
             "group": "advanced",
             "label": "Advanced settings",
@@ -499,7 +499,7 @@ class Settings:
         """Read stored settings, such as those of a scene file written by another version; never raises.
 
         Out-of-range numbers are clamped, values of a wrong type become the default, both are reported by name in
-        `adjusted`. Names nobody knows are reported in `unknown`.
+        `adjusted`. Unknown names are reported in `unknown`.
         """
         mapping = migrated(mapping)
         values: dict[str, object] = {}
@@ -521,7 +521,7 @@ class Settings:
     def alpha_ramp(self) -> tuple[float, float]:
         """The mask levels, 0 to 1, between which alpha rises from 0 to 1: threshold -/+ softness / 2, never the same.
 
-        It does not begin below 0. Where the network is sure that nobody is there nothing is shown, however soft the
+        It does not start below 0: where the network is certain that nobody is there, nothing is shown, however soft the
         edge and low the threshold.
         """
         half = max(self.softness, _NARROWEST) / 2
@@ -538,7 +538,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ParsedSettings:
-    """Stored settings as they could be read, with the names of what was not understood as it stood."""
+    """Stored settings after reading, with the names of those that were unknown or adjusted."""
 
     settings: Settings
     unknown: tuple[str, ...] = ()
@@ -557,7 +557,7 @@ def settings_table() -> str:
 
 
 def migrated(mapping: Mapping[str, object]) -> dict[str, object]:
-    """Return stored settings of an older version by the present names; what they looked like stays."""
+    """Return stored settings of an older version under today's names; the result looks the same."""
     current = {name: value for name, value in mapping.items() if name != "settings_version"}
     fill = current.pop("contour_fill", None)  # version 1: "keep the largest region only and fill it", or nothing
     if fill is True:

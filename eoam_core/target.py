@@ -1,4 +1,4 @@
-"""Write a file so that it is either complete or not there."""
+"""Write a file either completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from eoam_core.errors import InputError
 
 @contextmanager
 def replacing(target: Path, *, source: Path) -> Iterator[Path]:
-    """Yield the path of an empty file beside `target` to write to; it takes the target's place when all went well.
+    """Yield the path of an empty file beside `target` to write to; on success it replaces the target.
 
-    Whatever is raised inside, an interruption by the keyboard included, removes it; an older target stays as it was.
+    Any exception inside, including a keyboard interrupt, removes it and leaves an older target unchanged.
 
     Args:
         target: the file to write; may exist.

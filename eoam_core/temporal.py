@@ -1,10 +1,10 @@
-"""Keep masks steady where the picture stands still and let them go where it moves.
+"""Keep masks steady where the picture stands still, and let them follow at once where it moves.
 
 Plain exponential smoothing trades flicker for ghosts. Here the share of the old mask that is kept is decided per pixel,
-by two things. One is how much the picture has changed there: where it moves, nothing is kept. The picture it is
-compared with follows in the same way, fast where it moves and slowly where it stands still, so that slow movement adds
-up in it instead of staying below the threshold. The other is how sure the network is: an edge that it cannot place
-trembles at middle levels, and those have to insist; a level near 0 or 255 is soon believed.
+by two criteria. The first is how much the picture has changed there: where it moves, nothing is kept. The picture it is
+compared with is smoothed in the same way, fast where it moves and slowly where it stands still, so that slow movement
+accumulates instead of staying below the threshold. The second is the network's certainty: uncertain levels (near the
+middle) flicker, so they are smoothed more; levels near 0 or 255 adapt quickly.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ _STILL: Final = 3.0
 _MOVING: Final = 9.0
 _NEIGHBOURHOOD: Final = (3, 3)
 # Share of the older picture that is kept where it stands still: that of the mask, within bounds. A smaller one would
-# not see slow fades, a larger one takes noise for change, and stops more than two grey levels off.
+# miss slow fades; a larger one takes noise for change, and ends more than two grey levels off.
 _HELD: Final = (0.5, 0.8)
-# Shares of moving pixels from which on the scene has changed as a whole: whatever was before; and if it is so much more
-# than in the frame before, as with a camera that jumps in front of a plain wall. Somebody who walks past the camera
-# stays below the first, and begins to move at less than the second.
+# Shares of moving pixels that mean a new scene: the first in any case; the second as an increase over the frame before,
+# as when a camera jumps in front of a plain wall. Somebody who walks past the camera stays below the first, and starts
+# to move at less than the second.
 _CUT_SHARE: Final = 0.6
 _JUMP_SHARE: Final = 0.25
 _JUMP_FACTOR: Final = 4.0
-# The share of the old mask that is kept is `strength` to the power of the first where the network is unsure, of the
-# second where it is sure; and the distances from the middle level up to which it is the one, from which on the other.
-# Twice as large, a fifth more flickers, and the rims are no better.
+# The share of the old mask that is kept is `strength` to the power of the first where the network is uncertain, of the
+# second where it is certain; then the distances from the middle level up to which the first applies and from which on
+# the second does. Twice these distances: a fifth more flicker, and no better rims.
 _UNSURE: Final = 0.2
 _SURE: Final = 0.8
 _DISTANCES: Final = (64.0, 127.5)
 # Kept levels have a fraction, or small differences would never fade: 255 levels in 16 bits with a sign. A difference
-# stops to fade at half a step over the share of the new mask: below half a level up to shares kept of 0.99. Floats are
-# twice the memory, and memory is most of what this costs.
+# stops fading at half a step over the share of the new mask: below half a level up to shares kept of 0.99. Floats need
+# twice the memory, and memory traffic is most of the cost.
 _STEP_BITS: Final = 7
 _FIXED: Final = np.arange(256, dtype=np.int16) << _STEP_BITS  # level -> level with a fraction
 _HALF_STEP: Final = 1 << (_STEP_BITS - 1)
 _WHOLE: Final = 32767  # a share of 1
 _LONGEST: Final = 0.99  # the largest share that is ever kept
-# Mean change of the calmest that stands still per standard deviation of the noise; measured on synthetic noise.
+# Mean change of the calmest still part per standard deviation of the noise; measured on synthetic noise.
 _CHANGE_PER_NOISE: Final = 0.65
 _CHANGE_STEPS: Final = 8  # per grey level, so that less noise than one level is seen
-# Pictures; the noise of a camera changes slowly, and looking takes time. The first look is at the second change: the
-# first one is between two pictures that both have the whole noise.
+# In pictures: a camera's noise changes slowly, and measuring it takes time. First measured at the second change,
+# because the first is between two pictures that both have the full noise.
 _NOISE_EVERY: Final = 8
 _NOISE_FIRST: Final = 2
-_NOISE_KEPT: Final = 0.5  # share of the older estimate that is kept when looking again
-_CALM: Final = 0.3  # share of the picture, the calmest, by which the noise is judged: the rest may be moving
+_NOISE_KEPT: Final = 0.5  # share of the older estimate that is kept at the next measurement
+_CALM: Final = 0.3  # calmest share of the picture, used to measure the noise: the rest may be moving
 
 
 class MaskSmoother:
     """Smooth a sequence of masks of one picture size; another size, or `reset()`, starts a new sequence.
 
-    `smooth` does both halves of the work: `watch` looks at the picture and tells a cut, `blend` makes the mask.
+    `smooth` does both steps: `watch` compares the pictures and detects cuts, `blend` makes the mask.
 
     Args:
-        strength: 0 to below 1, the larger the more of the previous mask is kept where nothing moves: about this share
-            of it where the network is sure, more where it is not; 0 switches it off.
+        strength: 0 to below 1: the share of the previous mask that is kept where nothing moves and the network is
+            certain; more where it is not. 0 switches smoothing off.
 
     Raises:
         ValueError: strength is out of range.
@@ -85,7 +85,7 @@ class MaskSmoother:
         self._moved = 0.0  # share of the picture that moved in the frame before
         self._noise = 0.0
         self._watched = 0  # pictures
-        # Room to work in: memory that is new in every frame would cost as much as the work.
+        # Scratch buffers: new memory in every frame would cost as much as the computation.
         self._change: Bytes = np.empty((0, 0), np.uint8)
         self._target: Fixed = np.empty((0, 0), np.int16)
         self._held: Fixed = self._target
@@ -97,7 +97,7 @@ class MaskSmoother:
 
     @property
     def strength(self) -> float:
-        """How much of the previous mask is kept on still parts; may be set at any time."""
+        """Share of the previous mask that is kept on still parts; may be set at any time."""
         return self._strength
 
     @strength.setter
@@ -117,7 +117,7 @@ class MaskSmoother:
         return self._noise
 
     def reset(self) -> None:
-        """Forget the past: the next mask is returned as it is."""
+        """Forget the history: the next mask is returned unchanged."""
         self._noise = 0.0
         self._mask = None
         self._grey = None
@@ -125,8 +125,8 @@ class MaskSmoother:
     def smooth(self, mask: Bytes, frame: Bytes, *, half: Bytes | None = None) -> Bytes:
         """Return the smoothed mask, (h, w) uint8, of `mask` (h, w) uint8 and its picture `frame` (h, w, 4) uint8 BGRA.
 
-        `half` is `refine.halved(frame)`, for callers that have it already. The result is an array that nobody else
-        holds, or `mask` itself where there is nothing to smooth it with.
+        `half` is `refine.halved(frame)`, for callers that have it already. The result is an array that nothing else
+        refers to, or `mask` itself if there is nothing to smooth it with.
 
         Raises:
             ValueError: mask and frame are not of the same size, or `half` is not of half of it.
@@ -139,9 +139,9 @@ class MaskSmoother:
         return self.blend(mask)
 
     def watch(self, half: Bytes) -> bool:
-        """Look at the next picture, (h, w, 4) uint8 BGRA at half the size; return whether a new scene begins with it.
+        """Compare the next picture, (h, w, 4) uint8 BGRA at half the size; return whether it starts a new scene.
 
-        After a cut nothing is kept, not even where the two scenes happen to look alike. The first picture is a cut.
+        After a cut nothing is kept, not even where the two scenes are similar. The first picture is a cut.
         """
         grey: Bytes = cv2.cvtColor(half, cv2.COLOR_BGRA2GRAY, dst=self._spare)  # type: ignore[assignment]
         self._spare = grey
@@ -158,7 +158,7 @@ class MaskSmoother:
         self._watched += 1
         if self._watched % _NOISE_EVERY == _NOISE_FIRST:
             calm = _calm_change(grey, self._grey)
-            if calm < _STILL:  # else the camera itself moves, which tells nothing
+            if calm < _STILL:  # otherwise the camera itself moves, and nothing can be measured
                 noise = calm / _CHANGE_PER_NOISE
                 self._noise = noise if self._noise == 0.0 else self._noise + (1.0 - _NOISE_KEPT) * (noise - self._noise)
         held = min(max(self._strength, _HELD[0]), _HELD[1])
@@ -168,9 +168,9 @@ class MaskSmoother:
         return False
 
     def blend(self, mask: Bytes) -> Bytes:
-        """Return the smoothed mask, (h, w) uint8, of the picture that `watch` has seen last.
+        """Return the smoothed mask, (h, w) uint8, of the last picture given to `watch`.
 
-        It is an array that nobody else holds, or `mask` itself where there is nothing to smooth it with.
+        It is an array that nothing else refers to, or `mask` itself if there is nothing to smooth it with.
 
         Raises:
             ValueError: the picture was not half the size of `mask`, (h, w) uint8, or there was none.
@@ -202,7 +202,7 @@ class MaskSmoother:
 
     def _begin(self, grey: Bytes) -> None:
         self._mask = None
-        self._moved = 1.0  # what moves right after a cut is not another one
+        self._moved = 1.0  # motion right after a cut is not another cut
         if self._grey is None or self._grey.shape != grey.shape:
             self._change = np.empty(grey.shape, np.uint8)
             self._target, self._held = np.empty(grey.shape, np.int16), np.empty(grey.shape, np.int16)
@@ -211,9 +211,10 @@ class MaskSmoother:
 
 
 def _calm_change(grey: Bytes, before: Bytes) -> float:
-    """Return by how many grey levels the calmest part of a picture, as large as `_CALM` says, has changed.
+    """Return the change, in grey levels, of the calmest part of a picture (its share is `_CALM`).
 
-    What changes all round, as with a camera's exposure, is no noise: a pixel's neighbours are subtracted.
+    A change of the whole neighbourhood, such as the camera's exposure, is not noise: a pixel's neighbours are
+    subtracted.
     """
     change: Any = cv2.subtract(grey, before, dtype=cv2.CV_16S) * np.int16(_CHANGE_STEPS)
     size: Any = cv2.convertScaleAbs(change - cv2.blur(change, (5, 5)))

@@ -1,9 +1,9 @@
-"""Show the network a camera's picture upright, where the camera is mounted on its side.
+"""Give the network an upright input frame if the camera is mounted on its side.
 
-The network was trained with people who stand or sit. A camera that stands on its side sends a picture in which they
-lie, and it finds a part of them only, however the picture is turned afterwards. So the small frame is turned before the
-network sees it, and its mask is turned back: smoothing, clean-up, refinement and what is drawn know nothing of it. That
-is two copies of small pictures on the worker's thread, and nothing on the one that draws.
+The network was trained with people who stand or sit. A camera mounted on its side sends a picture in which they lie,
+and the network finds only parts of them, however the picture is turned afterwards. So the input frame is turned before
+inference, and its mask is turned back; smoothing, clean-up, refinement and drawing are unaffected. This costs two
+copies of small pictures on the worker thread, and nothing on the graphics thread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from eoam_core.settings import Turn
 
 Bytes = NDArray[np.uint8]
 
-# What makes the picture upright, and what makes its mask fit the picture again.
+# The rotation that makes the picture upright, and the one that turns its mask back.
 _CODES: Final = {
     Turn.CLOCKWISE: (cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE),
     Turn.HALF: (cv2.ROTATE_180, cv2.ROTATE_180),
@@ -29,7 +29,7 @@ _CODES: Final = {
 
 
 def turned(open_segmenter: Callable[[int, int], Segmenter], turn: Turn) -> Callable[[int, int], Segmenter]:
-    """Return what opens a segmenter for frames of a height and a width that are to be turned to be upright."""
+    """Return a function that opens a segmenter for frames, of a height and width, that must be turned to be upright."""
     if turn is Turn.NONE:
         return open_segmenter
 
@@ -43,7 +43,7 @@ def turned(open_segmenter: Callable[[int, int], Segmenter], turn: Turn) -> Calla
 class TurnedSegmenter:
     """Turn each frame, have `inner` find the person in it, and turn the mask back.
 
-    `height` and `width` are those of the frames as they come; `inner` is made for frames that are turned.
+    `height` and `width` are those of the incoming frames; `inner` is made for turned frames.
     """
 
     def __init__(self, inner: Segmenter, turn: Turn) -> None:

@@ -1,4 +1,4 @@
-"""Run a pipeline beside the thread that draws: the newest frame wins, and the newest matte is read without waiting."""
+"""Run a pipeline on a thread of its own: the newest frame wins, and the newest matte is read without waiting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PR_SET_NAME: Final = 15
 # How much earlier or later than asked for a frame may be fetched, as a share of the time between two.
 _EARLY: Final = 0.1
 _LATE: Final = 0.15
-_LEARNING: Final = 0.25  # how far the expected time follows the one asked for: what else is drawn makes that jump
+_LEARNING: Final = 0.25  # how far the expected time follows the requested one, which jumps with what else is drawn
 
 
 class Fetched(NamedTuple):
@@ -35,8 +35,8 @@ class Fetched(NamedTuple):
     repeated: bool = False
 
 
-# Brings the worker its next frame; None if there is none any more. The array stays its owner's, who does not touch it
-# before the next call.
+# Returns the worker's next frame, or None if there is no more. The array still belongs to its owner, which leaves it
+# unchanged until the next call.
 Fetch = Callable[[], "Fetched | None"]
 
 
@@ -51,14 +51,14 @@ class Worker:
         self._pipeline = pipeline
         # The lock is held for a few assignments only, never while a frame is processed.
         self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)  # something was finished
-        self._waiting = 0  # threads in `wait`; to notify nobody costs as much as the lock, and mostly nobody waits
-        self._alarm = threading.Lock()  # what the thread sleeps on: taken by it, released by who wakes it
+        self._changed = threading.Condition(self._lock)  # a frame was finished
+        self._waiting = 0  # threads in `wait`; usually none, and a needless notify costs as much as the lock
+        self._alarm = threading.Lock()  # the thread sleeps on it: the thread acquires it, whoever wakes it releases it
         self._alarm.acquire()
-        self._wakes_at = -math.inf  # when the thread looks by itself: -inf while it is awake, inf if only when woken
-        self._expected = -math.inf  # when the next frame is to be fetched
+        self._wakes_at = -math.inf  # when the thread wakes by itself: -inf while it is awake, inf if only when woken
+        self._expected = -math.inf  # when to fetch the next frame
         self._pending: tuple[Fetch, float, float] | None = None  # and when to call it, and when again
-        self._generation = 0  # counts resets; what was begun in an older generation is thrown away
+        self._generation = 0  # counts resets; results of an older generation are discarded
         self._latest: Matte | None = None
         self._error: BaseException | None = None
         # The highest number of a frame that has been processed, with or without success; to be read from any thread.
@@ -70,7 +70,7 @@ class Worker:
         self._thread.start()
 
     def submit(self, frame: NDArray[np.uint8], sequence: int) -> None:
-        """Hand over a frame, (h, w, 4) uint8 BGRA; it replaces one that has not been begun.
+        """Hand over a frame, (h, w, 4) uint8 BGRA; it replaces one that was not started.
 
         Nothing is copied: the caller must not write to the array again. After `close()` the frame is ignored.
         """
@@ -79,10 +79,10 @@ class Worker:
     def submit_later(self, fetch: Fetch, due_s: float, period_s: float = 0.0) -> None:
         """Have the worker fetch its next frame itself when `time.monotonic()` reaches `due_s`.
 
-        Replaces what has not been begun. `fetch` is called on the worker's thread; what it raises counts as a frame
-        that failed. `period_s` says that another is to follow after so many seconds: the thread wakes for that by
-        itself, and may fetch both by up to a sixth of that time too early or late. To wake it would cost the caller,
-        which draws, more than all the rest of this.
+        Replaces a frame that was not started. `fetch` is called on the worker's thread; an exception counts as a failed
+        frame. `period_s` announces another frame after so many seconds: the thread wakes for it by itself, and may
+        fetch both up to a sixth of that time too early or late. Waking it would cost the caller, which draws, more than
+        everything else here.
         """
         with self._lock:
             if self._closing:
@@ -98,7 +98,7 @@ class Worker:
         return self._latest
 
     def reset(self) -> None:
-        """Forget the mattes, the frame that waits and the one in work: the source shows something else now."""
+        """Forget the mattes, the waiting frame and the one in progress: the source shows something else."""
         with self._changed:
             self._generation += 1
             self._pending = None
@@ -125,8 +125,8 @@ class Worker:
     def close(self, timeout_s: float = 2.0) -> None:
         """Stop the thread and close the pipeline; may be called more than once.
 
-        A frame in work is finished first. If that takes longer than `timeout_s` the thread is left behind, ends by
-        itself and closes the pipeline then; its result is thrown away.
+        A frame in progress is finished first. If that takes longer than `timeout_s`, this returns; the thread ends and
+        closes the pipeline later, and its result is discarded.
         """
         with self._changed:
             self._closing = True
@@ -143,7 +143,7 @@ class Worker:
 
     @property
     def pipeline(self) -> Pipeline:
-        """The pipeline; only its `settings` and its segmenter's size and name may be touched from outside."""
+        """The pipeline; other threads may only use its `settings` and its segmenter's size and name."""
         return self._pipeline
 
     @property
@@ -153,12 +153,12 @@ class Worker:
 
     @property
     def frames(self) -> int:
-        """How many frames were processed with success."""
+        """Number of frames processed successfully."""
         return self._frames
 
     @property
     def dropped(self) -> int:
-        """How many frames were replaced by a newer one before they were begun."""
+        """Number of frames replaced by a newer one before they were started."""
         return self._dropped
 
     @property
@@ -183,7 +183,7 @@ class Worker:
         _name_this_thread("eoam-worker")
         try:
             self._work()
-        except BaseException as error:  # not even MemoryError may leave an old mask standing
+        except BaseException as error:  # not even MemoryError may leave an old mask in place
             with self._changed:
                 self._latest = None
                 self._error = error
@@ -206,7 +206,7 @@ class Worker:
             self._process(fetch, generation)
 
     def _next(self) -> tuple[Fetch | None, int]:
-        """Wait for the next frame's time; return how to fetch it and the generation it belongs to, None if closed."""
+        """Wait for the next frame's time; return its fetch function and generation, or None if closed."""
         while True:
             with self._lock:
                 if self._closing:
@@ -237,7 +237,7 @@ class Worker:
         self._expected = before + _LEARNING * (due - before) + period
 
     def _wake(self) -> None:
-        """Have the thread look again, with the lock held."""
+        """Wake the thread, with the lock held."""
         if self._alarm.locked():
             self._alarm.release()
 

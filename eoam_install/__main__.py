@@ -1,4 +1,4 @@
-"""`python -m eoam_install` is `install.py` for those who have the wheel."""
+"""Run `install.py` from the wheel as `python -m eoam_install`."""
 
 from __future__ import annotations
 

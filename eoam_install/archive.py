@@ -1,7 +1,7 @@
-"""Unpack a wheel so that nothing gets anywhere else, nothing is overwritten, and no more comes out than was announced.
+"""Unpack a wheel safely: nothing outside the folder, nothing overwritten, no more data than announced.
 
-The lock's SHA-256 says whose wheel it is; this is what protects even if that is wrong one day. Whatever a wheel says in
-its RECORD is not read by anybody: what lies in an installation is what `receipt` has seen there.
+The lock's SHA-256 identifies the wheel; these checks protect even if that should be wrong. A wheel's RECORD is not
+used: `receipt` lists the files that are really there.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from eoam_machine.errors import InstallError
 
 _MOST_ENTRIES = 20_000
 _LONGEST_NAME = 400
-# Names that mean a device, or something else than they say, to Windows.
+# Names that Windows takes for a device or another file.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(\..*)?", re.IGNORECASE)
 _ODD = re.compile(r'[\x00-\x1f<>:"|?*\\]|[. ]$')
 
 
 def unpack(name: str, content: bytes, folder: Path, *, most_bytes: int) -> None:
-    """Unpack the wheel `name`, whose bytes are `content`, into a folder: what is for import, and its metadata.
+    """Unpack the importable files and the metadata of the wheel `name`, whose bytes are `content`, into a folder.
 
-    `most_bytes` is how large everything may be in all. InstallError if the wheel is damaged, holds more, has a file
-    that would lie elsewhere or that some system would take for another one, or a file that is there already.
+    `most_bytes` limits the total size. InstallError if the wheel is damaged or larger, or has a file that would lie
+    elsewhere, that some system would take for another one, or that exists already.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _unpack(name, archive, folder, most_bytes)
-    # What the module zipfile lets through of damaged archives, of unknown ways to pack, and of locked ones.
+    # What zipfile raises for damaged archives, unknown compression methods and encryption.
     except (
         zipfile.BadZipFile,
         zlib.error,
@@ -48,7 +48,7 @@ def unpack(name: str, content: bytes, folder: Path, *, most_bytes: int) -> None:
 
 def _unpack(name: str, archive: zipfile.ZipFile, folder: Path, most_bytes: int) -> None:
     entries = archive.infolist()
-    # What an entry announces is all that comes out of it: zipfile reads no further.
+    # An entry yields no more than it announces: zipfile reads no further.
     if len(entries) > _MOST_ENTRIES or sum(entry.file_size for entry in entries) > most_bytes:
         raise InstallError(f"{name} holds more than it should ({len(entries)} files). Fetch it again.")
     taken: set[str] = set()
@@ -70,7 +70,7 @@ def _unpack(name: str, archive: zipfile.ZipFile, folder: Path, most_bytes: int) 
 
 
 def _place(name: str) -> PurePosixPath | None:
-    """Return where an entry of a wheel belongs, or None if it is not for import (binary distribution format, PyPA)."""
+    """Return an entry's place, or None if it is not for import (binary distribution format, PyPA)."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or not path.parts:
         raise InstallError(f"A wheel holds a file {name!r} that would lie outside its folder.")

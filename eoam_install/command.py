@@ -1,6 +1,6 @@
-"""The installer's command line: what it asks, what it prints, and its exit codes.
+"""Implement the installer's command line: its questions, output and exit codes.
 
-0 done, 1 it could not be done (one sentence on stderr, nothing half-installed), 2 wrong arguments, 130 interrupted.
+0 done, 1 failed (one sentence on stderr, nothing half-installed), 2 wrong arguments, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _undo(options: argparse.Namespace, machine: Machine) -> None:
 
 
 def _doctor(options: argparse.Namespace, machine: Machine) -> int:
-    """Run `eoam doctor` with the Python that OBS uses, which need not be this one."""
+    """Run `eoam doctor` with the Python that OBS uses, which may not be this one."""
     target, obs = _installations(options, machine)[0]
     found = receipt.read_receipt(target)
     assert found is not None  # or _installations would have left it out
@@ -178,9 +178,9 @@ def _choose_obs(options: argparse.Namespace, machine: Machine) -> Obs:
 
 
 def _ask_scenes(obs: Obs, options: argparse.Namespace) -> list[str]:
-    """Ask into which scene collections the script goes; all of them unless somebody says otherwise.
+    """Ask which scene collections get the script; all of them by default.
 
-    All, because in a collection without the script OBS leaves the filter out and shows the room.
+    All, because in a collection without the script OBS skips the filter and shows the background.
     """
     collections = scenes.find_collections(obs_settings.scenes_folder(obs.config))
     if not collections or not _asks(options):
@@ -199,7 +199,7 @@ def _ask_scenes(obs: Obs, options: argparse.Namespace) -> list[str]:
 
 
 def _installations(options: argparse.Namespace, machine: Machine) -> list[tuple[Path, Obs | None]]:
-    """Return the folders with an installation that is meant, each with its OBS if that is known."""
+    """Return the folders of the selected installations, each with its OBS if known."""
     found = layouts.find_obs(machine)
     if options.target:
         places = [_absolute(options.target)]
@@ -217,7 +217,7 @@ def _installations(options: argparse.Namespace, machine: Machine) -> list[tuple[
 
 
 class _Progress:
-    """Show how far it is: one line that changes on a terminal, otherwise a line per step."""
+    """Show the progress: one changing line on a terminal, otherwise a line per step."""
 
     def __init__(self) -> None:
         self._last = ""
@@ -235,7 +235,7 @@ class _Progress:
         self._last = message
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the line."""
         if self._is_terminal and self._last:
             sys.stdout.write("\n")
 
@@ -284,7 +284,7 @@ def _ask(question: str) -> str:
 
 
 def _absolute(path: Path) -> Path:
-    # Not resolved: a symbolic link is for `installer` to refuse.
+    # Not resolved: `installer` has to refuse symbolic links.
     return Path.cwd() / path.expanduser()
 
 
@@ -309,6 +309,6 @@ def _fail(message: str, options: argparse.Namespace) -> int:
 
 
 def _hold_window(options: argparse.Namespace) -> None:
-    """Keep the window open that Windows opened for a double click."""
+    """Keep the window open that Windows opens for a double click."""
     if sys.platform == "win32" and len(sys.argv) == 1 and _asks(options):
         _ask("Press Enter to close this window.")

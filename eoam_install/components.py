@@ -1,7 +1,7 @@
 """Install the libraries from inside OBS, in the background: the button of the script's panel.
 
-Only the libraries: the script and its packages are there already, or this would not run. They go into a folder beside
-the script that is named after the Python that OBS has, all or nothing.
+Only the libraries: the script and its packages are there already, or this would not run. They go, all or nothing, into
+a folder beside the script that is named after OBS's Python.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ OnProgress = Callable[[float, str], None]
 
 
 class _Cancelled(Exception):
-    """Somebody does not want it any more."""
+    """The installation was cancelled."""
 
 
 class ComponentInstall:
-    """One installation of the libraries into `folder`, where obs_eoam.py lies; for any thread.
+    """One installation of the libraries into `folder`, the one with obs_eoam.py; for any thread.
 
-    `on_progress(share, message)` is called on the thread that installs. `lacking` says in a sentence what will still be
-    missing once the libraries are there, since that is not for this to bring, or "".
+    `on_progress(share, message)` is called on the installing thread. `lacking` is a sentence on what will still be
+    missing afterwards because this does not install it, or "".
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class ComponentInstall:
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """The share that is done, 0 to 1."""
         return self._now[1]
 
     @property
     def message(self) -> str:
-        """A sentence for the user: what goes on, what went wrong, or what to do now."""
+        """A sentence for the user: the current step, the error, or what to do now."""
         return self._now[2]
 
     @property
     def restart_needed(self) -> bool:
-        """After `done`: whether OBS must be restarted, because it has loaded another copy of a library already."""
+        """After `done`: whether OBS must be restarted because it has already loaded another copy of a library."""
         return self._restart_needed
 
     def start(self) -> None:
-        """Begin, unless it is at it or done already; after a failure it tries again."""
+        """Start, unless it is running or done; after a failure, try again."""
         with self._lock:
             if self.state in ("running", "done"):
                 return
@@ -88,7 +88,7 @@ class ComponentInstall:
             self._thread.start()
 
     def cancel(self) -> None:
-        """Ask it to stop; nothing half-installed stays."""
+        """Request a stop; nothing half-installed remains."""
         self._cancelled.set()
 
     def wait(self, timeout_s: float) -> bool:
@@ -104,7 +104,7 @@ class ComponentInstall:
             self._end("failed", str(error))
         except OSError as error:
             self._end("failed", str(explain(error)))
-        except Exception as error:  # whatever it is, the panel must say it
+        except Exception as error:  # whatever it is, the panel must show it
             _LOG.exception("install_failed error=%r", error)
             self._end("failed", f"Installing failed: {error!r}. Please report this.")
         finally:
@@ -151,7 +151,7 @@ class ComponentInstall:
 
 
 def _architecture() -> str:
-    """Return the processor of this process, which need not be the computer's (Rosetta, Windows on ARM)."""
+    """Return the processor of this process, which may differ from the computer's (Rosetta, Windows on ARM)."""
     if sys.platform == "win32":
         return sysconfig.get_platform().partition("-")[2]  # win-amd64, win-arm64
     import platform

@@ -1,4 +1,4 @@
-"""Put the filter where an OBS finds it, all or nothing, and take it away again."""
+"""Install the filter where OBS finds it, all or nothing, and remove it again."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _DOWNLOADS = "downloads"
 class Plan:
     """Everything that `install` will do; made without touching anything.
 
-    `files` are what goes where in `target`; `python_setting` is the settings file in which OBS is told of the Python's
-    folder, None if that is not needed or not possible.
+    `files` maps places in `target` to files; `python_setting` is the settings file that gets the Python's folder, or
+    None if that is not needed or not possible.
     """
 
     obs: Obs
@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def script(self) -> Path:
-        """Where the script will lie."""
+        """The script's path after the installation."""
         return self.target / scenes.SCRIPT
 
 
@@ -66,7 +66,7 @@ def make_plan(
     python = python_of(machine, obs)
     environment = wheels.Environment(python.version, platform_of(machine, obs))
     libraries = wheels.choose(environment)
-    # A Flatpak has its own C library, newer than every wheel asks for.
+    # A Flatpak has its own C library, newer than any wheel requires.
     wheels.check_system(
         libraries,
         libc=("", "") if obs.kind == "flatpak" else glibc,
@@ -96,7 +96,7 @@ def make_plan(
 
 
 def describe(plan: Plan) -> list[str]:
-    """Return what the plan does, a line each."""
+    """Return the steps of a plan, a line each."""
     lines = [f"OBS:        {plan.obs}", f"Python:     {plan.python}", f"Folder:     {plan.target}"]
     for wheel in plan.libraries:
         lines.append(f"Library:    {wheel.library} {wheel.version} ({wheel.size / 1e6:.0f} MB to download)")
@@ -117,7 +117,7 @@ def install(
     offline: Path | None = None,
     on_progress: wheels.Progress = lambda share, message: None,
 ) -> None:
-    """Carry out a plan. On any failure everything is as it was, and an InstallError says why."""
+    """Carry out a plan. A failure undoes everything and raises InstallError with the reason."""
     if plan.collections or plan.python_setting or plan.target.exists():
         require_closed(plan.obs, machine)
     previous = receipt.read_receipt(plan.target)
@@ -148,7 +148,7 @@ def install(
 
 
 def require_closed(obs: Obs | None, machine: Machine) -> None:
-    """Raise InstallError while OBS runs: it has the files open, and writes its own over ours when it ends."""
+    """Raise InstallError while OBS runs: it has the files open, and overwrites our changes when it ends."""
     if obs is not None and is_running(obs, machine):
         raise InstallError(
             "OBS is running; it would overwrite what is changed in its scenes when it ends. Close OBS first."
@@ -162,7 +162,7 @@ def python_of(machine: Machine, obs: Obs) -> Python:
 
 
 def platform_of(machine: Machine, obs: Obs) -> str:
-    """Return the platform of OBS's process; one for several processors (macOS) runs as the computer's own."""
+    """Return the platform of OBS's process; a universal one (macOS) runs as the computer's own."""
     return wheels.platform_of(machine.system, obs.architecture or machine.architecture)
 
 
@@ -198,10 +198,10 @@ def add_libraries(
 
 
 def try_out(program: Path | None, paths: Sequence[Path], scratch: Path, *, model: Path | None = None) -> None:
-    """Load the libraries in `paths` with the Python that OBS will use, if that can be run from here.
+    """Import the libraries in `paths` with the Python that OBS will use, if that can be run from here.
 
-    With `model`, and the project's packages in `paths`, the network runs as well. `scratch` is a folder for what the
-    run may write.
+    With `model`, and the project's packages in `paths`, the network runs as well. `scratch` is a folder for files that
+    the run may write.
     """
     if program is None:
         return
@@ -222,7 +222,7 @@ _RUN = "; from eoam_core.segmenter import OnnxSegmenter; OnnxSegmenter({!r}, hei
 
 
 def uninstall(target: Path, machine: Machine, obs: Obs | None = None) -> list[str]:
-    """Take an installation away, and say what was done and what was left, a sentence each."""
+    """Remove an installation, and return what was done and what was left, a sentence each."""
     found = receipt.read_receipt(target)
     if found is None:
         raise InstallError(f"There is no installation in {target}.")
@@ -247,10 +247,10 @@ def uninstall(target: Path, machine: Machine, obs: Obs | None = None) -> list[st
 
 
 def _left_over(target: Path, machine: Machine) -> Iterator[tuple[Path, Path, list[str]]]:
-    """Yield (folder of settings, collection, entries) for each collection that lists the script in `target`, or lost.
+    """Yield (settings folder, collection, entries) for collections that list the script in `target`, or a lost one.
 
-    An installation that was moved or deleted leaves its entries behind, and the next one may have been for other
-    collections only. An entry whose script is there belongs to somebody else.
+    A moved or deleted installation leaves its entries behind, and the next one may only cover other collections. An
+    entry whose script exists belongs to another installation.
     """
     own = (target / scenes.SCRIPT).as_posix()
     for config in layouts.config_folders(machine):
@@ -262,7 +262,7 @@ def _left_over(target: Path, machine: Machine) -> Iterator[tuple[Path, Path, lis
 
 
 def _remove_left_over(target: Path, machine: Machine) -> list[str]:
-    """Take them out of the collections, and say so, a sentence each."""
+    """Remove them from the collections, and return a sentence for each."""
     done = []
     for _, path, entries in _left_over(target, machine):
         try:
@@ -279,7 +279,7 @@ def _remove_left_over(target: Path, machine: Machine) -> list[str]:
 
 def _remove_files(target: Path, found: receipt.Receipt) -> list[Path]:
     if Path.cwd().is_relative_to(target):
-        os.chdir(target.parent)  # Windows removes no folder that somebody is in
+        os.chdir(target.parent)  # Windows does not remove a folder that is in use
     ours = {target.joinpath(*name.split("/")) for name in found.files}
     ours |= {target / receipt.NAME, *(target / receipt.BACKUPS / change.backup for change in found.changes)}
     left = []
@@ -310,7 +310,7 @@ def _changes(plan: Plan, previous: receipt.Receipt | None) -> list[tuple[Path, b
         before = scenes.read_file(collection.path)
         after = scenes.with_script(before, script, collection.path)
         if after is None and str(collection.path) not in known:
-            # Left over from an installation that was moved or deleted: from now on it is this one's to take away.
+            # Left over from a moved or deleted installation: from now on this one removes it.
             before, after = scenes.without_script(before, script, collection.path) or before, before
         if after is not None:
             changes.append((collection.path, before, after, script))
@@ -333,7 +333,7 @@ def _write_receipt(
     written = receipt.Receipt(version=version, obs=str(plan.obs), environment=str(plan.environment))
     written.parents = [str(parent) for parent in new.made_parents]
     backups = folder / receipt.BACKUPS
-    if previous is not None:  # its backups are still the way back
+    if previous is not None:  # its backups are still needed for undoing
         written.parents = previous.parents
         again = {str(path) for path, *_ in changes}
         for change in previous.changes:

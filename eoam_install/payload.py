@@ -1,4 +1,4 @@
-"""What is installed: the project's own files, found in a clone, in the unpacked download or in an installed wheel."""
+"""Find the project's own files to install: in a clone, the unpacked download or an installed wheel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEEDED = (
 
 
 def payload(source: Path) -> dict[str, Path]:
-    """Return what goes where: paths below the target, with `/`, and the files in `source`.
+    """Return paths below the target, with `/`, and their files in `source`.
 
     InstallError if something is missing or the network is damaged.
     """
@@ -54,7 +54,7 @@ def _skipped(name: str) -> bool:
 
 
 def check_model(path: Path) -> None:
-    """Refuse a network's file that is cut short, is something else, or is not the one that SHA256SUMS names."""
+    """Refuse a network's file that is truncated, of another kind, or not the one in SHA256SUMS."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The folder of an installation: whether it can be used, and what in it is somebody else's."""
+"""Check the folder of an installation: whether it can be used, and which files in it are not ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eoam_machine import receipt
 from eoam_machine.errors import InstallError
 from eoam_machine.machine import Machine
 
-# What an update replaces as a whole; what others have put elsewhere into the folder is kept.
+# Replaced as a whole by an update; other files in the folder are kept.
 _OWN_FOLDERS = (
     "eoam_core",
     "eoam_obs",
@@ -27,7 +27,7 @@ LONGEST_NAME = 140  # characters: the libraries' longest path in the folder, and
 
 
 def check_target(target: Path, machine: Machine) -> None:
-    """Refuse a folder that is something else, holds other things, or has too long a path for Windows."""
+    """Refuse a target that is not a folder, has other content, or has too long a path for Windows."""
     length = len(str(target)) - len(machine.root)
     if machine.system == "windows" and length + LONGEST_NAME > LONGEST_PATH:
         raise InstallError(
@@ -45,7 +45,7 @@ def check_target(target: Path, machine: Machine) -> None:
 
 
 def check_space(target: Path, folder: Path, needed: int) -> None:
-    """Refuse a disk that has no room for `needed` bytes; `folder` is where they will be written."""
+    """Refuse a disk without space for `needed` bytes; `folder` is where they will be written."""
     free = shutil.disk_usage(folder).free
     if free < needed * 1.05:
         raise InstallError(
@@ -54,7 +54,7 @@ def check_space(target: Path, folder: Path, needed: int) -> None:
 
 
 def foreign_files(target: Path, previous: receipt.Receipt | None) -> dict[str, Path]:
-    """Return what others have put into an installation, such as a picture for the background: names with `/`, files."""
+    """Return foreign files in an installation, such as a background picture: names with `/`, and paths."""
     if previous is None:
         return {}
     known = {*previous.files, receipt.NAME}

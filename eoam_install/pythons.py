@@ -1,4 +1,4 @@
-"""Which Python an OBS runs scripts with, which one it could, and who can run pip.
+"""Find the Python that an OBS uses for scripts, or could use, and one that can run pip.
 
 On Linux OBS is linked with one. On Windows and macOS it loads the newest `python3.N` it knows from the folder that is
 set in Tools > Scripts > Python Settings (shared/obs-scripting/obs-scripting-python-import.c).
@@ -27,8 +27,8 @@ _NEWEST = (((30, 1), (3, 12)), ((29, 1), (3, 11)), ((28, 0), (3, 10)))
 class Python:
     """The Python that OBS runs scripts with.
 
-    `folder` is what OBS must be told, None where nothing is to be told; `program` runs that Python, None if it is not
-    there or cannot be run from here.
+    `folder` is what OBS's settings need, or None; `program` runs that Python, or None if it is missing or cannot be run
+    from here.
     """
 
     version: tuple[int, int]
@@ -48,7 +48,7 @@ def newest_for(obs_version: Sequence[int]) -> tuple[int, int]:
 
 
 def choose_python(obs: Obs, machine: Machine, configured: str = "") -> Python:
-    """Return the Python that OBS uses, or the best one it could use.
+    """Return the Python that OBS uses, or the best one that it could use.
 
     `configured` is the folder that is set in OBS. InstallError says what to install if there is none.
     """
@@ -85,7 +85,7 @@ def _linked(obs: Obs, machine: Machine) -> Python:
 
 
 def _loaded_from(folder: Path, system: str, newest: tuple[int, int], processor: str) -> Python | None:
-    """Return what OBS would load from a folder, as it looks for it: from the newest down."""
+    """Return the Python that OBS would load from a folder; like OBS, try the newest first."""
     for minor in range(newest[1], 5, -1):
         if system == "windows":
             library, program = folder / f"python3{minor}.dll", folder / "python.exe"
@@ -96,7 +96,7 @@ def _loaded_from(folder: Path, system: str, newest: tuple[int, int], processor: 
             continue
         made_for = binaries.architecture(library)
         if made_for and processor and made_for != processor:
-            continue  # OBS cannot load it either; a universal one says nothing
+            continue  # OBS cannot load it either; a universal one has no single architecture
         return Python((3, minor), folder, program if os.path.isfile(program) else None)
     return None
 
@@ -122,7 +122,7 @@ def _macos_folders(machine: Machine) -> list[Path]:
 
 
 def find_pip(machine: Machine, preferred: Sequence[Path | None] = ()) -> list[str]:
-    """Return a command that runs pip; any Python will do, since the wheels' own is named to it.
+    """Return a command that runs pip; any Python will do, because pip is told the target version.
 
     Looks at `preferred`, then at the Pythons in the PATH; a Python without pip may still have the wheel of it that the
     module ensurepip is made for. InstallError if there is none.
@@ -168,7 +168,7 @@ def _on_path(machine: Machine) -> Iterator[Path]:
         names = ["python.exe"]
     separator = ";" if machine.system == "windows" else ":"
     for folder in machine.environ.get("PATH", "").split(separator):
-        # Windows puts a stand-in there that opens its shop.
+        # Windows has a placeholder there that opens its store.
         if folder and "WindowsApps" not in folder:
             yield from (machine.path(folder) / name for name in names)
     if machine.system == "windows":

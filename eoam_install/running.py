@@ -1,4 +1,4 @@
-"""Whether OBS is running: it writes its settings when it ends, over whatever was changed meanwhile."""
+"""Detect whether OBS is running: when it ends it overwrites settings changed meanwhile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eoam_machine.machine import Machine
 
 
 def is_running(obs: Obs, machine: Machine) -> bool:
-    """Whether a process of this user uses this OBS's settings; on Windows and macOS: whether any OBS runs."""
+    """Return whether a process of this user uses this OBS's settings; on Windows and macOS: whether any OBS runs."""
     if machine.system == "windows":
         return any(name.lower() == "obs64.exe" for name in machine.programs())
     if machine.system == "macos":
@@ -34,6 +34,6 @@ def _uses(process: Path, obs: Obs, machine: Machine) -> bool:
     if not folder:
         home = os.fsdecode(environ.get(b"HOME", b""))
         if not home:
-            return True  # nothing is known of it: rather once too often
+            return True  # unknown: better a false alarm
         folder = f"{home}/.config"
     return obs.kind == "portable" or machine.path(folder) / "obs-studio" == obs.config

@@ -1,4 +1,4 @@
-"""A folder that appears complete or not at all: it is built beside its place and put there by renaming."""
+"""Build a folder completely or not at all: beside its place, then renamed into it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from pathlib import Path
 from eoam_machine.errors import InstallError, explain
 
 _STALE_S = 3600.0
-# On Windows a program that ended a moment ago, or a virus scanner that looks at new files, still holds them.
+# On Windows a program that has just ended, or a virus scanner, may still hold files.
 _ATTEMPTS = 20 if os.name == "nt" else 1
 _PAUSE_S = 0.25
 
 
 class Staging:
-    """A new folder that `commit` puts in the target's place; `roll_back` undoes that until `finish` was called."""
+    """A new folder that `commit` moves to the target's place; `roll_back` undoes that until `finish` is called."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
         self.made_parents = _make_parents(target.parent)  # innermost first
         _remove_stale(target)
         self.folder = Path(tempfile.mkdtemp(prefix=_prefix(target, "part"), dir=target.parent))
-        self.folder.chmod(0o755)  # mkdtemp's folders are for nobody else, such as a second user of this computer
+        self.folder.chmod(0o755)  # mkdtemp's folders are private, so a second user of this computer could not read them
         self._old = self.folder.with_name(self.folder.name.replace(".part-", ".old-"))
         self._is_committed = False
 
     def commit(self) -> None:
-        """Rename the new folder to its target; what was there waits beside it."""
+        """Rename the new folder to its target; the old one is kept beside it."""
         replaced = self.target.exists()
         if replaced:
             try:
@@ -50,7 +50,7 @@ class Staging:
         self._is_committed = True
 
     def roll_back(self) -> None:
-        """Leave everything as it was."""
+        """Restore the old state."""
         if self._is_committed:
             _rename(self.target, self.folder)
             self._is_committed = False
@@ -62,13 +62,13 @@ class Staging:
                 parent.rmdir()
 
     def finish(self) -> None:
-        """Remove what was replaced."""
+        """Remove the old folder."""
         remove_tree(self._old)
 
 
 @contextlib.contextmanager
 def staging(target: Path) -> Iterator[Staging]:
-    """Give a `Staging`; whatever is raised rolls it back, and errors of the system become an InstallError."""
+    """Yield a `Staging`; any exception rolls it back, and system errors become an InstallError."""
     try:
         new = Staging(target)
     except OSError as error:
@@ -84,7 +84,7 @@ def staging(target: Path) -> Iterator[Staging]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder with all that is in it; what cannot be removed stays."""
+    """Remove a folder with its content; what cannot be removed stays."""
     for left in reversed(range(_ATTEMPTS)):
         shutil.rmtree(folder, ignore_errors=True)
         for parent, _, names in os.walk(folder):
@@ -138,7 +138,7 @@ def _make_parents(folder: Path) -> list[Path]:
 
 
 def _remove_stale(target: Path) -> None:
-    """Remove what an installation that was killed has left: an hour old, so not one that is at work now."""
+    """Remove the leftovers of a killed installation: an hour old, so not of one in progress."""
     for kind in ("part", "old"):
         for folder in target.parent.glob(f"{_prefix(target, kind)}*"):
             with contextlib.suppress(OSError):

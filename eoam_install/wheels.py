@@ -1,8 +1,8 @@
-"""The libraries: which wheels fit a Python, fetched with pip or found in a folder, checked, and unpacked.
+"""Choose the wheels for a Python, fetch them with pip or find them in a folder, check and unpack them.
 
 `wheels.lock.json`, made by scripts/lock-wheels, names one wheel of each library for every Python and platform, with its
-SHA-256. pip only fetches them: `pip download` runs with any Python, needs no permission of the system's Python (PEP
-668), and without dependencies, because the filter needs the three libraries alone.
+SHA-256. pip only downloads them: `pip download` runs with any Python and is not restricted by PEP 668. Dependencies are
+left out, because the filter needs only the three libraries.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Environment:
-    """What wheels are made for: a version of Python and a platform such as `linux_x86_64`."""
+    """The target of wheels: a Python version and a platform such as `linux_x86_64`."""
 
     python: tuple[int, int]
     platform: str
@@ -126,7 +126,7 @@ def check_system(wheels: Sequence[Wheel], *, libc: tuple[str, str], macos: str) 
 
 
 def find_offline(wheels: Sequence[Wheel], folder: Path) -> list[Path]:
-    """Return the wheels' files in a folder; InstallError names what is missing or lies there for another Python."""
+    """Return the wheels' files in a folder; InstallError names what is missing or is for another Python."""
     if not folder.is_dir():
         raise InstallError(f"There is no folder {folder}.")
     found = []
@@ -144,7 +144,7 @@ def find_offline(wheels: Sequence[Wheel], folder: Path) -> list[Path]:
 def run_quietly(command: Sequence[str], folder: Path, on_wait: Callable[[], None] = lambda: None) -> tuple[int, str]:
     """Run a command without a window and return its exit code and what it printed.
 
-    Its temporary files lie in `folder` as well; `on_wait` is called while it runs, and ends it by raising.
+    Its temporary files go into `folder` as well; `on_wait` is called while it runs, and may raise to end it.
     """
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     environment.update(PIP_REQUIRE_VIRTUALENV="0", TMPDIR=str(folder), TEMP=str(folder), TMP=str(folder))
@@ -189,7 +189,7 @@ def fetch(
 ) -> list[Path]:
     """Download the wheels into an existing folder with pip and return their files.
 
-    `pip` is the command that runs pip, by any Python; `run` executes it. What `on_progress` raises ends it. Raises
+    `pip` is the command that runs pip, of any Python; `run` executes it. An exception of `on_progress` ends it. Raises
     InstallError with the cause.
     """
     total, before, found = sum(wheel.size for wheel in wheels), 0, []
@@ -215,10 +215,10 @@ def fetch(
 
 
 def unpack(wheels: Sequence[Wheel], found: Sequence[Path], folder: Path) -> None:
-    """Unpack wheels, whose files were `found`, side by side into a folder: what they hold for import, their metadata.
+    """Unpack the importable files and metadata of wheels, whose files were `found`, into one folder.
 
-    Each file is read once more, and what is unpacked are the very bytes whose hash is right: whoever can write into the
-    folder that they lie in gains nothing by doing it now.
+    Each file is read once, and exactly the bytes whose hash is right are unpacked, so changing the files meanwhile has
+    no effect.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for wheel, path in zip(wheels, found):
@@ -229,7 +229,7 @@ def unpack(wheels: Sequence[Wheel], found: Sequence[Path], folder: Path) -> None
 
 
 def explain_pip(output: str, wheel: Wheel) -> str:
-    """Say in a sentence why pip did not bring a wheel."""
+    """Return a sentence on why pip did not download a wheel."""
     name = f"{wheel.library} {wheel.version}"
     reasons = (
         (

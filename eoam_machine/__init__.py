@@ -1,6 +1,7 @@
-"""This computer as the installer and `eoam doctor` see it: its OBS, their settings and scenes, what is installed there.
+"""Find every OBS on this computer, its settings and scenes, and what is installed there.
 
-Standard library only, Python 3.9 or newer: the installer runs before anything is installed.
+For the installer and `eoam doctor`. Standard library only, Python 3.9 or newer: the installer runs before anything is
+installed.
 """
 
 from __future__ import annotations

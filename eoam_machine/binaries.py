@@ -1,4 +1,4 @@
-"""What a program's file says of itself: its processor, its version, the Python it is linked with. Nothing is run."""
+"""Read a program's file: its processor, its version, the Python it is linked with. Nothing is run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FIXED_FILE_INFO = struct.pack("<I", 0xFEEF04BD)
 
 
 def architecture(path: Path) -> str:
-    """Return the processor that a program is made for ("x86_64", "arm64", "aarch64"), or "" if that cannot be seen."""
+    """Return the processor that a program is made for ("x86_64", "arm64", "aarch64"), or "" if unknown."""
     try:
         with path.open("rb") as file:
             start = file.read(4096)
@@ -34,7 +34,7 @@ def architecture(path: Path) -> str:
 
 
 def linked_python(path: Path) -> tuple[int, int] | None:
-    """Return the version of the libpython that an ELF file asks the loader for, or None."""
+    """Return the version of the libpython that an ELF file is linked with, or None."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             found = re.search(rb"libpython(3)\.(\d{1,3})\.so", content)
@@ -61,15 +61,15 @@ def bundle_version(bundle: Path) -> tuple[int, ...]:
     try:
         with (bundle / "Contents" / "Info.plist").open("rb") as file:
             return version(str(plistlib.load(file).get("CFBundleShortVersionString", "")))
-    except Exception:  # the reader of property lists lets through whatever its parsers raise
+    except Exception:  # the property-list reader passes on anything its parsers raise
         return ()
 
 
 def version(text: str) -> tuple[int, ...]:
     """Return the first version number in a text: "OBS Studio - 29.0.2.1-1 (linux)" is (29, 0, 2).
 
-    () if there is none, and for one that somebody built between releases ("27.2.0-4566-g63206664e", as Git describes
-    it): it is some later one than the tag that it names, and that tag may be years old.
+    () if there is none, and for a build between releases ("27.2.0-4566-g63206664e", as Git describes it): it is later
+    than the tag it names, which may be years old.
     """
     found = re.search(r"\d{1,9}(?:\.\d{1,9})+(-\d+-g[0-9a-f]{7,40})?", text)
     return tuple(int(part) for part in found[0].split(".")[:3]) if found and not found[1] else ()

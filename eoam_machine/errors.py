@@ -1,4 +1,4 @@
-"""The one error of the installer, and what the system's errors mean for a user."""
+"""Define the installer's error, and explain the system's errors to users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from eoam_core.errors import EoamError
 
 
 class InstallError(EoamError):
-    """Something prevents the installation; the message is one sentence or two that name it and the remedy."""
+    """Something prevents the installation; the message names it and the remedy in one or two sentences."""
 
 
 def explain(error: OSError) -> InstallError:

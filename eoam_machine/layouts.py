@@ -1,8 +1,8 @@
-"""Where each kind of OBS lies, where it keeps its settings, and where the filter goes with it.
+"""Find each kind of OBS, its settings, and the folder for the filter.
 
-The places are those of OBS's own installers and of its frontend (`OBSApp.cpp`, `platform-*.cpp`); nothing is guessed
-from the machine that this runs on, so every system's layout is tested on every system. What cannot be looked into
-(`os.path` answers no where `Path` raises) is not there.
+The paths are those of OBS's own installers and of its frontend (`OBSApp.cpp`, `platform-*.cpp`). Nothing is derived
+from the running system, so every system's layout is tested on every system. Inaccessible paths count as missing
+(`os.path` returns False where `Path` raises).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Obs:
 
 
 def find_obs(machine: Machine, places: Sequence[Path] = ()) -> list[Obs]:
-    """Return every OBS of this machine, or those in `places`; the one whose settings changed last comes first."""
+    """Return every OBS of this computer, or those in `places`; the one whose settings changed last comes first."""
     search = {"windows": _windows, "macos": _macos, "linux": _linux}[machine.system]
     found: dict[Path, Obs] = {}
     for obs in search(machine, places):
@@ -57,7 +57,7 @@ def find_obs(machine: Machine, places: Sequence[Path] = ()) -> list[Obs]:
 
 
 def usual_targets(machine: Machine) -> list[Path]:
-    """Return where the filter usually goes, with or without an OBS; a portable one's is not known."""
+    """Return the usual folders of the filter, with or without an OBS; those of portable ones are unknown."""
     if machine.system == "windows":
         return [machine.folder("LOCALAPPDATA", "AppData", "Local") / FOLDER]
     if machine.system == "macos":
@@ -153,7 +153,7 @@ def _linux(machine: Machine, places: Sequence[Path]) -> Iterator[Obs]:
                 linked_python=_linux_python(program),
             )
             if not places:
-                break  # the one that the user's shell starts
+                break  # the one that the user's shell runs
     if not places:
         yield from _flatpak(machine)
 
@@ -165,7 +165,7 @@ def _ask_version(program: Path, machine: Machine) -> tuple[int, ...]:
 
 
 def _flatpak(machine: Machine) -> Iterator[Obs]:
-    own = machine.home / ".var" / "app" / FLATPAK_ID  # what the sandbox sees under the same path
+    own = machine.home / ".var" / "app" / FLATPAK_ID  # visible in the sandbox under the same path
     data = machine.folder("XDG_DATA_HOME", ".local", "share")
     for installation in (data / "flatpak", machine.path("/var/lib/flatpak")):
         files = installation / "app" / FLATPAK_ID / "current" / "active" / "files"
@@ -196,7 +196,7 @@ def _flatpak_version(files: Path) -> tuple[int, ...]:
 
 
 def _linux_python(program: Path) -> tuple[int, int] | None:
-    """Return the Python that an OBS is linked with: in its program since 28, in a library of its own before."""
+    """Return the Python that an OBS is linked with: through its program since 28, through a library before."""
     libraries: list[Path] = []
     for name in ("lib", "lib64"):
         folder = program.resolve().parent.parent / name
@@ -211,5 +211,5 @@ def _linux_python(program: Path) -> tuple[int, int] | None:
 
 
 def _is_portable(root: Path) -> bool:
-    """Whether an OBS keeps its settings beside itself: by a mark, or because it was started so (`--portable`)."""
+    """Return whether an OBS keeps its settings beside itself: by a marker file, or started with `--portable`."""
     return any(os.path.exists(root / mark) for mark in _PORTABLE_MARKS) or os.path.isdir(root / "config" / "obs-studio")

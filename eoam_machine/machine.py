@@ -1,4 +1,4 @@
-"""What the installer asks of the computer it runs on, in one place, so that tests can answer for another one."""
+"""Access everything the installer needs of its computer, in one place, so that tests can simulate another one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ RegistryValue = Callable[[str, str, str], Optional[str]]
 class Machine:
     """One computer and one user.
 
-    `system` is linux, macos or windows; `root` stands before every absolute path of the system itself, "" on the real
-    one; `run` executes a command and returns what it printed, or None if it could not or failed; `programs` returns the
-    file names of the programs that run (Windows).
+    `system` is linux, macos or windows; `root` is prefixed to every absolute path of the system itself, "" on the real
+    one; `run` executes a command and returns its output, or None if it failed; `programs` returns the file names of
+    running programs (Windows).
     """
 
     system: str
@@ -38,7 +38,7 @@ class Machine:
     is_root: bool = False
 
     def path(self, text: str) -> Path:
-        """Return where a path of this system, as the system writes it, is to be found."""
+        """Return the real location of one of this system's absolute paths."""
         if not self.root:
             return Path(text)
         return Path(self.root, *text.replace("\\", "/").replace(":", "").strip("/").split("/"))
@@ -67,7 +67,7 @@ def this_machine() -> Machine:
 
 
 def _run(command: Sequence[str]) -> str | None:
-    # What a virtual environment or OBS has put there is not meant for the programs that are asked here.
+    # Variables set by a virtual environment or OBS must not reach the programs run here.
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     # A Python that prints a path in the encoding of the user's language could not print every path.
     environment["PYTHONIOENCODING"] = "utf-8"

@@ -28,8 +28,8 @@ def scenes_folder(config: Path) -> Path:
 
 
 def read_value(path: Path, section: str, name: str) -> str:
-    """Return a value, or "" if it is not there or the file cannot be read."""
-    if not os.path.isfile(path):  # a pipe that nobody writes to would be waited for
+    """Return a value, or "" if it is missing or the file cannot be read."""
+    if not os.path.isfile(path):  # reading a pipe without a writer would block
         return ""
     try:
         with path.open("rb") as file:
@@ -48,12 +48,12 @@ def read_value(path: Path, section: str, name: str) -> str:
 
 
 def with_value(content: bytes, section: str, name: str, value: str) -> bytes:
-    """Return a settings file's content with one value set; everything else stays as it is, byte by byte.
+    """Return a settings file's content with one value set; everything else stays unchanged, byte for byte.
 
-    A line that is new ends as the one before it does.
+    A new line ends like the line before it.
     """
     start = _BOM if content.startswith(_BOM) else b""
-    # Not splitlines, which knows more ends of lines than OBS does.
+    # Not splitlines, which knows more line ends than OBS does.
     lines = re.findall(r"[^\n]*\n|[^\n]+$", content[len(start) :].decode("utf-8", "surrogateescape"))
     usual = next((_end(line) for line in reversed(lines) if line.endswith("\n")), "\n")
     escaped = value.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n")

@@ -1,7 +1,6 @@
-"""The programs that run on Windows, asked of Windows itself.
+"""List the running programs on Windows, through its API.
 
-Not of tasklist.exe: whatever keeps that from running (a policy, a PATH without it) would look like an OBS that is
-closed.
+Not with tasklist.exe: if that cannot run (a policy, a PATH without it), OBS would seem to be closed.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ _NO_MORE_FILES = 18
 
 
 def running_programs() -> list[str]:
-    """Return the file name of each running program, of all users; OSError if Windows does not say."""
+    """Return the file name of each running program, of all users; OSError if Windows refuses."""
     names: list[str] = []
     if sys.platform == "win32":
         import ctypes

@@ -1,4 +1,4 @@
-"""What was installed, so that it can be taken away: `receipt.json` in the folder of the installation."""
+"""Record what was installed, so that it can be removed: `receipt.json` in the folder of the installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONGEST = 16 << 20  # characters; a receipt has a line for each file
 
 @dataclass
 class Change:
-    """One file of OBS that was changed: `backup`, in the folder of backups, is how it was before; `sha256`, after.
+    """One changed file of OBS: `backup`, in the folder of backups, is the old content; `sha256` hashes the new one.
 
     `script` is the entry that was added to a scene collection; "" for the settings file.
     """
@@ -35,7 +35,7 @@ class Change:
 
 @dataclass
 class Receipt:
-    """What lies in the folder and what was changed outside.
+    """The files in the folder, and the changes outside it.
 
     `files` are relative to the folder, with `/`; `parents` are the folders above that were made for it, innermost
     first.
@@ -68,7 +68,7 @@ def read_receipt(folder: Path) -> Receipt | None:
 
 
 def _check(receipt: Receipt, folder: Path) -> None:
-    """Raise ValueError if a receipt says what `install` never writes: it decides what is overwritten and removed."""
+    """Raise ValueError for content that `install` never writes: a receipt decides what is overwritten and removed."""
     texts = [receipt.version, receipt.obs, receipt.environment, *receipt.files, *receipt.parents]
     for change in receipt.changes:
         texts += [change.path, change.sha256, change.backup, change.script]
@@ -84,15 +84,15 @@ def _check(receipt: Receipt, folder: Path) -> None:
             raise ValueError(f"the file {name!r} lies elsewhere")
     above = {os.path.normcase(parent) for parent in Path(os.path.realpath(folder)).parents}
     for parent in receipt.parents:
-        if os.path.normcase(os.path.realpath(parent)) not in above:  # whichever way it was written, links or none
+        if os.path.normcase(os.path.realpath(parent)) not in above:  # however it was written, with links or without
             raise ValueError(f"{parent!r} is no folder above")
 
 
 def undo_changes(receipt: Receipt, folder: Path) -> list[str]:
-    """Take back what was changed in OBS's files, and say what was done, a sentence each.
+    """Undo the changes to OBS's files, and return what was done, a sentence each.
 
-    A file that nobody has changed since becomes again what it was, byte by byte. One that OBS has written since loses
-    the script's entry only; the settings file then stays as it is, for OBS still finds its Python with it.
+    A file that has not changed since is restored byte for byte. One that OBS has written since only loses the script's
+    entry; the settings file is then kept, because OBS still finds its Python with it.
     """
     done = []
     for change in receipt.changes:
@@ -117,8 +117,8 @@ def undo_changes(receipt: Receipt, folder: Path) -> list[str]:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Write a file's content all at once, with the rights that the file has; InstallError if it is protected."""
-    # A new name each time: what lies at a known one could be a link to somewhere else.
+    """Replace a file's content atomically, keeping its permissions; InstallError if it is protected."""
+    # A new name each time: a file at a predictable name could be a link elsewhere.
     try:
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".eoam-part", dir=path.parent)
     except PermissionError:
@@ -129,7 +129,7 @@ def replace(path: Path, content: bytes) -> None:
             file.write(content)
         part.chmod(path.stat().st_mode)
         part.replace(path)
-    except PermissionError:  # Windows puts nothing in the place of a read-only file
+    except PermissionError:  # Windows does not replace a read-only file
         raise protected(path) from None
     finally:
         if part.exists():
@@ -138,12 +138,12 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def is_read_only(path: Path) -> bool:
-    """Whether a file has Windows' mark "read-only"."""
+    """Return whether a file has Windows' attribute "read-only"."""
     return not path.stat().st_mode & stat.S_IWRITE
 
 
 def protected(path: Path) -> InstallError:
-    """Say that one of OBS's files may not be changed."""
+    """Return the error for one of OBS's files that may not be changed."""
     return InstallError(
         f"{path} is write-protected, so OBS cannot be told of the script. Make it writable (on Windows: Properties, "
         "Read-only) and run this again."

@@ -1,8 +1,8 @@
-"""The script's place in OBS's scene collections: OBS loads the scripts that a collection lists.
+"""Edit the script's entry in OBS's scene collections: OBS loads the scripts that a collection lists.
 
 A collection is a JSON file; `modules / scripts-tool` holds `{"path": ..., "settings": {...}}` for every script (see
-`plugins/frontend-tools/scripts.cpp`). OBS reads it at its start and writes it at its end, so nobody may change it while
-OBS runs.
+`plugins/frontend-tools/scripts.cpp`). OBS reads it when it starts and writes it when it ends, so it must not be changed
+while OBS runs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Collection:
 
 
 def find_collections(folder: Path) -> list[Collection]:
-    """Return the scene collections in a folder, by name; a damaged file is none."""
+    """Return the scene collections in a folder, by name; damaged files are left out."""
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -44,8 +44,8 @@ def find_collections(folder: Path) -> list[Collection]:
 
 
 def read_file(path: Path) -> bytes:
-    """Return a collection's content; InstallError if it is no file or larger than any could be, OSError as always."""
-    if not os.path.isfile(path):  # a pipe that nobody writes to would be waited for
+    """Return a collection's content; InstallError if it is not a file or too large; OSError if it is unreadable."""
+    if not os.path.isfile(path):  # reading a pipe without a writer would block
         raise InstallError(f"{path} is no file.")
     with path.open("rb") as file:
         content = file.read(_LONGEST + 1)
@@ -55,7 +55,7 @@ def read_file(path: Path) -> bytes:
 
 
 def choose(collections: Iterable[Collection], wanted: Iterable[str], current: str) -> list[Collection]:
-    """Return the collections that were asked for: "all", "none", "current", or names; `current` is the file's stem."""
+    """Return the requested collections: "all", "none", "current", or names; `current` is the file's stem."""
     collections = list(collections)
     chosen: list[Collection] = []
     for name in wanted:
@@ -73,14 +73,15 @@ def choose(collections: Iterable[Collection], wanted: Iterable[str], current: st
 
 
 def is_ours(entry: str) -> bool:
-    """Whether a script of this path, as OBS writes it, is a copy of ours: by its name."""
+    """Return whether a script's path, as OBS writes it, is a copy of ours, by its name."""
     return _file_name(entry) == SCRIPT
 
 
 def with_script(content: bytes, script: str, path: Path) -> bytes | None:
-    """Return a collection's content with the script in it, or None if it is there already.
+    """Return a collection's content with the script added, or None if it has it already.
 
-    An entry for another copy of the script is led to this one and keeps its settings: OBS can load only one of them.
+    An entry for another copy of the script is redirected to this one and keeps its settings: OBS can load only one of
+    them.
     """
     parsed = _parse(content, path)
     entries = _scripts(parsed)
@@ -117,11 +118,11 @@ def _scripts(parsed: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _written(before: bytes, parsed: dict[str, Any], entries: list[dict[str, Any]], path: Path) -> bytes:
-    """Return the collection with these scripts, written as `before` is: its BOM and its ends of lines stay."""
+    """Return the collection with these scripts, written like `before`, with its BOM and line ends."""
     modules = parsed.get("modules")
     parsed["modules"] = {**(modules if isinstance(modules, dict) else {}), "scripts-tool": entries}
     try:
-        # What JSON cannot say (an infinite number, half a character) OBS would not read again.
+        # OBS could not read back what JSON cannot express (an infinite number, half a character).
         content = (json.dumps(parsed, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
         raise InstallError(

@@ -1,4 +1,4 @@
-"""What the registered filter type does while the script is loaded."""
+"""Implement the registered filter type while the script is loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from eoam_obs.source.locale import Texts
 from eoam_obs.source.state import State
 from eoam_obs.source.stored import Stored
 
-# The drawing imports them where it needs them, since they need libraries that may be missing.
+# Drawing imports these where it needs them, because they need libraries that may be missing.
 _NEEDED_BY_FRAMES: Final = (
     "eoam_core.geometry",
     "eoam_core.edge",
@@ -38,7 +38,7 @@ class FilterImplementation:
         self.texts = texts if texts is not None else Texts()
 
     def prepare(self, obs: LibObs) -> None:
-        """Compile the shaders, and import what runs the network; what fails is tried again, and said, by the filter."""
+        """Compile the shaders and import what runs the network; the filter tries again, and reports, what fails."""
         shaders.compile_all(obs)
         for name in _NEEDED_BY_FRAMES:
             try:
@@ -55,11 +55,11 @@ class FilterImplementation:
         stored.write_defaults(obs, settings, self.defaults)
 
     def normalise(self, obs: LibObs, settings: Data, known: Settings | None) -> Stored:
-        """Bring a filter's obs_data in order; its `effective` settings are the defaults if it follows them."""
+        """Normalise a filter's obs_data; its `effective` settings are the defaults if it follows them."""
         return stored.normalise(obs, settings, known, self.defaults)
 
     def effective(self, filter_settings: Stored) -> Settings:
-        """Return what a filter does with what is stored of it."""
+        """Return a filter's effective settings, given its stored ones."""
         return effective(self.defaults) if filter_settings.follows else filter_settings.effective
 
     def reset(self, obs: LibObs, settings: Data) -> None:
@@ -69,16 +69,16 @@ class FilterImplementation:
     def properties(
         self, obs: LibObs, filter_settings: Stored | None, state: State | None, callbacks: Mapping[str, Any]
     ) -> Properties:
-        """Return the panel of one filter; without a state that of the type.
+        """Return the panel of one filter, or of the type if there is no state.
 
-        `callbacks` are called "modified", "refresh" and "reset" for the buttons, and "guard" for the one that is shown
-        where there is no guard yet.
+        The keys of `callbacks` are "modified", "refresh" and "reset" for the buttons, and "guard" for the one that is
+        shown while there is no guard.
         """
         texts = self.texts
         properties = obs.obs_properties_create()
         if state is not None:
             panel.add_text(obs, properties, panel.STATUS, state.sentence(texts), warning=state.is_warning)
-            if state.guard_open:  # the sentence asks for it
+            if state.guard_open:  # the sentence refers to it
                 self._add_button(obs, properties, panel.GUARD, callbacks)
         model = filter_settings.settings.model if filter_settings is not None else ""
         panel.add_settings(obs, properties, texts, modified=callbacks["modified"], model=model)
@@ -94,11 +94,11 @@ class FilterImplementation:
             obs.obs_property_set_long_description(item, self.texts(f"panel.{name}.help"))
 
     def show_relevant(self, obs: LibObs, properties: Properties, settings: Data) -> bool:
-        """Show the controls that do something, hide the others; whether that changed any."""
+        """Show the controls that have an effect, hide the others; return whether any changed."""
         return panel.show_relevant(obs, properties, settings)
 
     def hide_guard(self, obs: LibObs, properties: Properties) -> None:
-        """Hide the button that was needed once."""
+        """Hide the button that adds the guard."""
         button = obs.obs_properties_get(properties, panel.GUARD)
         if button:
             obs.obs_property_set_visible(button, False)

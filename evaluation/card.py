@@ -4,7 +4,7 @@
 
 Judges `models/eoam.onnx` and `models/eoam_plus.onnx` with every detail on every set of `evaluation.networks`, bare
 and as the filter shows them, in one run, and replaces the tables of README.md, docs/user/figures.md and
-models/MODEL_CARD.md (documents.py). None is copied by hand: one was once, and stated the wrong figures.
+models/MODEL_CARD.md (documents.py). No figure is copied by hand.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Figures = dict[str, dict[str, Rows]]  # "bare" or "shown" -> set -> network -> f
 
 
 def measure(data: Path, peers: Path) -> Figures:
-    """Judge what ships and the peers. Raises DataError."""
+    """Judge the shipped networks and the peers. Raises DataError."""
     args = argparse.Namespace(
         models=[ROOT / "models" / f"{name}.onnx" for name in OURS],
         data=data,
@@ -50,7 +50,7 @@ def measure(data: Path, peers: Path) -> Figures:
 
 
 def label(name: str) -> str:
-    """Return how a table calls a network of `evaluation.networks`: ours in bold, with the input for 16:9."""
+    """Return a network's name in the tables: ours in bold, with the input for 16:9."""
     stem, _, detail = name.partition(", ")
     if stem not in OURS:
         return name
@@ -68,7 +68,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def short(figures: Figures) -> str:
-    """The README's table: one row for each network, ours with the detail that is the default."""
+    """Return the README's table: one row for each network, ours with the default detail."""
     bare, usual = figures["bare"], Settings().detail
     rows = []
     for name, room in bare["rooms"].items():

@@ -3,8 +3,8 @@
     python -m evaluation.colour models/eoam.onnx --data ../shared/data [--every 3]
 
 Validation portraits, put with a soft edge over rooms that no training has seen, are cut out as the filter does it. The
-person's colours are known there: inside the hand-made mask they are the portrait's, and beyond it what the nearest of
-them continue to.
+person's true colours are known there: inside the hand-made mask those of the portrait, and beyond it a continuation of
+the nearest ones.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ENLARGED = 2  # the masks are cut hard; at twice the size a soft edge fits insi
 _SOFT = 2.0  # pixels: the standard deviation of the edge
 _CONTINUED = 0.005  # of the height: how far the person's colours are averaged beyond the mask
 _FEWEST = 50  # pixels of edge, or a portrait says nothing
-_FAR = 37  # from one portrait's room to the next one's, in name order, where neighbours are alike
+_FAR = 37  # step between the rooms of successive portraits; neighbours in name order are similar
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def continued(light: Floats, hard: Image) -> Floats:
         found = unknown & (sums[..., 3] > 1e-3)
         result[found] = sums[found][:, :3] / sums[found][:, 3:]
         unknown &= ~found
-        spread *= 2  # what is far from the person is not looked at, but has no other colour to be
+        spread *= 2  # far from the person the colour does not matter, but needs some value
         if not core.any() or spread > 2 * len(hard):
             break
     return result
@@ -84,8 +84,8 @@ def continued(light: Floats, hard: Image) -> Floats:
 def edge_errors(scene: Scene, shown: Image) -> list[float] | None:
     """Return the mean error, in levels of 0 to 255, of each of `FIGURES` in the edge band of `shown` (h, w, 4) RGBA.
 
-    The band is where something is shown, something is there, and one of the two is not all of it. Over a colour both
-    are mixed with the alpha that is shown: only the colours' error counts, not the mask's. None if there is no edge.
+    The band is where something is shown, something is there, and one of the two is not all of it. Both are mixed over a
+    colour with the shown alpha, so only the colours' error counts, not the mask's. None if there is no edge.
     """
     alpha = shown[..., 3].astype(np.float32) / np.float32(255)
     band: Mask = (alpha > 0.03) & (scene.alpha > 0.02) & ((alpha < 0.97) | (scene.alpha < 0.97))

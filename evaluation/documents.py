@@ -1,4 +1,4 @@
-"""Tables that a command makes, in the documents that state them.
+"""Update the tables in documents that a command generates.
 
 Each stands between the lines `<!-- figures: NAME -->` and `<!-- end of figures -->`.
 """
@@ -20,7 +20,7 @@ def names_in(document: Path) -> list[str]:
 
 
 def check(document: Path, names: Iterable[str]) -> None:
-    """See that a document has one of these tables: better before minutes of work than after. Raises DataError."""
+    """Check, before minutes of work, that a document has one of these tables. Raises DataError."""
     wanted = list(names)
     if not document.is_file():
         raise DataError(f"{document} does not exist: name a document with marked tables.")
@@ -30,7 +30,7 @@ def check(document: Path, names: Iterable[str]) -> None:
 
 
 def fill(document: Path, tables: Mapping[str, str]) -> None:
-    """Put `tables`, Markdown by name, in the place of a document's; raises DataError if it has none of them."""
+    """Replace a document's tables by `tables`, Markdown by name; raises DataError if it has none of them."""
     check(document, tables)
 
     def replaced(found: re.Match[str]) -> str:

@@ -3,8 +3,8 @@
     python -m evaluation.failures models/eoam.onnx docs/pictures/failures.jpg
 
 NASA's portrait of Eileen Collins (public domain) and three CC0 pictures, all from scikit-image, brought into the
-situations in which MODEL_CARD.md says the network is weak. Beside each picture stands its cut-out over green, by the
-network's mask alone: nothing is cleaned up.
+situations in which MODEL_CARD.md says the network is weak. Beside each picture is its cut-out over green, by the
+network's mask alone, without clean-up.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ROWS = 120  # of a tile
 
 
 def astronaut_in(room: Image, share: float, *, centre: float = 0.5) -> Image:
-    """Return the photograph, `share` of the frame high, at the lower edge of `room`, its own ground included."""
+    """Return the photograph, `share` of the frame high, at the lower edge of `room`, with its own background."""
     portrait = _bgr("astronaut")
     side = round(HEIGHT * share)
     small = cv2.resize(portrait, (side, side), interpolation=cv2.INTER_AREA)

@@ -39,7 +39,7 @@ def read_video(path: Path) -> Iterator[Image]:
 
 
 class _Listening:
-    """The network, whose last mask can be read."""
+    """A segmenter whose last mask can be read."""
 
     def __init__(self, model: Path, width: int, height: int) -> None:
         self._network = OnnxSegmenter(model, width=width, height=height)

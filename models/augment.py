@@ -1,7 +1,7 @@
-"""Making one training sample: a portrait as it is, people composited into a room, or a room with nobody.
+"""Make one training sample: a portrait as photographed, people composited into a room, or an empty room.
 
-Portraits alone teach "the middle is a person": in an empty room a quarter of the picture comes out as one. Composition
-cures that. All of it is OpenCV on uint8, a few milliseconds a sample on one core, and everything random comes from one
+Portraits alone teach "the middle is a person": a quarter of an empty room is then called person. Composition prevents
+that. Everything is OpenCV on uint8, a few milliseconds a sample on one core. All random numbers come from one
 generator, so a batch is a function of (seed, batch number) alone and a run can be resumed exactly.
 """
 
@@ -54,26 +54,26 @@ class MixConfig:
     chair: float = 0.18
     far: float = 0.15
     clutter: float = 0.50  # of all rooms, empty ones included
-    plain: float = 0.10  # of all rooms: a painted or lit wall, which the pictures of rooms lack
+    plain: float = 0.10  # of all rooms: a painted or lit wall, missing in the pictures of rooms
     dark: float = 0.07
     # Of all rooms: dark, rounded things as large as somebody. Not in the validation's rooms, so off unless asked for.
     furniture: float = 0.0
-    # Of the portraits: as photographed, but before a room. Only so is somebody whom the frame cuts seen before another
-    # background than the photograph's; whoever is put into a room elsewhere must not be cut.
+    # Of the portraits: as photographed, but in front of a room. This is the only way to see a person cut by the frame
+    # against another background, because people put into rooms elsewhere must not be cut.
     swap: float = 0.0
-    bars: float = 0.0  # of all samples: what a picture of another shape leaves beside or above and below it
+    bars: float = 0.0  # of all samples: bars beside, or above and below, a picture of another shape
     lookalike: float = 0.20  # of the composites: a structure behind the person in the person's own colours
-    # All of these are off unless asked for, as the runs before them had it.
+    # All of these are off by default, as in the runs before they existed.
     pack: float = 0.0  # people_pd and people_open as photographed; needs `--with people_pd people_open`
     wide_pack: float = 0.0
-    recolour: float = 0.0  # of all samples with somebody: other clothes, sometimes dyed hair
+    recolour: float = 0.0  # of all samples with a person: other clothes, sometimes dyed hair
     very_dark: float = 0.0  # of all samples: a twentieth to a quarter of the light, and the sensor's noise
     turned: float = 0.0  # of all samples: turned by 90 or 270 degrees
     posters: float = 0.0  # of all rooms: one or two photographs of people on the wall or a screen
 
     @classmethod
     def from_dict(cls, values: dict[str, float]) -> MixConfig:
-        """Build the mix that a checkpoint was trained with; what was invented later had no share in it."""
+        """Build the mix that a checkpoint was trained with; later additions had no share in it."""
         return cls(**{"lookalike": 0.0, **values})
 
     def with_shares(self, shares: Iterable[str]) -> MixConfig:
@@ -112,7 +112,7 @@ class MixConfig:
 
 
 class SampleMaker:
-    """Draws samples from a training set; stateless but for the data, so that every worker process can have one."""
+    """Draw samples from a training set; stateless apart from the data, so every worker process can have one."""
 
     def __init__(self, data: TrainingSet, mix: MixConfig):
         if (mix.pack or mix.wide_pack) and not data.packs:
@@ -122,7 +122,7 @@ class SampleMaker:
         self.photographs = {"portrait": data.portraits, "street": data.street, "mixed": data.mixed, "pack": data.packs}
         self.rooms = [rooms for rooms in (data.rooms, data.hard_rooms, data.plain_rooms) if rooms]
         # Drawing 150,000 normal numbers costs more than the network's share of a sample: one tile, shifted at random.
-        # A head that the photograph cuts off must not float in a room; faces pressed to the frame are learnt elsewhere.
+        # A head cut off by the photograph must not float in a room; faces at the frame's edge are learnt elsewhere.
         self.seated = [p for p in (*data.portraits, *data.packs) if is_uncut(p)] or data.portraits
         self.noise = np.random.default_rng(0).normal(0, 1, (512, 512, 3)).astype(np.float32)
 
@@ -179,7 +179,7 @@ class SampleMaker:
         return frame, alpha
 
     def redressed(self, rng: Generator, frame: Image, alpha: Image) -> Image:
-        """Return the picture with the person, in some of the cases, in other colours."""
+        """Return the picture, in some cases with the person in other colours."""
         if self.mix.recolour and rng.random() < self.mix.recolour:
             return recolour(rng, frame, alpha)
         return frame
@@ -190,7 +190,7 @@ class SampleMaker:
         return rooms[rng.integers(len(rooms))]
 
     def with_posters(self, rng: Generator, frame: Image) -> Image:
-        """Return the room, in some of the cases with photographs of people in it."""
+        """Return the room, in some cases with photographs of people in it."""
         if self.mix.posters and rng.random() < self.mix.posters:
             people = self.data.packs if self.data.packs and rng.random() < 0.5 else self.data.portraits
             for _ in range(int(rng.integers(1, 3))):
@@ -198,7 +198,7 @@ class SampleMaker:
         return frame
 
     def swapped(self, rng: Generator, person: Person, size: tuple[int, int]) -> tuple[Image, Image]:
-        """Return a portrait framed as photographed, but before a room: BGR `(h, w, 3)` and alpha `(h, w)`."""
+        """Return a portrait framed as photographed, in front of a room: BGR `(h, w, 3)` and alpha `(h, w)`."""
         bgr, cover = photographed(rng, replace(person, soft=None), size)
         bgr = tone(rng, bgr, 0.2) if rng.random() < 0.5 else bgr
         alpha = hard_to_soft(cover)
@@ -226,7 +226,7 @@ class SampleMaker:
         if self.mix.furniture and rng.random() < self.mix.furniture:
             frame = add_furniture(rng, frame, self.any_room(rng))
         frame = self.with_posters(rng, frame)
-        if rng.random() < 0.35:  # a camera focused on the person blurs what is behind
+        if rng.random() < 0.35:  # a camera focused on the person blurs the background
             sigma = rng.uniform(0.5, 3.0)
             frame = np.asarray(cv2.GaussianBlur(frame, (0, 0), sigma), np.uint8)
         return tone(rng, frame, 0.25)
@@ -279,7 +279,7 @@ class SampleMaker:
         return paste(frame, bgr, cover), np.maximum(alpha, cover)
 
     def degrade(self, rng: Generator, frame: Image) -> Image:
-        """Do to the picture what cameras, rooms and drivers do: tone, blur, noise, compression, light from behind."""
+        """Degrade the picture as cameras, rooms and drivers do: tone, blur, noise, compression, light from behind."""
         height, width = frame.shape[:2]
         frame = tone(rng, frame, 0.30)
         if rng.random() < 0.15:
@@ -308,7 +308,7 @@ class SampleMaker:
         return frame
 
     def underexposed(self, rng: Generator, frame: Image) -> Image:
-        """Return what a camera makes of a quarter to a twentieth of the light: dark or turned up, noisy, tinted."""
+        """Return the picture at a quarter to a twentieth of the light: dark or brightened, noisy, tinted."""
         height, width = frame.shape[:2]
         light = np.exp(rng.uniform(np.log(0.05), np.log(0.25)) + rng.normal(0, 0.1, 3))
         y, x = rng.integers(0, 512 - height), rng.integers(0, 512 - width)
@@ -321,12 +321,12 @@ class SampleMaker:
 
 
 def hard_to_soft(cover: Image) -> Image:
-    """Cut off the rim of the old background that a hand-drawn mask carries, or the rim is what would be learnt."""
+    """Cut off the rim of old background in a hand-drawn mask, or the network would learn the rim."""
     return np.asarray(cv2.GaussianBlur(cv2.erode(cover, np.ones((3, 3), np.uint8)), (3, 3), 0), np.uint8)
 
 
 def paste(room: Image, bgr: Image, cover: Image) -> Image:
-    """Return `bgr` before `room` where `cover`, 255 = all of it, says so."""
+    """Return `bgr` blended over `room` with the opacity `cover`, 255 = opaque."""
     weight = (cover.astype(np.float32) / 255)[..., None]
     return np.asarray(cv2.convertScaleAbs(room + (bgr.astype(np.float32) - room) * weight), np.uint8)
 

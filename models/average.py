@@ -1,10 +1,10 @@
-"""Average the weights of two trainings that go back to the same weights.
+"""Average the weights of two trainings with a common origin.
 
     python -m models.average FIRST.safetensors SECOND.safetensors OUT.safetensors [--share 0.5] [--data DATA]
 
-Along the straight line between such networks the loss often has no hill, and in the middle they are better than at
-either end (M. Wortsman et al., "Model soups", ICML 2022; "Robust fine-tuning of zero-shot models", CVPR 2022): the
-longer training's gain without all that it forgot. It costs nothing when the network runs.
+Along the straight line between such networks the loss often has no barrier, and the middle is better than either end
+(M. Wortsman et al., "Model soups", ICML 2022; "Robust fine-tuning of zero-shot models", CVPR 2022): the longer
+training's gain without all that it forgot. It costs nothing when the network runs.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def average(first: Path, second: Path, target: Path, *, share: float = 0.5) -> N
     If only `second` has an outline (`NetConfig.half`), `target` has that one. A block's rounds that only `second` has
     count as without effect in `first`.
 
-    Its header is that of `second`, with what it was averaged with. It can be exported and begun from, not resumed: the
-    optimiser's state belongs to neither.
+    Its header is that of `second`, plus a record of `first`. It can be exported and used with `--init`, but not
+    resumed, because there is no optimiser state.
 
     Raises:
         DataError: a file is no checkpoint, they are of different networks, or `share` is not from 0 to 1.

@@ -1,4 +1,4 @@
-"""The files of a training: safetensors with weights, their moving average, the optimiser's state and a JSON header."""
+"""Read and write checkpoints: safetensors with weights, their average, the optimiser's state and a JSON header."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from torch import Tensor
 from .data import DataError
 from .net import Eoam, NetConfig
 
-KEPT_BYTES = 1_000_000  # what a checkpoint in the repository may have
+KEPT_BYTES = 1_000_000  # size limit of a checkpoint in the repository
 
 
 def save_checkpoint(
     path: Path, net: Eoam, average: Eoam, optimiser: torch.optim.AdamW, step: int, header: dict[str, object]
 ) -> None:
-    """Write everything a run needs to go on; through a temporary file, so that a stop leaves the previous one whole."""
+    """Write everything a run needs to continue; through a temporary file, so that a stop keeps the previous one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     tensors = _everything(net, average, optimiser)
@@ -31,10 +31,10 @@ def save_checkpoint(
 
 
 def keep_checkpoint(last: Path, kept: Path) -> None:
-    """Copy a checkpoint to a place from which it can be committed: of at most `KEPT_BYTES`.
+    """Copy a checkpoint to a place from which it can be committed, in at most `KEPT_BYTES`.
 
-    A larger one is written without the optimiser's first moments, and with its second ones and the weights, though not
-    their average, in half the bits: its run goes on within a few steps as it would have, but not to the bit.
+    A larger one is written without the optimiser's first moments, and with its second ones and the weights (not their
+    average) in half the bits: a run resumed from it behaves as before within a few steps, but not bit for bit.
     """
     kept.parent.mkdir(parents=True, exist_ok=True)
     partial = kept.with_suffix(".partial")
@@ -88,9 +88,9 @@ def load_weights(path: Path, *, prefix: str = "average") -> Eoam:
 def start_from(net: Eoam, path: Path) -> None:
     """Give `net` a checkpoint's weights, so that its masks are the checkpoint's until it is trained.
 
-    Rounds and the outline, if the checkpoint lacks them, stay as made: without effect. So do the further channels of
-    an outline or of a gated f_a that is wider than the checkpoint's (`widened`). Raises DataError if anything else
-    differs.
+    Rounds and the outline, if missing in the checkpoint, keep their initial state, without effect. So do additional
+    channels of an outline or of a gated f_a that is wider than the checkpoint's (`widened`). Raises DataError if
+    anything else differs.
     """
     weights, own = load_weights(path).state_dict(), net.state_dict()
     for name, old in weights.items():
@@ -122,8 +122,8 @@ def is_wider(new: Tensor, old: Tensor) -> bool:
 def widened(new: Tensor, old: Tensor) -> Tensor:
     """Return `new`, the weight of a wider layer as made, with `old` in its first channels.
 
-    What the first channels see of the further ones is zero, so that they and what is computed of them alone are what
-    they were; the further channels keep the weights they were made with, or nothing in them could be learnt.
+    The first channels' weights for the additional ones are zero, so their results do not change. The additional
+    channels keep their initial weights, or they could not learn.
     """
     result = new.clone()
     if old.ndim > 1:

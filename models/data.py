@@ -1,4 +1,4 @@
-"""The training pictures: folders, splits, and one hash that names exactly what a network was trained on.
+"""Read the training pictures: folders, splits, and a hash that identifies what a network was trained on.
 
 A data folder holds the subfolders below; docs/developer/training.md says how to lay one out. Pictures are read whole
 into memory (about 700 MB for the project's own set), because decoding would cost more than augmenting.
@@ -21,7 +21,7 @@ PICTURE_SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
 # Of every ten rooms, in name order, two are only for testing and one for validation: a network that has seen a room
 # knows that it is empty.
 ROOM_SPLITS = {"test": (0, 5), "val": (1,), "train": (2, 3, 4, 6, 7, 8, 9)}
-# Folders that a run uses only if it is told to (`--with`): a run without them, and its data's hash, is what it was.
+# Folders that a run uses only with `--with`: runs without them, and their data hash, are unaffected.
 PLACES = "rooms_places"
 PACKS = ("people_pd", "people_open")
 EXTRAS = (PLACES, *PACKS)
@@ -37,7 +37,7 @@ class DataError(Exception):
 class Person:
     """One picture with a person: `bgr` is `(h, w, 3)` uint8, `alpha` `(h, w)` uint8, 255 = person.
 
-    `soft`, if a teacher made one (teacher.py), is the mask to learn from where the picture is used as photographed.
+    `soft`, if a teacher made one (teacher.py), is the training target where the picture is used as photographed.
     """
 
     bgr: Image
@@ -51,7 +51,7 @@ class Person:
 
 
 def is_uncut(person: Person) -> bool:
-    """Whether the photograph cuts off neither head nor shoulders: only such a person can sit anywhere in a room."""
+    """Return whether the photograph cuts neither head nor shoulders, so that the person can be placed in a room."""
     inside = person.alpha > 127
     high = inside[: round(0.6 * len(inside))]
     return not (inside[0].any() or high[:, 0].any() or high[:, -1].any()) and bool(inside.any())
@@ -59,7 +59,7 @@ def is_uncut(person: Person) -> bool:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Everything train.py needs, by kind; `hard_rooms`, `plain_rooms` and `packs` are empty unless asked for."""
+    """Everything train.py needs, by kind; `hard_rooms`, `plain_rooms` and `packs` are empty unless requested."""
 
     portraits: list[Person]  # eg1800_train less its validation ids
     street: list[Person]  # ccp_upper
@@ -173,7 +173,7 @@ def read_training_set(data: Path, extras: Collection[str] = ()) -> TrainingSet:
 
 
 def hash_data(data: Path, extras: Collection[str] = ()) -> str:
-    """Return one SHA-256 over the names and contents of all training files, independent of where they lie."""
+    """Return one SHA-256 over the names and contents of all training files, independent of their location."""
     digest = hashlib.sha256()
     files = [data / "eg1800_val.txt", *room_paths(data, "train"), *list_pictures(data / "cutouts")]
     names = ["eg1800_train", "ccp_upper", "mixed_people", *(name for name in PACKS if name in extras)]

@@ -2,9 +2,9 @@
 
     python -m models.export models/checkpoints/eoam.safetensors models/eoam.onnx
 
-Contract: input `frame` uint8 `(1, height, width, 4)`, BGRA as OBS lays it out, height and width free multiples of 16;
-output `mask` uint8 `(1, height, width)`, 255 = person. Refuses to write if onnxruntime and torch differ by more than
-one grey level.
+Contract: input `frame` uint8 `(1, height, width, 4)`, BGRA as in OBS, height and width free multiples of 16; output
+`mask` uint8 `(1, height, width)`, 255 = person. Refuses to write if onnxruntime and torch differ by more than one grey
+level.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def variance(bn: nn.BatchNorm2d) -> Tensor:
 
 
 def deviation(bn: nn.BatchNorm2d) -> Tensor:
-    """Return what a BatchNorm divides by."""
+    """Return a BatchNorm's divisor."""
     return torch.sqrt(variance(bn) + bn.eps)
 
 
@@ -173,9 +173,9 @@ def quick_confidence_map(f_e: Tensor) -> Tensor:
 
 
 def quantise(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Put the bytes round a graph of `Deployed`: `frame` in, `mask` out.
+    """Add the byte conversions to a graph of `Deployed`: `frame` in, `mask` out.
 
-    Only operators that the oldest onnxruntime the project allows has for bytes: its DepthToSpace is for floats alone.
+    Uses only operators that the oldest supported onnxruntime has for bytes: its DepthToSpace takes only floats.
     """
     graph = model.graph
     constants: dict[str, NDArray[Any]] = {

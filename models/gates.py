@@ -3,9 +3,8 @@
     python -m models.gates --data ../shared/data --samples 100000 --seeds 1 2 3 --table FILE
 
 Every form (`FORMS`) is trained with every seed, from the same weights and on the same batches. Each is judged on the
-validation portraits, as it is and with f_a set to zero: what the gate lets through is worth what is lost then. Runs
-that are finished are not repeated, ones that were stopped go on. Differences are picture by picture, with the standard
-error over the pictures.
+validation portraits, as it is and with f_a set to zero: the loss is the value of the gated feature. Finished runs are
+not repeated, and stopped ones continue. Differences are picture by picture, with the standard error over the pictures.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ Scores = NDArray[np.float64]  # (pictures, 2): fg and boundary IoU, 0 to 1
 
 
 def without_detail(net: Eoam) -> Eoam:
-    """Return a copy of the network that sees nothing of f_a but what the encoder and an outline make of it."""
+    """Return a copy of the network in which f_a reaches only the encoder and an outline."""
     net = copy.deepcopy(net)
     if net.config.fusion != "none":
         torch.nn.init.zeros_(net.project_a.bn.weight)
@@ -67,7 +66,7 @@ def judge(net: Eoam, people: list[Person]) -> Scores:
 
 
 def run_name(form: str, seed: int, samples: int, init: Path) -> str:
-    """Name the folder of one run in models/runs: another one if anything that decides its outcome is another."""
+    """Return the name of a run's folder in models/runs, unique to everything that decides its outcome."""
     key = "\n".join((*BASE, *FORMS[form], str(seed), str(samples), sha256_of(init)))
     return f"gate-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 

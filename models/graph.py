@@ -1,4 +1,4 @@
-"""Size of an exported network, counted in the graph that users run rather than in the code that made it."""
+"""Measure the size of an exported network, in the graph that users run."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def measure_graph(path: Path, height: int = 224, width: int = 224) -> GraphSize:
 
 
 def _run_for_shapes(model: onnx.ModelProto, names: set[str], height: int, width: int) -> dict[str, tuple[int, ...]]:
-    # Shapes inferred on paper stay unknown behind some nodes of the peers' graphs; a run knows them all.
+    # Shape inference fails after some nodes of the peers' graphs; a run gives all shapes.
     made = [name for node in model.graph.node for name in node.output if name in names]
     known = {o.name for o in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in made if name not in known)

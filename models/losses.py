@@ -1,4 +1,4 @@
-"""The training loss: a mask that fits, edges that count, and what gives the three classes a meaning."""
+"""Compute the training loss: the mask's fit, weighted edges, and the auxiliary loss of the three classes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .net import BACKGROUND, EDGE, PORTRAIT
 EDGE_CLASS_WEIGHT = 2.0
 EDGE_PIXEL_WEIGHT = 3.0  # as in SINet's recipe: the band around the outline decides what a viewer sees
 AUXILIARY_WEIGHT = 0.4
-# What the edge class learns: "hard", to be right on the edge area; "soft", to be half of it, the rest as much portrait
-# and background as the cell has; "none", no cell is an edge, so portrait and background are equal on the outline.
+# The edge class's target: "hard", 1 in the edge area; "soft", a half there, the rest by the cell's shares of portrait
+# and background; "none", no cell is an edge, so portrait and background are equal on the outline.
 EDGE_TARGETS = ("hard", "soft", "none")
 EMPTY_LIMIT = 0.002  # a picture with less of a person counts as empty
 EMPTY_SHARE = 0.05  # of an empty picture called person: half the loss
@@ -58,7 +58,7 @@ def soft_iou(logits: Tensor, alpha: Tensor) -> Tensor:
     """Return `1 - IoU` of soft masks, averaged over the pictures: the metric itself, made smooth.
 
     In a picture without a person any IoU is 0; there the loss is `p / (p + 0.05)` of the share p called person, so that
-    the last wrong patch in a room counts, which cross entropy hardly sees.
+    even a small wrong patch counts, on which cross entropy has little effect.
     """
     p = torch.sigmoid(logits).flatten(1)
     t = alpha.flatten(1)

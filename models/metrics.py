@@ -1,4 +1,4 @@
-"""The figures by which a mask is judged (design: foreground IoU per picture, averaged, at the picture's own size)."""
+"""Compute the figures for masks (foreground IoU: per picture, averaged, at the picture's own size)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def boundary_iou(predicted: Mask, truth: Mask) -> float:
 
 
 def inner_rim(mask: Mask) -> Mask:
-    """Return what of a `(h, w)` mask lies within 2 % of the diagonal of its outline."""
+    """Return the part of a `(h, w)` mask within 2 % of the diagonal from its outline."""
     width = max(1, round(BOUNDARY_SHARE * float(np.hypot(*mask.shape))))
     # The picture's border is not an outline of the person: pad with the mask's own values, not with background.
     binary = mask.astype(np.uint8)

@@ -78,9 +78,9 @@ class ConvBN(nn.Module):
 
 
 class Round(nn.Module):
-    """What a further round of a block does not share: the statistics of both its BatchNorms and a scale, zero at first.
+    """The own parts of a block's further round: the statistics of both BatchNorms, and a scale, initially zero.
 
-    With the scale at zero a round changes nothing, so a trained network can be given more of them and go on.
+    With the scale at zero a round changes nothing, so rounds can be added to a trained network.
     """
 
     def __init__(self, channels: int, dilation: int):
@@ -138,10 +138,10 @@ class EdgeBranch(nn.Module):
 
 
 class Outline(nn.Module):
-    """The outline once more, from finer features: the coarse feature leads those at 1/4, and both those at 1/2.
+    """Refine the outline from finer features: the coarse feature guides those at 1/4, and both guide those at 1/2.
 
-    The decoder sees 1/4 and finer through three channels only, so its outline is a pixel or two off. What comes out is
-    zero at first: a trained network can be given this and goes on from its masks.
+    The decoder gets 1/4 and finer through three channels only, so its outline is a pixel or two off. The output is
+    initially zero, so this can be added to a trained network without changing its masks.
     """
 
     def __init__(self, c: NetConfig):
@@ -157,7 +157,7 @@ class Outline(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def forward(self, fine: Tensor, f_a: Tensor, coarse: Tensor) -> Tensor:
-        """Return what is added to the logits, `(n, 16, h/4, w/4)`, from the features at 1/2, 1/4 and 1/8."""
+        """Return the addition to the logits, `(n, 16, h/4, w/4)`, from the features at 1/2, 1/4 and 1/8."""
         x = self.at_quarter(F.relu(f_a + up2(self.coarse(coarse))))
         x = self.at_half(F.relu(self.fine(fine) + up2(self.lead(x))))
         y: Tensor = self.out(x)
@@ -207,7 +207,7 @@ class Eoam(nn.Module):
             self.project_a = ConvBN(c.quarter, c.gated, 1)
             if c.gated > CLASSES:
                 self.mix_a = nn.Conv2d(c.gated, CLASSES, 1, bias=False)
-                # The first three channels as they are: weights of a network without the others go on from their masks.
+                # The first three channels unchanged, so weights of a network without the others give the same masks.
                 nn.init.zeros_(self.mix_a.weight)
                 nn.init.ones_(self.mix_a.weight.data.view(CLASSES, c.gated).diagonal())
         self.bn_f = nn.BatchNorm2d(CLASSES)
@@ -227,10 +227,10 @@ class Eoam(nn.Module):
     def decode(
         self, x: Tensor, *, confidence: Callable[[Tensor], Tensor] = confidence_map
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Lead the stem's output `(n, stem, h/2, w/2)` on to (f_e at 1/8, f_e at 1/4, mask logits).
+        """Compute (f_e at 1/8, f_e at 1/4, mask logits) from the stem's output `(n, stem, h/2, w/2)`.
 
-        The mask's logits come as `(n, 16, h/4, w/4)`, one channel per pixel of a 4x4 cell, row by row. `confidence`
-        stands in for `confidence_map`.
+        The mask's logits are `(n, 16, h/4, w/4)`, one channel per pixel of a 4x4 cell, row by row. `confidence`
+        replaces `confidence_map`.
         """
         f_a = self.quarter(x)  # (n, quarter, h/4, w/4)
         x8 = self.eighth(f_a)  # (n, eighth, h/8, w/8)

@@ -1,4 +1,4 @@
-"""Exported networks, ours and the peers', each as a function from a picture to its matte."""
+"""Wrap exported networks, ours and the peers', as functions from a picture to its matte."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eoam_core.geometry import network_size
 from eoam_core.settings import Detail
 from models.data import DataError, Image
 
-LANDSCAPE = "MediaPipe landscape"  # the network that everyone uses: what the others' times are compared with
+LANDSCAPE = "MediaPipe landscape"  # a widely used network, the reference for times
 SINET = "SINet_Softmax_simple.onnx"
 
 
@@ -86,7 +86,7 @@ def network(
 
 
 def bgra(picture: Image) -> np.ndarray:
-    """Lay a BGR picture out as OBS does."""
+    """Convert a BGR picture to OBS's layout."""
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2BGRA))[None]
 
 
@@ -174,7 +174,7 @@ def sinet_at(path: Path, side: int) -> bytes:
 
 
 def sinet_224(folder: Path) -> Network:
-    """Open SINet at the size that it, the EOAM paper and this project are compared at; to be timed, not judged."""
+    """Open SINet at 224, the common size of comparisons with the EOAM paper; for timing only."""
     path, size = folder / SINET, (224, 224)
     model = sinet_at(path, size[0])
     return network("SINet 224", path, sinet_input, lambda y: y[0, 1], model=model, square=size, wide=size)

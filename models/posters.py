@@ -1,4 +1,4 @@
-"""Photographs of people on walls and screens: they are background, however much they look like a person."""
+"""Add photographs of people on walls and screens, labelled background although they look like people."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .props import head_box
 
 
 def add_poster(rng: Generator, room: Image, person: Person) -> Image:
-    """Hang a photograph of somebody into a room, framed or as a screen shows it. All of it is background.
+    """Add a photograph of a person to a room, framed or on a screen. All of it is background.
 
-    `room` is BGR `(h, w, 3)`. Whoever is composited afterwards sits before it, so nobody is covered by it.
+    `room` is BGR `(h, w, 3)`. People are composited afterwards, in front of it.
     """
     height, width = room.shape[:2]
     picture = crop(rng, person)
@@ -24,7 +24,7 @@ def add_poster(rng: Generator, room: Image, person: Person) -> Image:
         shade = (0, 30, 245)[rng.integers(3)] if rng.random() < 0.8 else int(rng.integers(256))
         framed = cv2.copyMakeBorder(picture, rim, rim, rim, rim, cv2.BORDER_CONSTANT, value=(shade,) * 3)
         picture = np.asarray(framed, np.uint8)
-    if rng.random() < 0.5:  # lit otherwise than the room, as a screen or a print behind glass is
+    if rng.random() < 0.5:  # lit differently from the room, like a screen or a print behind glass
         lit = cv2.convertScaleAbs(picture, alpha=rng.uniform(0.5, 1.15), beta=rng.uniform(0, 40))
         picture = np.asarray(lit, np.uint8)
     x, y = rng.uniform(0, width - wide), rng.uniform(0, 0.75 * height - 0.5 * high)

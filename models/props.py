@@ -1,8 +1,8 @@
-"""Things around a person at a desk, drawn: headphones, a microphone on its arm, a chair, things on the wall.
+"""Draw things around a person at a desk: headphones, a microphone on its arm, a chair, things on the wall.
 
-What is worn belongs to the person. What stands before the person hides nothing in the truth: the mask should come out
-whole, since the viewer wants the microphone and the hand with the person, not a hole. What sticks out beyond the
-person's outline is room.
+What is worn belongs to the person. An object in front of the person leaves the truth unchanged: the mask should be
+whole, because viewers want the microphone and the hand with the person, not a hole. What extends beyond the person's
+outline is background.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _paint(frame: Image, layer: Image, colour: tuple[float, float, float]) -> Im
 
 
 def add_headphones(rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
-    """Put headphones on the head: a band over it and a cup on each side; they belong to the person."""
+    """Draw headphones on the head: a band over it and a cup on each side; they belong to the person."""
     head = head_box(alpha)
     if head is None:
         return frame, alpha
@@ -69,7 +69,7 @@ def add_headphones(rng: Generator, frame: Image, alpha: Image) -> tuple[Image, I
 
 
 def add_microphone(rng: Generator, frame: Image, alpha: Image) -> tuple[Image, Image]:
-    """Put a microphone on its arm before the chest or chin; the truth stays the person's outline."""
+    """Draw a microphone on its arm in front of chest or chin; the truth stays the person's outline."""
     head = head_box(alpha)
     if head is None:
         return frame, alpha
@@ -88,7 +88,7 @@ def add_microphone(rng: Generator, frame: Image, alpha: Image) -> tuple[Image, I
 
 
 def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
-    """Put a chair's back behind the person, higher or wider than the shoulders; it is room.
+    """Draw a chair's back behind the person, higher or wider than the shoulders; it is background.
 
     `frame` is the room with the person in it, `alpha` the person: the chair is painted beside the person only.
     """
@@ -106,10 +106,10 @@ def add_chair(rng: Generator, frame: Image, alpha: Image) -> Image:
 
 
 def add_lookalike(rng: Generator, frame: Image, alpha: Image) -> Image:
-    """Stand a door, a wardrobe or a wooden wall in the person's own colours behind the head; it is room.
+    """Draw a door, a wardrobe or a wooden wall in the person's own colours behind the head; it is background.
 
     `frame` is the room with the person in it, `alpha` the person: it is painted beside the person only. Without such
-    pictures a network takes what is skin-coloured and above a head for more of the person.
+    pictures a network takes skin-coloured things above a head for part of the person.
     """
     head = head_box(alpha)
     inside = np.argwhere(alpha > 250)
@@ -147,10 +147,10 @@ def add_lookalike(rng: Generator, frame: Image, alpha: Image) -> Image:
 
 
 def add_furniture(rng: Generator, room: Image, texture: Image) -> Image:
-    """Put a sofa, a bed's head or a pillar into a room: dark or brown, round, as large as somebody. All of it is room.
+    """Draw a sofa, a headboard or a pillar into a room: dark or brown, round, as large as a person. It is background.
 
-    Whoever is composited afterwards sits before it or beside it. `texture` is any picture without people: the grain of
-    what is put there.
+    People are composited afterwards, in front of or beside it. `texture` is any picture without people, used as its
+    grain.
     """
     height, width = room.shape[:2]
     layer = _layer(room.shape)
@@ -196,7 +196,7 @@ def add_furniture(rng: Generator, room: Image, texture: Image) -> Image:
 
 
 def add_bars(rng: Generator, frame: Image, alpha: Image) -> None:
-    """Draw, in place, what a player or a camera fills up a picture of another shape with; nobody is in it."""
+    """Draw, in place, the bars with which players and cameras fill up a picture of another shape."""
     height, width = alpha.shape
     upright = rng.random() < (0.8 if width > 1.2 * height else 0.5)
     length = width if upright else height
@@ -209,7 +209,7 @@ def add_bars(rng: Generator, frame: Image, alpha: Image) -> None:
 
 
 def _rounded(layer: Image, left: float, top: float, right: float, corner: float) -> None:
-    """Draw what stands on the lower edge: a rectangle whose upper corners are round."""
+    """Draw a shape on the lower edge: a rectangle whose upper corners are round."""
     corner = max(1.0, min(corner, (right - left) / 2))
     bottom = float(layer.shape[0] + 2)
     cv2.rectangle(layer, _fixed(left, top + corner), _fixed(right, bottom), 255, -1, cv2.LINE_AA, _SHIFT)
@@ -221,16 +221,16 @@ def _rounded(layer: Image, left: float, top: float, right: float, corner: float)
 
 
 def skin_or_wood(rng: Generator) -> np.ndarray:
-    """Return a BGR colour, float in 0 to 255, of skin or wood: what rooms share with people."""
+    """Return a BGR colour, float in 0 to 255, of skin or wood: colours that rooms share with people."""
     hue, saturation, value = rng.uniform(3, 22), rng.uniform(40, 170), rng.uniform(50, 250)
     return np.asarray(cv2.cvtColor(np.array([[[hue, saturation, value]]], np.uint8), cv2.COLOR_HSV2BGR)[0, 0], float)
 
 
 def add_clutter(rng: Generator, room: Image, texture: Image) -> Image:
-    """Hang something that rooms have and photographs of tidy rooms lack before a wall: a flag, a curtain, a poster.
+    """Draw something that photographs of tidy rooms lack onto a wall: a flag, a curtain, a poster.
 
     A tilted band or a disc, filled with stripes of strong colours, with one colour, or with a piece of `texture` (any
-    picture without people), in soft folds of light and shade. All of it is room.
+    picture without people), in soft folds of light and shade. All of it is background.
     """
     height, width = room.shape[:2]
     layer = _layer(room.shape)

@@ -1,4 +1,4 @@
-"""Several processes that train one network together, as PyTorch's `torchrun` starts them; one process without it.
+"""Train one network in several processes, started by PyTorch's `torchrun`, or in one process without it.
 
     torchrun --nproc-per-node 4 -m models.train --data DIR --name NAME --batch 128
 
@@ -64,7 +64,7 @@ class Ranks:
         return max(float((a - b).abs().max()) for a, b in zip(own, mean, strict=True))
 
     def together(self) -> None:
-        """Wait until every process has come here."""
+        """Wait until every process has reached this point."""
         if self.count > 1:
             dist.barrier()
 

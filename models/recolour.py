@@ -1,6 +1,6 @@
-"""Other clothes and dyed hair: the colours of a person changed apart from those of the background.
+"""Recolour clothes and hair of a person, independently of the background.
 
-Photographs hold few people in green, lime or turquoise, so a network learns that such a colour is never a person's.
+Few photographs have people in green, lime or turquoise, so a network learns that such colours are never a person's.
 Skin keeps its colour: a green face is not what a camera sees.
 """
 
@@ -70,7 +70,7 @@ def recolour(rng: Generator, frame: Image, alpha: Image) -> Image:
 
 
 def tint(rng: Generator, frame: Image, weight: Image, *, strength: float) -> Image:
-    """Turn the hue where `weight`, 255 = all of it, says so, or dye it up to `strength` (CIELAB chroma)."""
+    """Turn the hue by `weight`, 255 = fully, or dye it up to `strength` (CIELAB chroma)."""
     inside = weight > 127
     if not inside.any():
         return frame
@@ -86,7 +86,7 @@ def tint(rng: Generator, frame: Image, weight: Image, *, strength: float) -> Ima
         angle = np.deg2rad(rng.uniform(*GREENS) if rng.random() < 0.5 else rng.uniform(0, 360))
         level = float(lab[..., 0][inside].mean())
         wanted = level + (rng.uniform(40, 215) - level) * rng.uniform(0, 1)
-        # Black cloth has no colour to turn: it is made lighter, its folds kept, before it can be lime.
+        # Black cloth has no hue to turn: it is made lighter first, keeping its folds.
         dyed[..., 0] = wanted + (lab[..., 0] - level) * rng.uniform(0.7, 1.0)
         chroma = rng.uniform(0.4, 1.0) * strength * np.clip(dyed[..., 0] / 140, 0.25, 1.0)
         keep = rng.uniform(0, 0.5)

@@ -1,4 +1,4 @@
-"""The situations a webcam filter is judged by, each a small set of pictures with exact truth and its own number.
+"""Draw the situations for judging a webcam filter, each a small set of pictures with exact truth.
 
 People: the keyed man of greenscreen_d0 (soft alpha) and those validation portraits that the photograph does not cut;
 rooms: the test rooms. No training sees the man, these portraits or these rooms. Everything is drawn from fixed seeds.
@@ -31,7 +31,7 @@ PLACES = {
 }
 DRAWN = ("headphones", "microphone", "chair")
 DEGRADED = ("dark", "noisy", "back-lit", "compressed", "blurred")
-# The last came last, so that the others' pictures stay what they were.
+# Added last, so that the others' pictures do not change.
 SCENARIOS = (*PLACES, "two people", *DRAWN, *DEGRADED, "own colours")
 
 
@@ -62,7 +62,7 @@ def scenarios(data: Path) -> Iterator[tuple[str, Image, Image]]:
 
 
 def place(rng: Generator, room: Image, person: Person, name: str, *, right: bool = False) -> tuple[Image, Image]:
-    """Composite a person into a room where the scenario says; returns frame and alpha."""
+    """Composite a person into a room as the scenario requires; return frame and alpha."""
     height, width = CANVAS
     heights, centres, sinks = PLACES.get(name, PLACES["seated"])
     if name == "two people":
@@ -89,7 +89,7 @@ def place(rng: Generator, room: Image, person: Person, name: str, *, right: bool
 
 
 def degrade(rng: Generator, frame: Image, alpha: Image, name: str) -> Image:
-    """Do to a frame what the scenario says; others are returned as they are."""
+    """Degrade a frame as the scenario requires; other frames are returned unchanged."""
     values: NDArray[np.floating] = frame.astype(np.float32)
     if name == "dark":
         values = 255 * (values / 255) ** 1.6 * rng.uniform(0.15, 0.3) + rng.normal(0, 3, frame.shape)

@@ -1,4 +1,4 @@
-"""Contact sheets: the pictures to look at, since a figure that looks fine over a picture that looks wrong is wrong."""
+"""Make contact sheets, because figures alone do not show what is wrong with a mask."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def save_sheet(tiles: list[Image], path: Path, *, columns: int = 4) -> None:
 
 
 class Worst:
-    """Keeps the `count` pictures with the lowest scores that it is shown."""
+    """Keep the `count` pictures with the lowest scores."""
 
     def __init__(self, count: int = 24):
         self._count = count
@@ -51,7 +51,7 @@ class Worst:
         self._order = itertools.count()
 
     def show(self, score: float, bgr: Image, matte: Image, truth: Image) -> None:
-        """Take notice of one picture; `score` in [0, 1], 1 is perfect."""
+        """Add one picture; `score` in [0, 1], 1 is perfect."""
         if len(self._heap) == self._count and -score <= self._heap[0][0]:
             return
         entry = (-score, next(self._order), tile(bgr, matte, truth, label=f"{100 * score:.1f}"))

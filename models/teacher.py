@@ -1,8 +1,8 @@
-"""Soft masks of the training photographs from MediaPipe's selfie models, to learn from beside the hand-drawn ones.
+"""Make soft masks of the training photographs with MediaPipe's selfie models, as additional targets.
 
-A hand-drawn mask is 0 or 1 and a pixel or two off; a good network's says where it is unsure. The two MediaPipe models
-(Apache-2.0) see every photograph once before the training starts, plain and mirrored; the target of a photograph is
-then a mean of both, at no cost per sample. What is composited keeps its own mask, which is exact there.
+A hand-drawn mask is 0 or 1 and a pixel or two off; a good network's mask shows where it is uncertain. The two MediaPipe
+models (Apache-2.0) process every photograph once before the training starts, plain and mirrored; the target of a
+photograph is then a mean of both masks, at no cost per sample. Composites keep their own masks, which are exact.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .data import DataError, Image, Person, TrainingSet
 from .metrics import foreground_iou
 
 FILES = ("mediapipe.onnx", "selfie_segmentation.onnx")
-TRUSTED_IOU = 0.85  # below it one of the two is wrong altogether, and it is rarely the hand
+TRUSTED_IOU = 0.85  # below it one of the two is entirely wrong, and it is rarely the hand-drawn one
 
 
 @dataclass(frozen=True)

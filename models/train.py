@@ -48,7 +48,7 @@ from .teacher import open_teacher, teach
 from .validation import Validation, record, sixteen_to_nine, to_input
 
 RUNS = Path(__file__).parent / "runs"
-# Sizes of the family; "plus" is for people with CPU to spare.
+# Sizes of the family; "plus" is for machines with CPU headroom.
 _PLUS = NetConfig(
     stem=16,
     quarter=48,
@@ -181,9 +181,9 @@ def make_optimiser(net: Eoam, config: TrainConfig) -> torch.optim.AdamW:
 
 
 def blend(alpha: Tensor, larger: Eoam, pictures: Tensor, weight: float) -> Tensor:
-    """Return the target `(n, 1, h, w)` with `weight` of what a larger network, in eval mode, makes of the pictures.
+    """Return the target `(n, 1, h, w)` blended, by `weight`, with the masks of a larger network in eval mode.
 
-    Only where both agree on person or not: of a wrong mask nothing is to be learnt.
+    Only where both agree on person or background: a wrong mask must not be learnt.
     """
     with torch.no_grad():
         opinion = torch.sigmoid(larger(pictures))

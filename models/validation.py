@@ -4,7 +4,7 @@
 
 prints the figures of kept checkpoints, with inputs of so many columns for 16:9 (`--portrait 192x256`: portraits at that
 size instead of 224x224). Of several checkpoints it also says by how much they differ from the first, and that
-difference's standard error: without it a tenth of a point is soon taken for a gain.
+difference's standard error, without which noise looks like a gain.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Validation:
     def in_rooms(self, net: Eoam, device: torch.device) -> list[float]:
         """Return the fg, 0 to 1, of each picture of somebody in a room.
 
-        Their mean hangs on two people of little more than a hundredth of the frame: to miss one costs a point of it.
+        Their mean depends on two people of little more than a hundredth of the frame: missing one costs a point.
         """
         net.eval()
         return [score(net, p, self.wide, device) for p in self.composites if p.alpha.max() > 127]

@@ -1,1 +1,1 @@
-"""What develops and tests the project; nothing here is shipped."""
+"""Tools for developing and testing the project; nothing here is shipped."""

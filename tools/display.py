@@ -1,4 +1,4 @@
-"""An X server without a screen, for programs that draw."""
+"""Run an X server without a screen, for programs that draw."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""Videos in, videos with the background removed out: what decodes is written, and what is lost is said."""
+"""Remove the background of videos: everything that decodes is written, and losses are reported."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Animated WebP, which FFmpeg does not decode, and AVIF, of which it loses the alpha: OpenCV reads both.
+"""Read animated WebP, which FFmpeg does not decode, and AVIF, whose alpha it loses, with OpenCV.
 
-The pictures are handed on as a video, and developed as single ones are.
+The pictures are passed on as a video, and converted like single ones.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _MAX_BYTES: Final = 1 << 30
 _MAX_FRAMES: Final = 100_000
 _TIME_BASE: Final = Fraction(1, 1000)
 _BLOCK_PIXELS: Final = 1 << 26  # decoded at once
-_SHORTEST_MS: Final = 11  # what is stored as less is shown for the next, as browsers do
+_SHORTEST_MS: Final = 11  # shorter times are replaced by the next, as in browsers
 _INSTEAD_MS: Final = 100
 
 
 def animation_of(file: BinaryIO) -> str:
-    """Return "webp" or "avif" if a file, which is left at its beginning, says that it is such an animation, or ""."""
+    """Return "webp" or "avif" if a file is such an animation, or ""; the file is rewound."""
     head = file.read(21)
     file.seek(0)
     if len(head) == 21 and head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and head[20] & 2:
@@ -76,7 +76,7 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> Animation:
         stream.codec_context.time_base = _TIME_BASE
         start = time = 0
         while start < _MAX_FRAMES:
-            # One row, since OpenCV 4.12 does not take a column, as which an array of one dimension arrives.
+            # One row: a one-dimensional array arrives as a column, which OpenCV 4.12 does not accept.
             pictures, durations = _block(np.frombuffer(content, np.uint8)[np.newaxis], start, block)
             for picture, duration in zip(pictures, durations, strict=True):
                 found: list[str] = []
@@ -87,7 +87,7 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> Animation:
                 shown_for = duration if duration >= _SHORTEST_MS else _INSTEAD_MS
                 time += shown_for
                 for packet in stream.encode(frame):
-                    packet.duration = shown_for  # else the last picture would be shown as long as the first
+                    packet.duration = shown_for  # otherwise the last picture would get the first one's duration
                     output.mux(packet)
             start += len(pictures)
             if len(pictures) < block:
@@ -100,7 +100,7 @@ def as_container(av: Any, file: BinaryIO, source: Path) -> Animation:
 
 
 def _said(content: bytes, source: Path) -> PictureFile:
-    """Return what the file says of its pictures; where that makes no sense, their size alone."""
+    """Return what the file says of its pictures; if that makes no sense, only their size."""
     try:
         file = examined(content)
     except DamagedPictureError:
@@ -119,7 +119,7 @@ def _without_pictures(source: Path) -> InputError:
 
 
 def _whole_parts(content: bytes) -> bytes:
-    """Return a WebP without what was cut off in the midst of a picture: WebP's decoder wants all of a file."""
+    """Return a WebP without its truncated last part: WebP's decoder needs a complete file."""
     at = 12
     while at + 8 <= len(content):
         end = at + 8 + int.from_bytes(content[at + 4 : at + 8], "little")

@@ -1,4 +1,4 @@
-"""What the numbers of a video's colours mean, by the names of ITU-T H.273, and what is written of them."""
+"""Interpret a video's colour numbers (ITU-T H.273), and choose those of the output."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PQ: Final = 16
 HLG: Final = 18
 _YCGCO: Final = 8
 _FULL: Final = 2
-_HD_ROWS: Final = 720  # untagged video is BT.601 below and BT.709 from here on, as players assume
-# What nothing here converts: not a matrix, but steps between which colours are no longer light.
+_HD_ROWS: Final = 720  # untagged video is BT.601 below this and BT.709 from here on, as players assume
+# Not supported: not a matrix, but a series of steps through non-linear colours.
 _BEYOND: Final = {10: "BT.2020 with constant luminance", 13: "constant luminance", 14: "ICtCp", 15: "Dolby Vision"}
 _REVERSIBLE: Final = {16: "YCgCo-Re", 17: "YCgCo-Ro"}
 _SD_MATRICES: Final = (4, 5, 6)
-_SDR_PRIMARIES: Final = (1, 5, 6, 7)  # those that screens show as they are
+_SDR_PRIMARIES: Final = (1, 5, 6, 7)  # those that screens show unchanged
 _WIDE_PRIMARIES: Final = (4, 8, 9, 11, 12, 22)  # NTSC of 1953, film, BT.2020, theatres, Display P3, EBU 3213
 _SDR_TRANSFERS: Final = (1, 4, 5, 6, 7, 13)
 _DOLBY_TAGS: Final = ("dvh1", "dvhe", "dav1", "dvav", "dva1")
@@ -27,9 +27,9 @@ _DOLBY_TAGS: Final = ("dvh1", "dvhe", "dav1", "dvav", "dva1")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ColourDescription:
-    """Numbers of H.273: the matrix between RGB and what is stored, the primaries, the transfer; and the range.
+    """Numbers of H.273: the matrix between RGB and the stored values, the primaries, the transfer; and the range.
 
-    `matrix` is one that can be used: what is unknown has been replaced by what players assume.
+    `matrix` is always usable: an unknown one is replaced by what players assume.
     """
 
     matrix: int
@@ -40,7 +40,7 @@ class ColourDescription:
 
     @classmethod
     def of_frame(cls, frame: Any, *contexts: Any) -> ColourDescription:
-        """Return that of a decoded frame of PyAV; what it does not say, the first of its codec's contexts that does."""
+        """Return a decoded PyAV frame's description; missing values come from the first codec context that has them."""
         matrix, primaries, transfer = (int(n) for n in (frame.colorspace, frame.color_primaries, frame.color_trc))
         for context in contexts:
             matrix = _known(matrix, context.colorspace)
@@ -65,21 +65,21 @@ class ColourDescription:
 
     @property
     def is_hdr(self) -> bool:
-        """Whether it can be brighter than white."""
+        """Return whether it can be brighter than white."""
         return self.transfer in (PQ, HLG)
 
     @property
     def is_wide(self) -> bool:
-        """Whether its colours are not those of usual screens, so that they have to be converted."""
+        """Return whether its colours differ from those of usual screens and must be converted."""
         return self.is_hdr or self.primaries in _WIDE_PRIMARIES
 
     @property
     def is_ycgco(self) -> bool:
-        """Whether the matrix is one that FFmpeg's scaler does not know."""
+        """Return whether the matrix is one that FFmpeg's scaler does not know."""
         return self.matrix == _YCGCO
 
     def written(self, *, height: int) -> ColourDescription:
-        """Return what a picture of this, made fit for usual screens, is stored with at `height` rows."""
+        """Return the description to store after conversion for usual screens, at `height` rows."""
         if self.is_wide:
             return ColourDescription(matrix=BT709, primaries=BT709, transfer=BT709, is_full_range=False)
         is_small = height < _HD_ROWS if self.matrix == RGB else self.matrix in _SD_MATRICES
@@ -93,7 +93,7 @@ class ColourDescription:
 
     @property
     def scaler_matrix(self) -> str:
-        """PyAV's name of the matrix of what is written."""
+        """PyAV's name of the output's matrix."""
         return "ITU601" if self.matrix == BT601 else "ITU709"
 
 

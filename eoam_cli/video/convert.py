@@ -1,4 +1,4 @@
-"""Lead a video through a pipeline: alpha where the container can hold it, or a new background."""
+"""Convert a video: with alpha if the container can hold it, or with a new background."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BARE: Final = TrackPlan(bare=True, is_last=True)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoReport:
-    """What came out: the number of frames, and what the user should know about (such as sound that was left out)."""
+    """The result: the number of frames, and notes for the user (such as sound that was left out)."""
 
     frames: int
     notes: tuple[str, ...]
@@ -45,20 +45,21 @@ def convert_video(
 ) -> VideoReport:
     """Cut the person out of every frame of `source` and write `target`, completely or not at all.
 
-    Time stamps are taken over as they are, and so is the sound; where the container cannot hold it, it is encoded anew.
-    Everything that can be decoded is written: what is damaged or missing is named in the report.
+    Time stamps and sound are copied; sound that the container cannot hold is re-encoded. Everything that can be decoded
+    is written; damaged or missing parts are named in the report.
 
     Args:
         source: any video that FFmpeg reads, or a pipe.
         target: .webm, .mkv or .mov for alpha; with a background, or a view other than the result, .mp4 as well. Or a
-            pipe, which has got a part of the video by the time something goes wrong.
+            pipe, which has received a part of the video if an error occurs.
         settings: as for the filter; `timing` has no meaning here, every frame gets its own mask.
         make_pipeline: called with the network's (height, width) once a picture's size is known, and again for each
             other shape; the default is a pipeline with the network that comes with the project.
         on_frame: called after each frame with the number of frames there will be, or None if that is unknown.
 
     Raises:
-        InputError: the source is no video or nothing of it decodes, or the target cannot hold or take the result.
+        InputError: the source is not a video or nothing of it decodes, or the target cannot hold the result or be
+            written.
         InstallationError: PyAV, or the encoder that the target needs, is missing.
     """
     alpha = has_alpha(settings)
@@ -68,7 +69,7 @@ def convert_video(
         encoding = encoding_for(target, with_alpha=alpha)
     av = import_av()
     require_encoder(av, encoding)
-    # What comes from a pipe cannot be read again, and what went into one cannot be taken back.
+    # A pipe cannot be read again, and output to a pipe cannot be undone.
     plan = TrackPlan(is_last=not isinstance(source, Path) or not isinstance(target, Path))
     while True:
         try:
@@ -123,7 +124,7 @@ def _converted(
             picture = development.picture(item, colours, recording.decoder.orientation)
             aspect = recording.aspect(turned=picture.shape[0] != item.height)
             if shape not in (None, (picture.shape, aspect)):
-                cutter.reset()  # what it remembers is from before
+                cutter.reset()  # its memory predates the frames of the other size
             shape = picture.shape, aspect
             result = cutter.cut(picture)
             if not alpha:
@@ -141,7 +142,7 @@ def _converted(
 
 @contextmanager
 def _without_tracks_if_refused(av: Any, plan: TrackPlan) -> Iterator[None]:
-    """Begin again without the other tracks where one of their packets, which FFmpeg holds back, fails."""
+    """Start again without the other tracks if one of their packets, which FFmpeg delays, fails."""
     try:
         yield
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
@@ -158,10 +159,10 @@ def _created(
         with _writing(av, target), target.open(av) as output:
             yield output
         return
-    # A pipe is no file that the target could be.
+    # A pipe cannot be the same file as the target.
     other = source if isinstance(source, Path) else Path(os.devnull)
     with replacing(target, source=other) as temporary:
-        # With the protocol: without, FFmpeg would look for one before a colon in the name.
+        # With the protocol: otherwise FFmpeg takes the text before a colon in the name for one.
         with _writing(av, target), av.open(f"file:{os.path.abspath(temporary)}", "w") as output:
             yield output
         read_back(temporary)

@@ -1,4 +1,4 @@
-"""Choose what decodes a stream of pictures: FFmpeg's default decoder loses the transparency of WebM."""
+"""Choose a video stream's decoder: FFmpeg's default decoder loses the transparency of WebM."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eoam_core.installation import install_command
 
 _WITH_ALPHA: Final = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _ADDITIONAL: Final = "matroska_block_additional"
-_ALPHA_ID: Final = (1).to_bytes(8, "big")  # what the addition to a block is: a second picture, which is the alpha
+_ALPHA_ID: Final = (1).to_bytes(8, "big")  # the kind of block addition: a second picture, which is the alpha
 
 
 class VideoDecoder:
@@ -21,21 +21,21 @@ class VideoDecoder:
 
     Args:
         av: PyAV.
-        stream: of the container that is read.
+        stream: of the source container.
     """
 
     def __init__(self, av: Any, stream: Any) -> None:
         self._av = av
         self._stream = stream
         self._deinterlacer = Deinterlacer(av, stream.time_base)
-        # Threads that each take a slice: a decoder with threads that each take a frame tells errors later.
+        # Slice threads: with frame threads a decoder reports errors later.
         stream.codec_context.options = {**stream.codec_context.options, "max_pixels": ALONE["max_pixels"]}
         self._context: Any = None
-        self.orientation = Orientation()  # what the container asks for and frames of another decoder do not say
+        self.orientation = Orientation()  # from the container, because frames of another decoder lack it
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know."""
+        """Notes for the user."""
         return self._deinterlacer.notes
 
     @property
@@ -45,11 +45,11 @@ class VideoDecoder:
 
     @property
     def contexts(self) -> tuple[Any, ...]:
-        """The codec's context, and that of the container, which alone has what the container says of the colours."""
+        """The codec's context, and the container's, which alone has the container's colour description."""
         return self.context, self._stream.codec_context
 
     def decoded(self, packet: Any) -> list[Any]:
-        """Return the frames that come out for a packet, or at the end for None: as they are stored.
+        """Return the frames decoded for a packet, or at the end for None, as they are stored.
 
         Raises:
             av.error.FFmpegError, ValueError: the packet is damaged.
@@ -65,11 +65,11 @@ class VideoDecoder:
         return frames
 
     def shown(self, frame: Any) -> Iterator[Any]:
-        """Yield the whole pictures that can be shown now that `frame` was decoded."""
+        """Yield the complete pictures that are available after decoding `frame`."""
         return self._deinterlacer.frames(frame)
 
     def rest(self) -> Iterator[Any]:
-        """Yield the whole pictures that are still held, at the end."""
+        """Yield the remaining complete pictures, at the end."""
         return self._deinterlacer.rest()
 
     def _chosen(self, packet: Any) -> Any:
@@ -89,11 +89,11 @@ class VideoDecoder:
         return context
 
     def _asked(self, packet: Any) -> Orientation:
-        """Return the orientation that the container gives the frames of the decoder that it would be read with."""
+        """Return the orientation that the container sets on frames of its default decoder."""
         try:
             frames = self._stream.codec_context.decode(packet)
         except (self._av.error.FFmpegError, ValueError):
-            return Orientation()  # the packet is damaged, which the other decoder will say
+            return Orientation()  # the packet is damaged, which the other decoder will report
         return Orientation.of_frame(frames[0]) if frames else Orientation()
 
 
@@ -106,5 +106,5 @@ def _has_alpha(packet: Any) -> bool:
 
 
 def addition(packet: Any) -> bytes:
-    """Return what a Matroska file stores beside a packet, with eight bytes that say what it is, or nothing."""
+    """Return a Matroska packet's block addition, including the eight bytes that give its kind, or nothing."""
     return bytes(packet.get_sidedata(_ADDITIONAL)) if packet.has_sidedata(_ADDITIONAL) else b""

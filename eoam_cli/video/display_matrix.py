@@ -1,4 +1,4 @@
-"""Which way up a video is shown: the display matrix that phones, cameras and editors store beside it."""
+"""Orient a video: the display matrix that phones, cameras and editors store beside it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DISPLAY_MATRIX: Final = "DISPLAYMATRIX"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Orientation:
-    """One of the eight ways a picture can lie: rows and columns change places first, then both axes may be mirrored."""
+    """One of the eight orientations of a picture: first rows and columns may be swapped, then both axes mirrored."""
 
     swapped: bool = False
     mirrored_x: bool = False
@@ -23,9 +23,9 @@ class Orientation:
 
     @classmethod
     def of_matrix(cls, matrix: bytes) -> Orientation:
-        """Return what a display matrix asks for: nine int32 (a b u, c d v, x y w), x' = a x + c y, y' = b x + d y.
+        """Return a display matrix's orientation: nine int32 (a b u, c d v, x y w), x' = a x + c y, y' = b x + d y.
 
-        The nearest of the eight is taken; what is no matrix asks for nothing (ISO/IEC 14496-12, 8.3.2).
+        The nearest of the eight is used; an invalid matrix changes nothing (ISO/IEC 14496-12, 8.3.2).
         """
         if len(matrix) != 36:
             return cls()
@@ -36,10 +36,10 @@ class Orientation:
 
     @classmethod
     def of_frame(cls, frame: Any, default: Orientation | None = None) -> Orientation:
-        """Return what a decoded frame of PyAV asks for, or the default if it does not say."""
+        """Return a decoded PyAV frame's orientation, or the default if it has none."""
         try:
             found = [bytes(data) for data in frame.side_data if data.type.name == _DISPLAY_MATRIX]
-        except ValueError:  # beside the matrix lies something that this PyAV has no name for
+        except ValueError:  # side data of a type that this PyAV has no name for
             return _TURNS[round(int(frame.rotation) / 90) % 4]
         return cls.of_matrix(found[0]) if found else default or cls()
 
@@ -52,7 +52,7 @@ class Orientation:
         return np.ascontiguousarray(picture[rows, columns])
 
 
-# by quarter turns, counter-clockwise
+# quarter turns, counter-clockwise
 _TURNS: Final = (
     Orientation(),
     Orientation(swapped=True, mirrored_y=True),

@@ -1,4 +1,4 @@
-"""How pictures are stored in each container, with alpha and without."""
+"""Choose how pictures are encoded in each container, with alpha and without."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Encoding:
 
     @property
     def is_rgb(self) -> bool:
-        """Whether it holds red, green and blue, so that no matrix comes in."""
+        """Return whether it stores red, green and blue, without a colour matrix."""
         return self.pixel_format.startswith("rgb")
 
 
@@ -32,7 +32,7 @@ _VP9_PLAIN: Final = Encoding(codec="libvpx-vp9", pixel_format="yuv420p", options
 _PRORES_ALPHA: Final = Encoding(codec="prores_ks", pixel_format="yuva444p10le", options={"profile": "4444"})
 _H264_PLAIN: Final = Encoding(codec="libx264", pixel_format="yuv420p", options={"crf": "18", "preset": "veryfast"})
 
-# What comes out of a pipe is read once and at once: no time is spent on making it small, and nothing is lost.
+# Piped output is read once and immediately: it is lossless and not compressed much.
 _RAW_ALPHA: Final = Encoding(codec="rawvideo", pixel_format="rgba", options={})
 _RAW_PLAIN: Final = Encoding(codec="rawvideo", pixel_format="rgb24", options={})
 
@@ -43,7 +43,7 @@ _ENCODINGS: Final[dict[str, tuple[Encoding | None, Encoding]]] = {
     ".mov": (_PRORES_ALPHA, _H264_PLAIN),
     ".mp4": (None, _H264_PLAIN),
 }
-# the formats that need no going back, and so can come out of a pipe
+# formats that need no seeking, so they can be piped
 _PIPED: Final[dict[str, tuple[Encoding, Encoding]]] = {
     "nut": (_RAW_ALPHA, _RAW_PLAIN),
     "rawvideo": (_RAW_ALPHA, _RAW_PLAIN),
@@ -85,7 +85,7 @@ def piped_encoding(form: str, *, with_alpha: bool) -> Encoding:
 
 
 def import_av() -> Any:
-    """Return PyAV, which is imported with the first video, because nothing else needs it.
+    """Return PyAV, imported with the first video because nothing else needs it.
 
     Raises:
         InstallationError: it is missing or does not load.

@@ -1,17 +1,17 @@
-"""How long a video should be, by its header, and how far what was read reaches."""
+"""Compare how long a video should be, by its header, with how much was read."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-# Formats whose headers are written when the file is complete, and how far their times may be off: a share of the
-# duration, or seconds. Of others FFmpeg makes the duration up from the file's size.
+# Formats whose headers are written when the file is complete, and how much their times may be off: a share of the
+# duration, or seconds. For others FFmpeg estimates the duration from the file's size.
 _TRUSTED: Final = {"mov": 0.02, "matroska": 0.02, "avi": 0.02, "flv": 0.05, "asf": 0.1}
 _FRAMES_OFF: Final = 2.5
 
 
 class Extent:
-    """Follow the times of what is read of a container, and compare them with what its header says."""
+    """Track the times read from a container, and compare them with its header."""
 
     def __init__(self, container: Any, video: Any) -> None:
         self._container = container
@@ -27,7 +27,7 @@ class Extent:
         return self._video_end - (self._video_start or 0.0)
 
     def read(self, packet: Any) -> None:
-        """Note what one packet, of any stream, covers."""
+        """Record the time covered by one packet of any stream."""
         time = packet.pts if packet.pts is not None else packet.dts
         if time is None or not packet.time_base:
             return
@@ -41,12 +41,12 @@ class Extent:
             self._longest = max(self._longest, length)
 
     def promised(self, *, truncated: bool) -> float | None:
-        """Return the seconds that there should be, if that is more than what was read, or None.
+        """Return the seconds that the video should have, if more than were read, or None.
 
-        `truncated` says that the file is known to lack its end, or that nothing is known of that.
+        `truncated` says that the file lacks its end, or that this is unknown.
         """
         if self._form == "avi" and not truncated:
-            return None  # a camera that takes no more pictures goes on counting
+            return None  # a camera that has stopped taking pictures keeps counting
         should_be, there_is = self._header()
         if should_be is None:
             return None
@@ -60,13 +60,13 @@ class Extent:
         if self._form not in _TRUSTED:
             return None, 0.0
         if self._form == "avi":
-            # FFmpeg shortens the duration to what it finds an index for, but leaves the header's count.
+            # FFmpeg shortens the duration to the indexed part, but keeps the header's count.
             rate = video.average_rate
             return (float(video.frames / rate) if rate and video.frames else None), self._video_end
         if self._form == "mov":
             # The stream's own, after edit lists: the sound may be longer.
             if not video.duration or not video.frames:
-                return None, 0.0  # of a fragmented one nobody knows
+                return None, 0.0  # unknown for a fragmented file
             return float((video.duration + (video.start_time or 0)) * video.time_base), self._video_end
         # These have one duration for all streams, so the longest counts.
         return (container.duration / 1_000_000 if container.duration else None), self._end

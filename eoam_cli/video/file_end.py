@@ -1,6 +1,6 @@
-"""Tell whether a video's file ends in the midst of something: by the sizes that its own parts claim, not by a duration.
+"""Detect a truncated video file by the sizes that its own parts state, not by a duration.
 
-A recording that a crash cut off has no duration yet, and what it has decodes without an error up to the cut.
+A recording cut off by a crash has no duration yet, and it decodes without an error up to the cut.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FileEnd:
         first_cluster: where a Matroska file's first pictures begin, in bytes, or None.
 
     Args:
-        file: at its beginning, where it is put again.
+        file: at its beginning; it is rewound afterwards.
         form: FFmpeg's name of the format.
     """
 
@@ -50,7 +50,7 @@ class FileEnd:
             elif form.startswith("webp"):
                 self.is_truncated = self._size < int.from_bytes(self._at(4, 4), "little") + 8
         except OSError:
-            pass  # who reads the pictures will meet it again
+            pass  # reading the pictures will fail again
         finally:
             file.seek(0)
 
@@ -71,7 +71,7 @@ class FileEnd:
             if length == 1 and len(head) == 16:
                 length = int.from_bytes(head[8:], "big")
             if len(head) < 8 or head[4:8] not in _BOXES or 1 < length < 8:
-                # Something else was appended, which is not our business, or fragments behind it cannot be found.
+                # Other data was appended, which does not matter, or the fragments after it cannot be found.
                 self.is_truncated = is_fragmented and self._holds(b"moof", place)
                 break
             if not length:  # up to the end, wherever that is
@@ -82,7 +82,7 @@ class FileEnd:
         self.media_bytes = media if is_fragmented else 0
 
     def _holds(self, name: bytes, place: int) -> bool:
-        """Whether a box of this name comes somewhere behind a place."""
+        """Return whether a box of this name follows anywhere after a position."""
         self._file.seek(place)
         before = b""
         while block := self._file.read(1 << 20):
@@ -112,18 +112,18 @@ class FileEnd:
             place += after + length
 
     def _walk_riffs(self) -> None:
-        """Walk an AVI file's parts, of which a large one has several: 4 letters, 4 bytes of size."""
+        """Walk an AVI file's parts (a large file has several): 4 letters, 4 bytes of size."""
         place = 0
         while place < self._size:
             head = self._at(place, 8)
             length = int.from_bytes(head[4:], "little")
             if len(head) < 8 or head[:4] != b"RIFF" or not length:
-                return  # a part whose size was never written, or something else that was appended
+                return  # a part whose size was never written, or other appended data
             place += 8 + length + length % 2
         self.is_truncated = place > self._size + 1
 
     def _count_packets(self) -> None:
-        """See whether an MPEG transport stream ends with a whole packet."""
+        """Check whether an MPEG transport stream ends with a complete packet."""
         for length in _TS_PACKETS:
             start = length - 188
             if all(self._at(start + number * length, 1) == b"G" for number in range(4)):
@@ -131,7 +131,7 @@ class FileEnd:
 
 
 def _number(head: bytes, place: int, *, keep_marker: bool = False) -> tuple[int | None, int]:
-    """Return an EBML number of variable length, None if it says that nobody knows, and where it ends."""
+    """Return an EBML number of variable length, or None if it means "unknown", and where it ends."""
     first = head[place] if place < len(head) else 0
     length = 9 - first.bit_length()
     content = head[place : place + length]

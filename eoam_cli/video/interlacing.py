@@ -1,4 +1,4 @@
-"""Interlaced video: two half pictures in one frame, which show combs where something moves."""
+"""Deinterlace video whose frames hold two half pictures, which show combing where something moves."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final
 
-_FILTERS: Final = ("bwdif", "yadif")  # the better one first; both leave progressive frames as they are
+_FILTERS: Final = ("bwdif", "yadif")  # the better one first; both leave progressive frames unchanged
 _OPTIONS: Final = "mode=send_frame:deint=interlaced"
 
 
 class Deinterlacer:
-    """Make one whole picture of each interlaced frame, and hand through what is progressive.
+    """Make one complete picture of each interlaced frame, and pass progressive frames through.
 
-    Costs nothing until the first interlaced frame: from there on every frame goes through FFmpeg's filter, which holds
-    back one of them.
+    Costs nothing until the first interlaced frame; from then on every frame goes through FFmpeg's filter, which delays
+    by one frame.
 
     Args:
         av: PyAV.
@@ -34,7 +34,7 @@ class Deinterlacer:
         return ("The video is interlaced, and this build of PyAV cannot change that.",) if self._missing else ()
 
     def frames(self, frame: Any) -> Iterator[Any]:
-        """Yield what can be shown now that `frame` is there."""
+        """Yield the frames that are available after `frame`."""
         kind = (frame.width, frame.height, frame.format.name)
         if self._graph is not None and kind != self._kind:
             yield from self.rest()
@@ -49,7 +49,7 @@ class Deinterlacer:
         yield from self._ready()
 
     def rest(self) -> Iterator[Any]:
-        """Yield what is still held, at the end."""
+        """Yield the remaining frames, at the end."""
         if self._graph is not None:
             self._graph.vpush(None)
             yield from self._ready()

@@ -1,4 +1,4 @@
-"""Put pictures of any shape into frames of one size: scaled until they fit, with bars where they do not reach."""
+"""Fit pictures of any shape into frames of one size, scaled and with bars."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Bytes = NDArray[np.uint8]
 
 
 def letterboxed(picture: Bytes, *, height: int, width: int, aspect: Fraction = Fraction(1)) -> Bytes:
-    """Return `picture`, (h, w, channels) uint8, in a frame of (height, width, channels); its shape stays.
+    """Return `picture`, (h, w, channels) uint8, in a frame of (height, width, channels), with its aspect ratio kept.
 
-    The bars are 0 in every channel: black, or transparent where there is alpha. A picture that lacks no more than its
-    last row or column is not scaled: that one is repeated.
+    The bars are 0 in every channel: black, or transparent where there is alpha. A picture that is only one row or
+    column smaller is not scaled; its last one is repeated.
 
     Args:
-        picture: what is shown.
+        picture: the picture.
         height: of the frame, in pixels.
         width: of the frame, in pixels.
-        aspect: how much wider a pixel of the picture is than one of the frame.
+        aspect: width of a pixel of the picture, relative to one of the frame.
 
     Raises:
         ValueError: a side of the frame is smaller than 1 pixel.

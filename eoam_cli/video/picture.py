@@ -1,4 +1,4 @@
-"""Make a picture of a decoded frame: upright, BGRA, with the colours of usual screens."""
+"""Convert a decoded frame to a picture: upright, BGRA, with the colours of usual screens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Bytes = NDArray[np.uint8]
 
 
 class Development:
-    """Turn the frames of one video into pictures, one after the other."""
+    """Convert the frames of one video to pictures, one after the other."""
 
     def __init__(self) -> None:
         self._description: ColourDescription | None = None
@@ -32,9 +32,9 @@ class Development:
         )
 
     def picture(self, frame: Any, description: ColourDescription, default: Orientation | None = None) -> Bytes:
-        """Return a decoded frame of PyAV as BGRA, (h, w, 4) uint8, upright; what is transparent has no colour.
+        """Return a decoded PyAV frame as BGRA, (h, w, 4) uint8, upright; transparent pixels are black.
 
-        `default` is how it lies if the frame does not say.
+        `default` is the orientation if the frame has none.
         """
         if description.caution:
             self._cautions[description.caution] = None
@@ -48,7 +48,7 @@ class Development:
             picture = _plain(frame, description)
         picture = orientation.applied(picture)
         if picture[..., 3].min() == 0:
-            picture[picture[..., 3] == 0] = 0  # what was hidden stays hidden, whatever is done to the picture
+            picture[picture[..., 3] == 0] = 0  # hidden colours must not reappear, whatever is done to the picture
         return picture
 
 
@@ -76,10 +76,10 @@ def _deep(frame: Any, description: ColourDescription) -> NDArray[np.uint16]:
 
 
 def _named(frame: Any, description: ColourDescription) -> Any:
-    """Tell FFmpeg's scaler what is known; what it has no name for it would refuse."""
+    """Set what FFmpeg's scaler knows; it would refuse anything it has no name for."""
     frame.color_primaries = frame.color_trc = UNKNOWN
     if description.is_ycgco:
-        frame.colorspace = BT709  # it stays YUV, so that the matrix does not matter
+        frame.colorspace = BT709  # it stays YUV, so the matrix does not matter
     elif description.matrix == 0:
         frame.colorspace = UNKNOWN
     else:

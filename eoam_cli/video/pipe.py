@@ -1,4 +1,4 @@
-"""Standard input and output as the ends of a video: what FFmpeg writes into `eoam`, and what it reads from it."""
+"""Read videos from standard input and write them to standard output, for use with FFmpeg."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Final, Protocol
 from eoam_core.errors import InputError
 from eoam_core.pictures.byte_source import Readable
 
-# What a container may have opened besides itself: nothing. A playlist names files and addresses, which FFmpeg would
-# open otherwise. And no picture of an absurd size, whose memory FFmpeg would take.
+# A container may open nothing but itself: FFmpeg would open the files and addresses in a playlist. And no picture of an
+# absurd size, for which FFmpeg would allocate memory.
 MAX_PIXELS: Final = 8192 * 8192
 ALONE: Final = {"protocol_whitelist": "none", "max_pixels": str(MAX_PIXELS)}
-# Names and titles in old files are in any encoding: what is no UTF-8 is shown as such, and no reason to refuse a video.
+# Names and titles in old files have any encoding: invalid UTF-8 is replaced, and is no reason to refuse a video.
 OF_WORDS: Final = {"metadata_errors": "replace"}
 _RAW: Final = re.compile(r"(\d+x\d+)@(\d+(?:\.\d+)?(?:/\d+)?):([a-z0-9]+)")
 
 
 class Writable(Protocol):
-    """What bytes go to: an unbuffered standard output, io.BytesIO."""
+    """A target for bytes: an unbuffered standard output, io.BytesIO."""
 
     def write(self, data: bytes, /) -> int | None:
         """Write some of the bytes and return how many."""
@@ -29,7 +29,7 @@ class Writable(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RawVideo:
-    """Say what headerless video holds: FFmpeg's `-video_size`, `-framerate` and `-pixel_format`."""
+    """Describe headerless video: FFmpeg's `-video_size`, `-framerate` and `-pixel_format`."""
 
     size: str
     rate: str
@@ -37,10 +37,10 @@ class RawVideo:
 
     @classmethod
     def parsed(cls, text: str) -> RawVideo:
-        """Return what "1280x720@30:rgb24" says; the rate may be a fraction or a decimal.
+        """Parse a text such as "1280x720@30:rgb24"; the rate may be a fraction or a decimal.
 
         Raises:
-            InputError: it says something else.
+            InputError: it has another form.
         """
         match = _RAW.fullmatch(text)
         if match is None or 0 in map(int, match[1].split("x")) or not _is_rate(match[2]):
@@ -60,7 +60,7 @@ def standard_input() -> Readable:
 
 
 def standard_output() -> Writable:
-    """Return the process's own standard output, unbuffered: what a reader that has gone left over would fail at exit.
+    """Return standard output, unbuffered: after the reader has closed, flushing leftover bytes would fail at exit.
 
     Raises:
         InputError: it is a terminal.
@@ -71,7 +71,7 @@ def standard_output() -> Writable:
 
 
 def write_all(file: Writable, data: bytes) -> None:
-    """Write all of it; an unbuffered file may take less at once."""
+    """Write all bytes; an unbuffered file may accept fewer at once."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(bytes(rest)) or 0 :]
@@ -82,7 +82,7 @@ class PipeInput:
 
     Args:
         file: where the bytes come from.
-        raw: what it holds if it is headerless; otherwise FFmpeg finds out.
+        raw: its format if it is headerless; otherwise FFmpeg detects it.
     """
 
     def __init__(self, file: Readable, *, raw: RawVideo | None = None) -> None:
@@ -109,7 +109,7 @@ class PipeOutput:
     """A video into a pipe.
 
     Args:
-        file: where the bytes go; it must not hold them back.
+        file: where the bytes go; it must be unbuffered.
         form: FFmpeg's name of the format, one of `encoding.PIPED_FORMATS`.
     """
 
@@ -119,7 +119,7 @@ class PipeOutput:
 
     @property
     def failure(self) -> OSError | None:
-        """Why it takes no more: PyAV hides that behind an error of its own."""
+        """The reason why writing failed, which PyAV hides behind an error of its own."""
         return self._writing.failure
 
     def __str__(self) -> str:
@@ -131,14 +131,14 @@ class PipeOutput:
 
 
 class _Reading:
-    """Only `read`: FFmpeg would jump about in what looks as if it could."""
+    """Offers only `read`: FFmpeg would seek in a file that seems seekable."""
 
     def __init__(self, file: Readable) -> None:
         self.read = file.read
 
 
 class _Writing:
-    """Only `write`."""
+    """Offers only `write`."""
 
     def __init__(self, file: Writable) -> None:
         self._file = file

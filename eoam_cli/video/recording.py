@@ -1,4 +1,4 @@
-"""Read a video as far as it can be read: a header is a hint, and what is damaged is skipped."""
+"""Read as much of a video as possible: headers are hints, and damaged parts are skipped."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from eoam_cli.video.pipe import PipeInput
 from eoam_cli.video.skips import Skips
 from eoam_core.errors import EoamError, InputError
 
-_FRUITLESS: Final = 100  # reads one after the other that fail, until the rest is given up
-_AHEAD_PACKETS: Final = 1000  # that are read before the first is decoded, to see what the sound is
+_FRUITLESS: Final = 100  # failed reads in a row before the rest is given up
+_AHEAD_PACKETS: Final = 1000  # read before the first is decoded, to identify the sound
 _AHEAD_BYTES: Final = 1 << 26
 _TRIED: Final = 4  # of each track
-_ASPECTS: Final = (Fraction(1, 20), Fraction(20))  # what is beyond is no shape of a pixel
+_ASPECTS: Final = (Fraction(1, 20), Fraction(20))  # beyond this it is not a plausible pixel shape
 
 
 class Recording:
-    """An opened video: its pictures, as far as they decode, and in between the packets of everything else.
+    """An opened video: the pictures that decode, interleaved with the packets of all other streams.
 
     Args:
         av: PyAV.
         source: where it comes from, for messages.
         container: PyAV's container.
-        end: what the file's structure says, or None for what comes from a pipe.
-        notes: what the user should know already.
+        end: from the file's structure, or None for a pipe.
+        notes: notes for the user so far.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Recording:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know, when everything was read."""
+        """Notes for the user, after everything was read."""
         return (*self._first_notes, *self._losses.notes, *self.decoder.notes)
 
     @property
     def expected_frames(self) -> int | None:
-        """How many pictures there will be, as well as that can be known."""
+        """Estimated number of pictures."""
         frames, container, rate = self.video.frames, self.container, self.video.average_rate
         seconds = container.duration / 1_000_000 if container.duration else 0  # FFmpeg counts in microseconds
         if self.video.duration:
@@ -71,9 +71,9 @@ class Recording:
         return min(frames, estimate) if frames and estimate else frames or estimate or None
 
     def aspect(self, *, turned: bool) -> Fraction:
-        """Return how wide a pixel is, of its height, of the frames that come now; `turned` by a quarter.
+        """Return the current frames' pixel width relative to its height; `turned`: after a quarter turn.
 
-        What the container says counts first; broadcasts change it in the midst of a stream, where only the codec does.
+        The container's value has priority; broadcasts change it within a stream, where only the codec has it.
         """
         now = self.decoder.context.sample_aspect_ratio or None
         if self._first_aspect is None:
@@ -101,7 +101,7 @@ class Recording:
                     yield packet
                 continue
             if packet.size == 0 and packet.dts is not None:
-                continue  # a camera's way to say that there is no new picture
+                continue  # written by cameras if there is no new picture
             frames: list[Any] = []
             try:
                 frames = self._decoded(packet if packet.size else None)
@@ -128,7 +128,7 @@ class Recording:
         return self.decoder.decoded(packet)
 
     def _ahead(self) -> Iterator[Any]:
-        """Read on until there is something of every track of sound, then yield the same packets."""
+        """Read ahead until every sound track has packets, then yield the packets read."""
         packets, size = self._packets(), 0
         held: list[Any] = []
         wanted = {track.index for track in self.container.streams.audio}
@@ -148,7 +148,7 @@ class Recording:
         yield from packets
 
     def _packets(self) -> Iterator[Any]:
-        """Yield the packets of all streams, the last of each without content; go on behind what cannot be read."""
+        """Yield the packets of all streams, the last of each empty; continue after unreadable parts."""
         failures = 0
         packets = self.container.demux()
         while True:
@@ -198,7 +198,7 @@ def unreadable(source: Path | PipeInput, error: Exception) -> InputError:
 
 
 def _chosen_video(container: Any, source: Path | PipeInput) -> Any:
-    """Return the stream of pictures that a player would show: the default one, or the first."""
+    """Return the video stream that a player would show: the default one, or the first."""
     streams = [stream for stream in container.streams.video if not is_cover(stream)]
     if not streams:
         raise InputError(f"{source} has no video in it; choose another file.")
@@ -209,5 +209,5 @@ def _chosen_video(container: Any, source: Path | PipeInput) -> Any:
 
 
 def is_cover(stream: Any) -> bool:
-    """Whether a stream of pictures is an album cover and no video."""
+    """Return whether a video stream is an album cover and not a video."""
     return bool(stream.disposition & type(stream.disposition).attached_pic)

@@ -1,7 +1,7 @@
-"""Find pictures that FFmpeg's readers skip without a word, behind something damaged.
+"""Find pictures that FFmpeg's readers skip silently after damaged parts.
 
-A jump in time alone is no damage: cameras leave pictures out, and screens are recorded when they change. So something
-else has to be missing as well: content that belongs to no packet, packets that are in the index, or a counter's step.
+A jump in time alone is not damage: cameras leave pictures out, and screen recorders store only changes. So something
+else must be missing as well: bytes that belong to no packet, packets of the index, or a counter's step.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any, Final
 from eoam_cli.video.decoder import addition
 from eoam_cli.video.file_end import FileEnd
 
-_IN_ORDER: Final = ("matroska", "flv")  # whose packets come as they lie in the file
+_IN_ORDER: Final = ("matroska", "flv")  # whose packets come in file order
 _HEADER_BYTES: Final = 32  # at most, of a cluster and a block in a Matroska file, of a tag in an FLV
 _UNREAD_BYTES: Final = 32  # between two pictures of it, headers aside, that belong to none
 _UNREAD_SHARE: Final = 0.01  # of a fragmented MP4, and so many bytes, may belong to nothing
 _UNREAD_MOST: Final = 4096
-_REORDERED: Final = 32  # pictures that a decoder may hold back before the one behind a gap comes out
-_GAP: Final = 1.5  # pictures; a jump in time that is no rounding
+_REORDERED: Final = 32  # pictures that a decoder may delay before the one after a gap comes out
+_GAP: Final = 1.5  # pictures; a jump in time beyond rounding
 
 
 class Skips:
-    """Follow the packets of all streams and the pictures that come out.
+    """Track the packets of all streams and the pictures that come out.
 
     Args:
         container: PyAV's container.
@@ -32,16 +32,16 @@ class Skips:
     def __init__(self, container: Any, video: Any, end: FileEnd | None) -> None:
         self._video = video
         self._form = str(container.format.name).partition(",")[0]
-        self._position = end.first_cluster if end is not None else None  # up to which such a file was read
+        self._position = end.first_cluster if end is not None else None  # position up to which such a file was read
         self._unread = 0  # bytes of it since the last picture that are in no packet
-        self._suspicious = 0  # pictures that are still to come before which some may be missing
+        self._suspicious = 0  # pictures still to come that may follow a gap
         self._last_shown: float | None = None  # in seconds
         self._media_bytes = end.media_bytes if end is not None else 0
         self._bytes = self._pictures = 0  # in packets
-        self._gaps = 0  # pictures that a steady rate would have had
+        self._gaps = 0  # pictures expected at a steady rate
 
     def read(self, packet: Any) -> None:
-        """Note one packet, of any stream."""
+        """Record one packet of any stream."""
         self._bytes += packet.size
         if packet.pos is not None and packet.size and self._form in _IN_ORDER:
             if self._position is not None:
@@ -54,7 +54,7 @@ class Skips:
             self._unread = 0
 
     def before(self, frame: Any, *, known: int) -> int:
-        """Return how many pictures were skipped before one that comes out, beside those that are `known` to be lost."""
+        """Return how many pictures were skipped before one that comes out, besides those `known` to be lost."""
         rate = self._video.average_rate
         if frame.pts is None or not rate:
             return 0
@@ -69,7 +69,7 @@ class Skips:
         return missing
 
     def at_end(self) -> int:
-        """Return how many more were skipped, now that everything was read to the end."""
+        """Return how many more were skipped, after everything was read."""
         if self._form == "avi":
             indexed = len([entry for entry in self._video.index_entries if entry.size > 0])
             return max(0, indexed - self._pictures)

@@ -1,4 +1,4 @@
-"""Take a track of sound along: bit by bit where the container can hold it, encoded anew where it cannot."""
+"""Copy a sound track if the container can hold it, or re-encode it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _RATE: Final = 48_000
 
 
 class Sound:
-    """Bring the packets of one track into another container.
+    """Write the packets of one track into another container.
 
     Args:
         av: PyAV.
         output: the container to write; gets a stream, if it can hold any.
         source: the track of the container that is read.
-        packets: its first ones, as far as they are known.
-        name: what the notes call it.
-        anew: encode it anew in any case.
+        packets: its first packets, as far as known.
+        name: its name in notes.
+        anew: always re-encode it.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Sound:
         self._resampler: Any = None
         self._told = ""
         self._damaged = 0
-        self._lost = 0  # since they are of another kind than the track began with
+        self._lost = 0  # because they are of another kind than at the track's start
         self._form = output.format.name
         # Without any, as the sound of MPEG-TS, the container leaves room for those of the first packet.
         self._parameters = b"" if source.codec_context is None else bytes(source.codec_context.extradata or b"")
@@ -59,7 +59,7 @@ class Sound:
 
     @property
     def stream(self) -> Any:
-        """What was added to the container, or None."""
+        """The stream added to the container, or None."""
         return self._stream
 
     @property
@@ -72,7 +72,7 @@ class Sound:
         return tuple(note for note in (self._told, other * bool(self._lost), lost * bool(self._damaged)) if note)
 
     def packets(self, packet: Any) -> Iterator[Any]:
-        """Yield what to write for a packet of the source."""
+        """Yield the packets to write for a packet of the source."""
         if self._resampler is not None:
             yield from self._anew(packet)
         elif self._stream is not None and self.fits(packet):
@@ -85,18 +85,18 @@ class Sound:
             self._lost += 1
 
     def fits(self, packet: Any) -> bool:
-        """Whether a packet is of the kind that the container was told of, or is decoded anyway."""
+        """Return whether a packet has the kind announced to the container, or is decoded anyway."""
         told = parameters_of(packet)
         if told is not None:
             self._parameters, self._now = self._parameters or told, told
         return self._resampler is not None or self._stream is None or self._now == self._parameters
 
     def refused(self) -> None:
-        """Note that the container did not take a packet."""
+        """Record that the container refused a packet."""
         self._damaged += 1
 
     def rest(self) -> Iterator[Any]:
-        """Yield what is still held, at the end."""
+        """Yield the remaining packets, at the end."""
         if self._resampler is not None:
             yield from self._resampled(None)
             yield from self._stream.encode(None)
@@ -105,7 +105,7 @@ class Sound:
         codec, container = source.codec.canonical_name, output.format.name + " in a pipe" * (output.file is not None)
         codec += " that changes midway" * (self._changes or anew)
         self._told = f"{self._name} was left out: {container} cannot hold {codec}."
-        if output.format.name == "rawvideo":  # calls itself able to hold anything, and is one stream without a header
+        if output.format.name == "rawvideo":  # claims to hold anything, but is one stream without a header
             return
         encoders = sorted(_ENCODERS, key=lambda one: one[1] != "aac") if output.format.name in _AAC_FIRST else _ENCODERS
         own = _layout(source.codec_context)
@@ -122,7 +122,7 @@ class Sound:
                 return
 
     def _can_encode(self, output: Any, encoder: str, layout: str) -> bool:
-        """Whether this build of FFmpeg has the encoder, it takes so many channels, and the container takes it."""
+        """Return whether this FFmpeg has the encoder, it supports so many channels, and the container accepts it."""
         with suppress(ValueError, self._av.error.FFmpegError), _trial(self._av, output) as trial:
             trial.add_stream(encoder, rate=_RATE, layout=layout)
             trial.start_encoding()
@@ -146,7 +146,7 @@ class Sound:
             frame.pts, frame.time_base = round(frame.pts * frame.time_base / unit), unit
         try:
             parts = self._resampler.resample(frame)
-        except ValueError:  # the sound has changed its rate or its channels
+        except ValueError:  # the sound's rate or channels have changed
             with suppress(ValueError, self._av.error.FFmpegError):
                 parts = self._resampler.resample(None)
             self._resampler = self._new_resampler()
@@ -167,19 +167,19 @@ class Sound:
 
 
 def _layout(context: Any) -> str:
-    """Return FFmpeg's name of the channels; some formats only count them, and what is unknown becomes stereo."""
+    """Return FFmpeg's name of the channel layout; some formats only count channels; unknown becomes stereo."""
     channels = context.channels
     return {1: "mono", 2: "stereo"}.get(channels, str(context.layout.name) if channels > 2 else "stereo")
 
 
 def can_hold(av: Any, output: Any, source: Any, packets: Sequence[Any] = ()) -> bool:
-    """Whether a container takes a stream as it is, which is tried in memory: what formats say of themselves is not so.
+    """Return whether a container accepts a stream unchanged; tried in memory, because formats' own claims are wrong.
 
     Args:
         av: PyAV.
         output: the container.
         source: the stream of another one.
-        packets: the stream's first ones, which stay as they are.
+        packets: the stream's first packets, which are not changed.
     """
     form, context = output.format.name, source.codec_context
     if form == "rawvideo":
@@ -208,15 +208,15 @@ def _copy(av: Any, packet: Any, stream: Any) -> Any:
 
 
 def parameters_of(packet: Any) -> bytes | None:
-    """Return what a packet says how its track is to be decoded from now on, if it says so."""
+    """Return a packet's new decoding parameters for its track, if it has any."""
     return bytes(packet.get_sidedata("new_extradata")) if packet.has_sidedata("new_extradata") else None
 
 
 def without_parameters(av: Any, packet: Any) -> Any:
-    """Return a copy of a packet that leaves the container's header alone.
+    """Return a copy of a packet that does not change the container's header.
 
-    For new parameters of AAC, FFmpeg's Matroska muxer writes over the header that it has written, the tracks behind
-    included, since it takes for granted that it has left room for them.
+    For new AAC parameters, FFmpeg's Matroska muxer overwrites the header it has written, including later tracks,
+    because it assumes that it has reserved space for them.
     """
     copy = av.Packet(bytes(packet))
     copy.pts, copy.dts, copy.duration, copy.time_base = packet.pts, packet.dts, packet.duration, packet.time_base

@@ -1,4 +1,4 @@
-"""Open a video, from a file or a pipe, and nothing else that it names."""
+"""Open a video from a file or a pipe, without opening anything else that it names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def opened(av: Any, source: Path | PipeInput) -> Iterator[Recording]:
     """Yield the opened video.
 
     Raises:
-        InputError: there is none, or it is none.
+        InputError: it does not exist or is not a video.
     """
     if isinstance(source, Path) and not os.path.exists(source):
         raise InputError(f"There is no video {source}; check the name.")
@@ -38,7 +38,7 @@ def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
     if isinstance(source, PipeInput):
         container, end = source.open(av), None
     else:
-        # As an open file, never by its name: to FFmpeg `concat:a.mp4` and `http:/x` are no names of files.
+        # As an open file, never by name: FFmpeg does not take `concat:a.mp4` and `http:/x` for file names.
         file = stack.enter_context(open(source, "rb"))  # noqa: SIM115
         kind = animation_of(file)
         if kind:
@@ -48,14 +48,14 @@ def _opened(av: Any, source: Path | PipeInput, stack: ExitStack) -> Recording:
             container = av.open(animation.file, "r", options=dict(ALONE), **OF_WORDS)
         else:
             container = av.open(_Named(file, source), "r", options=dict(ALONE), **OF_WORDS)
-            with open(source, "rb") as again:  # FFmpeg goes on where it is in the other
+            with open(source, "rb") as again:  # FFmpeg continues at the other's position
                 end = FileEnd(again, container.format.name)
     stack.callback(container.close)
     return Recording(av, source, container, end=end, notes=notes)
 
 
 class _Named:
-    """An open file of which FFmpeg sees the bytes and the name's ending, by which some formats are known."""
+    """An open file that shows FFmpeg its bytes and its name's ending, which identifies some formats."""
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell

@@ -1,12 +1,12 @@
-"""Make usual colours (SDR, BT.709) of HDR (PQ or HLG) and of wide gamuts.
+"""Convert HDR (PQ or HLG) and wide gamuts to usual colours (SDR, BT.709).
 
     light = EOTF(signal) / 203 cd/m2                    PQ: SMPTE ST 2084; HLG: BT.2100, 1000 cd/m2, gamma 1.2
     light = light * T(m) / m, m = max(R, G, B)          T: the curve of BT.2390, 5.4.1, from the video's peak to white
     RGB709 = (P709^-1 P) RGB, cut off at 0 and 1        P: RGB to XYZ
     signal = RGB709^(1 / 2.4)                           BT.1886
 
-White is 203 cd/m2 (BT.2408), so a video that never goes beyond keeps all its colours. What is brighter is rolled off
-from the brightest pixels that the video has had lately, instead of what its header claims.
+White is 203 cd/m2 (BT.2408), so a video that never exceeds it keeps all its colours. Brighter values are rolled off
+from the recent peak of the video's pixels, not from what its header claims.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _HLG_PEAK_NITS: Final = 1000.0
 _HLG_GAMMA: Final = 1.2
 _LUMINANCE: Final = (0.2627, 0.6780, 0.0593)  # BT.2020, of red, green and blue
 _GAMMA: Final = 2.4  # BT.1886
-_BRIGHTEST: Final = 99.95  # per cent of the pixels are not brighter than the peak: single sparks may be cut off
-_FADE: Final = 0.97  # how much of a higher peak is left a frame later, so that nothing flickers
+_BRIGHTEST: Final = 99.95  # per cent of the pixels that are not brighter than the peak: single sparks may be clipped
+_FADE: Final = 0.97  # share of a higher peak that remains a frame later, so that nothing flickers
 _STEPS: Final = 4096
 
 # chromaticities of red, green, blue and white: ITU-T H.273, table 2
@@ -48,15 +48,15 @@ _WIDE: Final = {
 
 
 class ToneMapper:
-    """Convert the pictures of one video, one after the other: it remembers how bright they were lately.
+    """Convert the pictures of one video, one after the other; it remembers their recent brightness.
 
     Args:
-        description: what the numbers mean; `is_wide`.
+        description: the colours; `is_wide`.
     """
 
     def __init__(self, description: ColourDescription) -> None:
         self._description = description
-        # HDR that does not say is BT.2020; the primaries of SD television are near enough to those of BT.709.
+        # HDR without primaries is BT.2020; those of SD television are close enough to BT.709's.
         unknown = _BT2020 if description.primaries == UNKNOWN else _BT709
         primaries = _WIDE.get(description.primaries, unknown)
         to_bt709 = np.linalg.inv(_to_xyz(_BT709)) @ _to_xyz(primaries)
@@ -93,9 +93,9 @@ class ToneMapper:
 
 
 def rolled_off(levels: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
-    """Return what levels of light from 0 to `peak`, where 1 is white, become so that none is above 1.
+    """Return levels of light from 0 to `peak`, where 1 is white, rolled off so that none is above 1.
 
-    BT.2390-11, 5.4.1: below a knee they stay; above it a Hermite spline leads to white, on the scale of PQ.
+    BT.2390-11, 5.4.1: unchanged below a knee; above it a Hermite spline to white, on PQ's scale.
     """
     if peak <= 1:
         return np.minimum(levels, 1)

@@ -1,4 +1,4 @@
-"""Take along what a video has beside its pictures: sound, subtitles, chapters, and what it is called."""
+"""Copy what a video has besides its pictures: sound, subtitles, chapters and titles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from eoam_cli.video.recording import is_cover
 from eoam_cli.video.sound import Sound, can_hold, parameters_of, without_parameters
 
-# What somebody has written about the video. Where it was taken, and with what, is not handed on.
+# Texts written about the video. Where and with what it was recorded is not copied.
 _KEPT: Final = (
     "title",
     "artist",
@@ -34,17 +34,17 @@ _TWO_CODES: Final = (
     "kat/geo mkd/mac mri/mao msa/may mya/bur nld/dut ron/rum slk/slo sqi/alb zho/chi"
 )
 _BIBLIOGRAPHIC: Final = dict(pair.split("/") for pair in _TWO_CODES.split())
-_PREROLL_S: Final = 0.1  # of sound before the first that is heard, which its decoder needs
+_PREROLL_S: Final = 0.1  # of sound before the first audible one, needed by its decoder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrackPlan:
-    """Say what becomes of the other tracks.
+    """Decide what is done with the other tracks.
 
     Args:
-        anew: the indices of the tracks of sound that are encoded anew in any case.
+        anew: the indices of the sound tracks that are always re-encoded.
         bare: leave all of them out.
-        is_last: nothing can be written again, so whatever does not fit is left out.
+        is_last: nothing can be rewritten, so tracks that do not fit are left out.
     """
 
     anew: frozenset[int] = frozenset()
@@ -53,7 +53,7 @@ class TrackPlan:
 
 
 class TracksUnfit(Exception):
-    """What was written with a plan is no good; `plan` is the next one to write all of it again with."""
+    """The output written with a plan is unusable; `plan` is the next plan to write all of it with."""
 
     def __init__(self, plan: TrackPlan) -> None:
         super().__init__(plan)
@@ -61,15 +61,15 @@ class TracksUnfit(Exception):
 
 
 class Tracks:
-    """Bring everything but the pictures into another container.
+    """Write everything but the pictures into another container.
 
     Args:
         av: PyAV.
         output: the container to write, which has no header yet.
         source: the container that is read.
         video: the stream of it whose pictures are written.
-        first: the first packets of the others, as far as they are known, by the index of their stream.
-        plan: what becomes of them.
+        first: the first packets of the other streams, as far as known, by stream index.
+        plan: what is done with them.
     """
 
     def __init__(
@@ -122,17 +122,17 @@ class Tracks:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the container holds nothing but the pictures."""
+        """Return whether the container holds nothing but the pictures."""
         return not self._copied and all(sound.stream is None for sound in self._sounds.values())
 
     def write(self, packet: Any) -> None:
-        """Take one packet of the source.
+        """Process one packet of the source.
 
         Raises:
             TracksUnfit: its track can be copied up to here only.
         """
         if packet.is_discard and packet.pts is not None and packet.pts * packet.time_base < -_PREROLL_S:
-            return  # an editor has cut it off, and left it in the file
+            return  # cut by an editor, but still in the file
         if packet.stream.index in self._copied:
             target = self._copied[packet.stream.index]
             packet = packet if parameters_of(packet) is None else without_parameters(self._av, packet)
@@ -149,14 +149,14 @@ class Tracks:
                     sound.refused()
 
     def finish(self) -> None:
-        """Write what is still held."""
+        """Write the remaining packets."""
         for sound in self._sounds.values():
             for ready in sound.rest():
                 if not self._mux(ready):
                     sound.refused()
 
     def _mux(self, packet: Any) -> bool:
-        """Write one packet; return False if it is damaged, and raise what is the target's fault."""
+        """Write one packet; return False if it is damaged; errors of the target are raised."""
         try:
             self._output.mux(packet)
         except (self._av.error.InvalidDataError, self._av.error.ArgumentError, ValueError):
@@ -184,7 +184,7 @@ def _keep_words(words: Any, output: Any) -> None:
 
 
 def describe(source: Any, target: Any, form: str) -> None:
-    """Give a track the flags, the language and the name of the one it was made of."""
+    """Copy flags, language and name of the original track."""
     target.disposition = source.disposition
     title = source.metadata.get("title") or source.metadata.get("name")  # QuickTime calls it so
     if title:
@@ -195,7 +195,7 @@ def describe(source: Any, target: Any, form: str) -> None:
 
 
 def _is_chapters(track: Any, source: Any) -> bool:
-    """Whether a track of data is QuickTime's list of chapters, which FFmpeg tells as chapters already."""
+    """Return whether a data track is QuickTime's list of chapters, which FFmpeg already reports as chapters."""
     return bool(source.chapters()) and track.discard == type(track.discard).all
 
 

@@ -1,4 +1,4 @@
-"""Bring pictures, and what else a video has, into a container."""
+"""Write pictures, and everything else a video has, into a container."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _FALLBACK_RATE: Final = Fraction(30)
 
 
 class VideoWriter:
-    """Write one video; its streams are opened with the first picture, whose size and shape all others get.
+    """Write one video; the first picture opens its streams, and all others get its size and shape.
 
     Args:
         av: PyAV.
         output: PyAV's container to write.
-        encoding: of the pictures.
-        video: the stream that the pictures are from.
-        tracks: makes what takes along everything else; called when the first picture is there.
+        encoding: for the pictures.
+        video: the source stream of the pictures.
+        tracks: makes the object that copies everything else; called with the first picture.
     """
 
     def __init__(self, av: Any, output: Any, encoding: Encoding, video: Any, tracks: Callable[[], Tracks]) -> None:
@@ -55,13 +55,13 @@ class VideoWriter:
         return self._tracks is None or self._tracks.is_empty
 
     def write_picture(self, picture: Bytes, original: Any, *, colours: ColourDescription, aspect: Fraction) -> None:
-        """Encode a picture at the time of the frame that it was made of.
+        """Encode a picture at its original frame's time.
 
         Args:
             picture: RGBA (h, w, 4) or BGR (h, w, 3) uint8.
             original: the frame.
-            colours: what the frame's colours mean.
-            aspect: how wide a pixel is, of its height.
+            colours: the frame's colour description.
+            aspect: a pixel's width relative to its height.
         """
         if self._stream is None:
             self._open(picture, colours, aspect)
@@ -74,25 +74,25 @@ class VideoWriter:
                 dst_colorspace=self._colours.scaler_matrix,
                 dst_color_range="MPEG",
             )
-            # Some encoders write what the first picture says, and not what they were opened with.
+            # Some encoders write the first picture's values, not those they were opened with.
             frame.color_primaries, frame.color_trc = self._colours.primaries, self._colours.transfer
         elif frame.format.name != self._encoding.pixel_format:
             frame = frame.reformat(format=self._encoding.pixel_format)
         frame.pts = self._last_pts = self._next_pts(original)
         frame.time_base = self._video.time_base
-        if getattr(original, "duration", 0):  # without it the last picture would last no time
+        if getattr(original, "duration", 0):  # without it the last picture would have no duration
             frame.duration = original.duration
         self._output.mux(self._stream.encode(frame))
 
     def write_packet(self, packet: Any) -> None:
-        """Take one packet of another of the source's streams."""
+        """Process one packet of another of the source's streams."""
         if self._tracks is None:
             self._waiting.append(packet)
         else:
             self._tracks.write(packet)
 
     def finish(self) -> None:
-        """Write what the encoders still hold."""
+        """Write the remaining output of the encoders."""
         self._output.mux(self._stream.encode(None))
         if self._tracks is not None:
             self._tracks.finish()
@@ -124,7 +124,7 @@ class VideoWriter:
         self._waiting = []
 
     def _next_pts(self, original: Any) -> int:
-        """Return the frame's own time, or one after the last where a broken file has none or one that does not rise."""
+        """Return the frame's own time, or the next one if a broken file has none or one that does not rise."""
         if self._last_pts is None:
             return int(original.pts or 0)
         if original.pts is None:

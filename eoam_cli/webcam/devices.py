@@ -1,4 +1,4 @@
-"""What a webcam is made of: a camera through OpenCV, a virtual camera through pyvirtualcam, a window to look at."""
+"""Devices for webcams: a camera through OpenCV, a virtual camera through pyvirtualcam, a preview window."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class OpenedCamera:
         clock, sleep: seconds.
 
     Raises:
-        InputError: there is no such camera or file, or another program uses it.
+        InputError: there is no such camera or file, or it is in use by another program.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class OpenedCamera:
                 self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[1])
             if rate is not None:
                 self._capture.set(cv2.CAP_PROP_FPS, rate)
-            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # pictures that wait in a queue are old when they are shown
+            self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # queued pictures would be old when they are shown
         told = self._capture.get(cv2.CAP_PROP_FPS)
         self._rate = rate if rate is not None and self._is_file else told if 1 <= told <= 240 else _FALLBACK_RATE
         self._due = clock() if self._is_file and paced else None
@@ -81,7 +81,7 @@ class OpenedCamera:
         """Wait for the next picture and return it, (h, w, 3) uint8 BGR, or None if there is none this time."""
         if self._due is not None:
             self._sleep(max(0.0, self._due - self._clock()))
-            self._due = max(self._due + 1 / self._rate, self._clock() - 1)  # after a long pause do not race to catch up
+            self._due = max(self._due + 1 / self._rate, self._clock() - 1)  # no rush after a pause
         found, picture = self._capture.read()
         if not found:
             self.ended = self._is_file
@@ -91,7 +91,7 @@ class OpenedCamera:
         return np.asarray(picture, np.uint8)
 
     def close(self) -> None:
-        """Let go of the device; may be called more than once."""
+        """Release the device; may be called more than once."""
         self._capture.release()
 
 
@@ -101,7 +101,7 @@ class VirtualCamera:
     Args:
         height, width: rows and columns of the pictures.
         rate: pictures per second.
-        device: its name, such as "/dev/video2" or "OBS Virtual Camera"; "" takes the first that is free.
+        device: its name, such as "/dev/video2" or "OBS Virtual Camera"; "" uses the first free one.
 
     Raises:
         InstallationError: pyvirtualcam is missing or does not load.
@@ -129,7 +129,7 @@ class VirtualCamera:
         return True
 
     def close(self) -> None:
-        """Let go of the device; may be called more than once."""
+        """Release the device; may be called more than once."""
         self._camera.close()
 
 
@@ -137,7 +137,7 @@ class PreviewWindow:
     """A window with the picture; Esc, Q and its close button end it.
 
     Raises:
-        InstallationError: the OpenCV that is installed has no windows, as the headless build.
+        InstallationError: the installed OpenCV has no windows, like the headless build.
         InputError: there is no screen.
     """
 
@@ -148,7 +148,7 @@ class PreviewWindow:
             )
         self._title = title
         self._open = True
-        self._sized = False  # from then on the size is the user's
+        self._sized = False  # afterwards the user decides the size
         try:
             cv2.namedWindow(title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except (cv2.error, AttributeError) as error:
@@ -192,9 +192,9 @@ def import_pyvirtualcam() -> Any:
 
 
 def _opened(source: int | str) -> cv2.VideoCapture | None:
-    """Return the camera or file, opened, or None if it cannot be."""
-    # A number means a camera, so only the system's ways to cameras are asked, in OpenCV's own order. FFmpeg stands in
-    # that list, too, but cannot open a number, and on Windows its library prints a warning past OpenCV's log.
+    """Open and return the camera or file, or None if that fails."""
+    # A number means a camera, so only the system's camera backends are tried, in OpenCV's own order. FFmpeg is in that
+    # list, too, but cannot open a number, and on Windows its library prints a warning past OpenCV's log.
     backends = [cv2.CAP_ANY]
     if isinstance(source, int):
         backends = [each for each in cv2.videoio_registry.getCameraBackends() if each != cv2.CAP_FFMPEG]

@@ -1,8 +1,8 @@
-"""A webcam without OBS: camera in, virtual camera and preview out, and never a picture of the room without its mask.
+"""Run a webcam without OBS: camera in, virtual camera and preview out, and never a picture without its mask.
 
-Every picture is cut out with its own mask before it is sent, so the edge fits in any movement. Whatever is uncertain is
-covered by one colour: before the first mask, after an error, while the camera gives nothing, and at the end, since some
-programs keep showing the last picture.
+Every picture is cut out with its own mask before it is sent, so the edge fits in any movement. One plain colour is sent
+before the first mask, after an error, while the camera gives nothing, and at the end, because some programs keep
+showing the last picture.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _RETRY_S: Final = 0.05
 
 
 class Camera(Protocol):
-    """Where the pictures come from."""
+    """A source of pictures."""
 
     @property
     def rate(self) -> float:
@@ -36,30 +36,30 @@ class Camera(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether there will be no more pictures: the end of a file."""
+        """Return whether there will be no more pictures: the end of a file."""
 
     def read(self) -> Bytes | None:
         """Wait for the next picture and return it, (h, w, 3) uint8 BGR, or None if there is none this time."""
 
     def close(self) -> None:
-        """Let go of the device; may be called more than once."""
+        """Release the device; may be called more than once."""
 
 
 class Sink(Protocol):
-    """Where the pictures go to."""
+    """A target of pictures."""
 
     def send(self, picture: Bytes) -> bool:
-        """Show a picture, (h, w, 3) uint8 BGR; return False if the user wants no more."""
+        """Show a picture, (h, w, 3) uint8 BGR; return False to stop."""
 
     def close(self) -> None:
-        """Let go of the device; may be called more than once."""
+        """Release the device; may be called more than once."""
 
 
 OpenSink = Callable[[int, int, float], Sink]  # of height, width and pictures per second
 
 
 def settings_for_webcam(settings: Settings) -> Settings:
-    """Return the settings with a colour where transparency is wanted: a virtual camera cannot hold any."""
+    """Return the settings with a colour instead of transparency, which a virtual camera cannot hold."""
     return settings.replace(background=BackgroundKind.COLOR) if has_alpha(settings) else settings
 
 
@@ -73,7 +73,7 @@ def run_webcam(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Send what `cutter` makes of the camera's pictures to the sinks, until something ends it.
+    """Send the camera's pictures, cut out by `cutter`, to the sinks, until something ends it.
 
     It ends when a file ends, when the user closes the preview, after `frames` pictures, or by KeyboardInterrupt, which
     is the normal end and not raised. Camera, sinks and cutter are closed in any case.
@@ -83,14 +83,14 @@ def run_webcam(
         open_sinks: each is called with the first picture's height and width and the rate.
         cutter: its settings must not ask for transparency (see `settings_for_webcam`).
         frames: how many pictures to send at most, covers not counted.
-        say: gets a sentence when something goes wrong or well again.
+        say: gets a sentence when an error occurs or is over.
         clock, sleep: seconds.
 
     Returns:
         How many pictures were sent, covers not counted.
 
     Raises:
-        InputError: the camera gives no pictures any more, or a sink takes none.
+        InputError: the camera gives no pictures any more, or a sink accepts none.
         EoamError: a picture could not be cut out for 3 seconds on end; whatever else was raised is passed on, too.
         ValueError: the cutter's settings ask for transparency.
     """
@@ -116,7 +116,7 @@ def run_webcam(
                 stage.open(picture.shape[0], picture.shape[1], camera.rate)
                 try:
                     result = cutter.cut(picture)
-                except Exception as error:  # whatever it is, what was sent last must not stay, nor the room appear
+                except Exception as error:  # whatever it is, neither the last picture nor the background may show
                     trouble = error
             if result is not None:
                 if troubled_since is not None:
@@ -140,7 +140,7 @@ def run_webcam(
 
 
 class _Stage:
-    """The sinks, opened with the first picture; covered by one colour from then on until something is shown."""
+    """The sinks, opened with the first picture; they get one plain colour until a picture is shown."""
 
     def __init__(self, settings: Settings, open_sinks: Sequence[OpenSink]) -> None:
         self._settings = settings
@@ -157,10 +157,10 @@ class _Stage:
             self.cover()
 
     def show(self, picture: Bytes) -> bool:
-        """Send a picture, at the size of the first; return False if the user wants no more."""
+        """Send a picture, at the size of the first; return False to stop."""
         assert self._size is not None, "nothing is shown before the sinks are open"
         height, width = self._size
-        if picture.shape[:2] != self._size:  # a camera may change its size, a device cannot
+        if picture.shape[:2] != self._size:  # a camera may change its size, a virtual camera cannot
             picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
         wanted = True
         for sink in self._sinks:
@@ -171,7 +171,7 @@ class _Stage:
         return wanted
 
     def cover(self) -> bool:
-        """Send one colour: the background's, or black; return False if the user wants no more."""
+        """Send one colour: the background's, or black; return False to stop."""
         if self._size is None:
             return True
         settings = self._settings
@@ -180,7 +180,7 @@ class _Stage:
         return self.show(np.full((*self._size, 3), bgr, np.uint8))
 
     def close(self) -> None:
-        """Cover and close the sinks, every one of them whatever another does."""
+        """Send the plain colour and close the sinks, each of them even if another fails."""
         with contextlib.suppress(Exception):
             self.cover()
         for sink in self._sinks:

@@ -1,4 +1,4 @@
-"""Functions that libobs may call: permanent, and nothing gets out of them.
+"""Make functions that libobs may call: permanent, and without exceptions leaving them.
 
 libobs keeps what it was given until the process ends, so a callback must never be freed: this module, and every module
 that makes one, is imported once and never reloaded.
@@ -17,21 +17,21 @@ _MOST_REPORTS: Final = 100
 
 _permanent: Final[list[object]] = []
 _reported: Final[set[tuple[str, str]]] = set()
-# The callbacks outlive even this module's own namespace, should anybody ever clear sys.modules.
+# The callbacks outlive even this module's namespace, if sys.modules should ever be cleared.
 vars(sys).setdefault("_eoam_obs_permanent", []).append(_permanent)
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def callback(prototype: Any, *, failed: object) -> Callable[[_Function], Any]:
-    """Make a permanent callback of a function: what it raises is logged once, and libobs gets `failed`."""
+    """Make a permanent callback of a function: an exception is logged once, and libobs gets `failed`."""
 
     def decorate(function: _Function) -> Any:
         @functools.wraps(function)
         def guarded(*arguments: Any) -> Any:
             try:
                 return function(*arguments)
-            except BaseException as error:  # libobs is C: nothing may get through, whatever it is
+            except BaseException as error:  # libobs is C: no exception of any kind may pass
                 report(function.__name__, error)
                 return failed
 
@@ -43,7 +43,7 @@ def callback(prototype: Any, *, failed: object) -> Callable[[_Function], Any]:
 
 
 def permanent(prototype: Any) -> Callable[[_Function], Any]:
-    """Make a permanent callback of a function that lets nothing out itself: one call less, for what draws."""
+    """Make a permanent callback of a function that raises nothing itself: one call less while drawing."""
 
     def decorate(function: _Function) -> Any:
         callback = prototype(function)
@@ -54,12 +54,12 @@ def permanent(prototype: Any) -> Callable[[_Function], Any]:
 
 
 def keep(*objects: object) -> None:
-    """Keep what libobs points to for ever."""
+    """Keep an object that libobs points to for ever."""
     _permanent.extend(objects)
 
 
 def report(where: str, error: BaseException) -> None:
-    """Log an error the first time it is seen; a render callback would say it sixty times a second."""
+    """Log an error the first time only; a render callback would repeat it sixty times a second."""
     key = (where, f"{type(error).__name__}: {error}")
     if key in _reported or len(_reported) > _MOST_REPORTS:
         return

@@ -1,4 +1,4 @@
-"""The clipboard and the file manager, which OBS gives scripts no way to."""
+"""Use the clipboard and the file manager, which OBS does not offer to scripts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LIBRARY_PATHS: Final = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONP
 
 
 def copy(text: str) -> bool:
-    """Put a text on the clipboard, on POSIX with the system's own program; False if there is none or it fails."""
+    """Put a text on the clipboard, on POSIX with a program of the system; False if there is none or it fails."""
     if sys.platform == "win32":
         return windows_clipboard.copy(text)
     for command in _copy_commands():
@@ -29,7 +29,7 @@ def copy(text: str) -> bool:
             done = subprocess.run(
                 command,
                 input=text.encode(),
-                stdout=subprocess.DEVNULL,  # xclip stays to serve the text, and would hold a pipe open
+                stdout=subprocess.DEVNULL,  # xclip keeps running to serve the text, and would hold a pipe open
                 stderr=subprocess.DEVNULL,
                 timeout=_TIMEOUT_S,
                 check=False,
@@ -43,7 +43,7 @@ def copy(text: str) -> bool:
 
 
 def show_folder(folder: Path) -> bool:
-    """Open a folder in the file manager; False if that cannot be done."""
+    """Open a folder in the file manager; False if that fails."""
     if not folder.is_dir():
         return False
     if sys.platform == "win32":

@@ -1,7 +1,7 @@
-"""Functions of OBS's frontend that scripts do not get, or that Python's lock must not be held in; on OBS's UI thread.
+"""Call functions of OBS's frontend that obspython lacks or calls with Python's lock held; on OBS's UI thread.
 
-`obspython` keeps Python's lock in every call. Where OBS waits for its graphics thread meanwhile, and that for Python's
-lock in a filter of ours, it would hang: so these are called through ctypes, which lets the lock go.
+`obspython` keeps Python's lock in every call. If OBS then waits for its graphics thread, which waits for Python's lock
+in one of our filters, OBS hangs. So these are called through ctypes, which releases the lock.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def stop_virtual_camera() -> bool:
 
 
 def profile_path() -> str:
-    """Return the folder of the current profile, or "" if OBS does not say."""
+    """Return the folder of the current profile, or "" if it is unknown."""
     function = _find("obs_frontend_get_current_profile_path")
     libobs = library.loaded(library.LIBOBS)
     address = function() if function is not None and libobs is not None else None

@@ -1,6 +1,6 @@
-"""The functions of libobs that are called, each declared once: the annotation is its type and makes its prototype.
+"""Declare each libobs function that is called, once: the annotation is its type and makes its prototype.
 
-Handles are plain integers, 0 is NULL, and each kind has a type of its own: a texture does not pass as an effect.
+Handles are plain integers, 0 is NULL, and each kind has a type of its own, so a texture is not accepted as an effect.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Double = Annotated[float, ctypes.c_double]
 Address = Annotated[int, c_void_p]  # of bytes, or of a struct
 Memory = Annotated[int, c_void_p]  # that libobs has allocated
 SourceInfoAddress = Annotated[int, c_void_p]
-Context = Annotated[Any, c_void_p]  # what a callback is given back, or a list of addresses; 0 or None for nothing
+Context = Annotated[Any, c_void_p]  # a callback's user data, or a list of addresses; 0 or None for nothing
 Callback = Annotated[Any, c_void_p]
 
 
@@ -53,7 +53,7 @@ class Vec4(ctypes.Structure):
 
 
 class VideoInfo(ctypes.Structure):
-    """`struct obs_video_info`, the same from OBS 28 to 32, and room for what a later one may add to it."""
+    """`struct obs_video_info`, the same from OBS 28 to 32, with spare bytes for later versions."""
 
     _fields_ = (
         ("graphics_module", c_char_p),
@@ -85,7 +85,7 @@ class Text(c_char_p):
 
 
 class Blocking:
-    """What may lock, block, draw or call back; called without Python's lock."""
+    """Functions that may lock, block, draw or call back; called without Python's lock."""
 
     # Variadic: the arguments beyond the declared ones must stay undeclared, or Apple's ARM convention breaks.
     blog: Callable[..., None]

@@ -1,16 +1,16 @@
-"""libobs by ctypes: its functions, structs and constants, and nothing that decides anything.
+"""Access libobs through ctypes: its functions, structs and constants, without any logic.
 
-Two ways of calling, and the choice matters (libobs has locks, Python has one too):
+There are two ways of calling, and the choice matters, because libobs and Python both have locks:
 
-* `ctypes.CDLL` drops the GIL during the call. Everything that may lock, block, draw or call back goes this way: while
-  the UI thread waits for the graphics lock inside libobs, the graphics thread must be able to take the GIL.
-* `ctypes.PyDLL` keeps the GIL. Setters and getters that take no lock, and what gives the graphics driver a command or
-  the bytes of a mask while the graphics context is ours: nobody else is in the driver then, and it calls nobody. To
-  drop the GIL costs more than such a call: where another script computes in Python all the time, each time is a wait
-  for it (see process_settings.py). What compiles, allocates, reads back or has other sources drawn drops it.
+* `ctypes.CDLL` releases the GIL during the call. Everything that may lock, block, draw or call back uses it: while the
+  UI thread waits for the graphics lock inside libobs, the graphics thread must be able to take the GIL.
+* `ctypes.PyDLL` keeps the GIL. It is for setters and getters that take no lock, and for commands and mask uploads to
+  the graphics driver while we hold the graphics context: no other thread is in the driver then, and it calls nothing
+  back. Releasing the GIL costs more than such a call, and a wait each time if another script computes in Python all the
+  time (see process_settings.py). Functions that compile, allocate, read back or draw other sources release it.
 
-Text goes in as `str`, so that code written for `obspython`, whose functions
-have the same names and arguments, works with this object too.
+Texts are passed as `str`, so code written for `obspython`, whose functions have the same names and arguments, also
+works with this object.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ _UNUSED_MEDIA_CALLBACKS: Final = (
 class SourceInfo(ctypes.Structure):
     """`struct obs_source_info` up to what OBS 28 knows, `video_get_color_space`.
 
-    The struct has grown with OBS and libobs refuses one that is larger than its own, so only this prefix is declared.
-    What this project leaves empty is declared as a plain pointer.
+    The struct has grown with OBS, and libobs refuses one larger than its own, so only this prefix is declared. Unused
+    callbacks are declared as plain pointers.
     """
 
     _fields_ = (
@@ -153,7 +153,7 @@ class SourceInfo(ctypes.Structure):
         *((name, c_void_p) for name in _UNUSED_MEDIA_CALLBACKS),
         ("version", c_uint32),
         ("unversioned_id", c_void_p),
-        # Left empty: OBS asks with its own locks held, where a callback could hang it (see missing_files.py).
+        # Unused: OBS calls it with its own locks held, so a callback could hang it (see missing_files.py).
         ("missing_files", c_void_p),
         ("video_get_color_space", GetColorSpace),
     )
@@ -193,12 +193,12 @@ class LibObs(Blocking, Leaf):
 
     @property
     def version(self) -> str:
-        """What this OBS calls its version, such as "32.2.2"; one that somebody built may be called anything."""
+        """This OBS's version text, such as "32.2.2"; a custom build may have any text."""
         return (self.obs_get_version_string() or b"unknown").decode(errors="replace")
 
     @property
     def number(self) -> tuple[int, int, int]:
-        """The version of libobs itself, such as (32, 2, 2), which stands in its source: what it can do goes by this."""
+        """The version of libobs itself, such as (32, 2, 2), from its source; its features depend on this one."""
         packed = self.obs_get_version()
         return packed >> 24, packed >> 16 & 0xFF, packed & 0xFFFF
 
@@ -209,7 +209,7 @@ class LibObs(Blocking, Leaf):
 
 
 def _version_of(loaded: ctypes.CDLL) -> str:
-    """Ask a libobs that may lack anything for its version."""
+    """Return the version of a libobs that may lack any function."""
     unknown = "(of unknown version)"
     try:
         function = loaded["obs_get_version_string"]
@@ -226,6 +226,6 @@ def aligned_zero_vec4() -> tuple[int, object]:
 
 
 def source_info_buffer() -> tuple[SourceInfo, object]:
-    """Return an empty `SourceInfo` and the larger zeroed buffer that it lies in; keep both."""
+    """Return an empty `SourceInfo` and the larger zeroed buffer that contains it; keep both."""
     owner = ctypes.create_string_buffer(_SOURCE_INFO_ROOM)
     return SourceInfo.from_buffer(owner), owner

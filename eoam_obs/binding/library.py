@@ -1,12 +1,12 @@
-"""OBS's own libraries as this process has them loaded; none is ever loaded afresh.
+"""Find OBS's own libraries among those that this process has loaded; never load one.
 
-A libobs that is read from disk anew, in a plain Python or beside the one that OBS runs with, has none of OBS's state:
-the first call of it crashes. So a library is taken from what is loaded or not at all:
+A libobs loaded anew, in a plain Python or beside the one that OBS runs with, has none of OBS's state, and the first
+call crashes. So only a library that is already loaded is used:
 
 * Windows: the module of that name (`GetModuleHandle`).
-* Linux, macOS: the process itself if it knows the function, which it does where OBS is linked with the library. Where
-  the library's symbols are its own (a plugin host that loaded OBS with RTLD_LOCAL), the loader is asked for it by file,
-  with RTLD_NOLOAD: that finds what is loaded and opens nothing.
+* Linux, macOS: the process itself if it has the function, which is the case if OBS is linked with the library. If the
+  library's symbols are private (a plugin host that loaded OBS with RTLD_LOCAL), the loader is asked for its file with
+  RTLD_NOLOAD, which finds a loaded library and loads nothing.
 
 OBS's bundle on macOS has `Contents/Frameworks/libobs.framework/Versions/A/libobs`, which the program asks for as
 `@rpath/libobs.framework/Versions/A/libobs`, and `obs-frontend-api.dylib` beside the framework.
@@ -29,7 +29,7 @@ from eoam_core.loaded import loaded_files
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Library:
-    """One of OBS's libraries.
+    """One of OBS's libraries, and how to find it.
 
     `function` is a function that every version of it has. `module` is its name on Windows. Elsewhere `file` fits the
     whole name of its file, and `known_as` are the names that the loader knows it by, for where the file is no longer
@@ -57,7 +57,7 @@ FRONTEND: Final = Library(
 
 
 def loaded(library: Library) -> ctypes.CDLL | None:
-    """Return a library that this process has loaded, or None if it has not."""
+    """Return a library that this process has loaded, or None."""
     if sys.platform == "win32":
         return _module(library.module)
     process = ctypes.CDLL(None)
@@ -72,7 +72,7 @@ def loaded(library: Library) -> ctypes.CDLL | None:
 
 
 def _names(library: Library, files: Sequence[Path]) -> list[str]:
-    """Return what to ask the loader for: the files of this process that fit, then what it may know them by."""
+    """Return the names to ask the loader for: this process's files that fit, then `known_as`."""
     return [*(str(file) for file in files if library.file.fullmatch(file.name)), *library.known_as]
 
 

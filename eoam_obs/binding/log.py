@@ -1,4 +1,4 @@
-"""Lead the project's log lines into OBS's log."""
+"""Forward log records to OBS's log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LEVELS: Final = ((logging.ERROR, libobs.LOG_ERROR), (logging.WARNING, libobs.LO
 
 
 class ObsLogHandler(logging.Handler):
-    """Hand records to `blog`, which any thread may call."""
+    """Pass records to `blog`, which any thread may call."""
 
     def __init__(self, obs: libobs.LibObs) -> None:
         super().__init__()
@@ -19,13 +19,13 @@ class ObsLogHandler(logging.Handler):
         self.setFormatter(logging.Formatter("[EOAM] %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; whatever goes wrong is swallowed, since there is nowhere left to say it."""
+        """Write one record; errors are ignored, because there is nowhere left to report them."""
         level = next((theirs for ours, theirs in _LEVELS if record.levelno >= ours), libobs.LOG_INFO)
         try:
             text = self.format(record)
         except Exception:
             text = f"[EOAM] {record.msg}"
-        # Never the text as the format: a % in a path would make blog read arguments that are not there.
+        # Never pass the text as the format: a % in a path would make blog read arguments that do not exist.
         self._obs.blog(level, "%s", text.encode(errors="replace"))
 
 

@@ -1,9 +1,9 @@
-"""Whether another script holds Python's lock so much that the filter's work waits for it, and which script that is.
+"""Detect whether another script holds Python's lock so much that the filter has to wait, and which script it is.
 
-All scripts of OBS share one Python, in which one thread computes at a time. A thread that never waits for anything
-takes the lock again and again, and everybody else gets it only when the switch interval is over. From outside that
-looks like a slow processor: the masks come late. The difference is told here, from the watch's thread, so that it
-costs a frame nothing: how long the lock takes to come back, and whose code is being executed meanwhile.
+All OBS scripts share one Python, in which one thread computes at a time. A thread that never waits takes the lock again
+and again, and others get it only after the switch interval. The masks then come late, as with a slow processor. To tell
+the two apart, this module measures how long the lock takes to come back and which script is being executed meanwhile.
+It does so on the watch's thread, at no cost to a frame.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple
 
-_TRIES: Final = 5  # to give the lock away and take it back, at each look
-_SLOW: Final = 0.5  # of the switch interval: who waits longer has waited for somebody
+_TRIES: Final = 5  # attempts to release and retake the lock, at each measurement
+_SLOW: Final = 0.5  # of the switch interval: a longer wait was for another thread
 _LOOKS: Final = 6  # three seconds
-_OFTEN: Final = 4  # of these looks
+_OFTEN: Final = 4  # of these measurements
 _OWN: Final = ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install")
-_ROUND: Final = ("JUMP_", "POP_JUMP_", "RESUME")  # instructions after which CPython 3.10 to 3.14 give the lock away
+_ROUND: Final = ("JUMP_", "POP_JUMP_", "RESUME")  # instructions after which CPython 3.10 to 3.14 release the lock
 
 
 class PythonLock:
-    """Looks at the lock when it is told to, twice a second; `busy_scripts` may be asked on any thread.
+    """Measure the lock on request, twice a second; any thread may read `busy_scripts`.
 
     Args:
-        give_way: give the lock away and take it back.
+        give_way: release the lock and retake it.
         clock: seconds.
         frames: what each thread executes, by its number.
         interval: the switch interval in seconds.
@@ -45,12 +45,12 @@ class PythonLock:
         interval: Callable[[], float] = sys.getswitchinterval,
     ) -> None:
         self._give_way, self._clock, self._frames, self._interval = give_way, clock, frames, interval
-        self._waits: deque[bool] = deque(maxlen=_LOOKS)  # whether most of a look's tries were slow
-        self._busy: deque[frozenset[str]] = deque(maxlen=_LOOKS)  # the scripts that went on between two looks
+        self._waits: deque[bool] = deque(maxlen=_LOOKS)  # whether most of a measurement's attempts were slow
+        self._busy: deque[frozenset[str]] = deque(maxlen=_LOOKS)  # scripts computing between measurements
         self.busy_scripts: tuple[str, ...] = ()  # names of files, while they keep Python busy
 
     def look(self) -> None:
-        """See how long the lock takes to come back now, and who has it meanwhile."""
+        """Measure how long the lock takes to come back now, and which script has it meanwhile."""
         waited = sum(self._is_slow() for _ in range(_TRIES)) > _TRIES // 2
         self._waits.append(waited)
         self._busy.append(self._who_goes_on() if waited else frozenset())
@@ -66,9 +66,9 @@ class PythonLock:
         return self._clock() - began >= _SLOW * self._interval()
 
     def _who_goes_on(self) -> frozenset[str]:
-        """Return the scripts whose threads go on in most of a few moments, a few milliseconds in all.
+        """Return the scripts whose threads keep computing in most of a few samples, over a few milliseconds.
 
-        A thread that looks for work now and then is elsewhere at every look, but waits in all of these moments.
+        A thread that polls for work is somewhere else at every measurement, but waits in all of these samples.
         """
         seen: Counter[str] = Counter()
         places = self._places_now()
@@ -84,7 +84,7 @@ class PythonLock:
 
 
 class _Place(NamedTuple):
-    """Where a thread is: the script, its innermost frame, the instruction, whether a loop's round has just ended."""
+    """Where a thread is: the script, its innermost frame, the instruction, whether a loop iteration just ended."""
 
     script: str
     frame: int
@@ -97,10 +97,10 @@ class _Place(NamedTuple):
         return cls(_script(frame), id(frame), frame.f_lasti, _is_between_rounds(frame))
 
     def goes_on(self, before: _Place | None) -> bool:
-        """Whether the thread would go on if it had the lock, given where it was a moment ago.
+        """Return whether the thread computes whenever it has the lock, given its place a moment ago.
 
-        A thread that waits for something is in a call, and stays in it. One that computes is elsewhere, or where Python
-        gives the lock away: at the end of a loop's round.
+        A waiting thread stays inside a call. A computing one has moved, or is where Python releases the lock: at the
+        end of a loop iteration.
         """
         return self.is_between_rounds or (before is not None and before[1:] != self[1:])
 
@@ -112,7 +112,7 @@ def _is_between_rounds(frame: FrameType) -> bool:
 
 
 def _script(frame: FrameType) -> str:
-    """Return the file's name of the outermost code that is neither the standard library's nor ours, or ""."""
+    """Return the file name of the outermost code that is neither the standard library's nor ours, or ""."""
     found = ""
     step: FrameType | None = frame
     while step is not None:

@@ -1,4 +1,4 @@
-"""Put a text on Windows's clipboard by the system's own functions, without another program."""
+"""Put a text on Windows's clipboard through the system's own functions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 _BOOL: Final = c_int
 _CF_UNICODETEXT: Final = 13
 _GMEM_MOVEABLE: Final = 2
-_PATIENCE_S: Final = 0.3  # another program has the clipboard for some milliseconds; OBS's window stands still meanwhile
+_PATIENCE_S: Final = 0.3  # another program may hold the clipboard for some milliseconds; OBS's window freezes meanwhile
 _RETRY_S: Final = 0.01
 
 _USER32: Final = {
@@ -39,9 +39,9 @@ def copy(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> bool:
-    """Put `text` on the clipboard; False if another program keeps it or the system has no memory.
+    """Put `text` on the clipboard; False if another program holds it or memory is exhausted.
 
-    On a thread of the program's that has windows, such as OBS's UI thread. Lines end as Windows's programs expect.
+    Call it on a thread with windows, such as OBS's UI thread. Line ends are converted to Windows's.
     """
     user, kernel = _library("user32", _USER32), _library("kernel32", _KERNEL32)
     lines = text.replace("\r\n", "\n").replace("\n", "\r\n")
@@ -75,13 +75,13 @@ def _put(content: bytes, user: Any, kernel: Any) -> bool:
         ctypes.memmove(address, content, len(content))
         kernel.GlobalUnlock(memory)
         if user.SetClipboardData(_CF_UNICODETEXT, memory):
-            return True  # the memory is the system's from now on
+            return True  # from now on the system owns the memory
     kernel.GlobalFree(memory)
     return False
 
 
 def _library(name: str, prototypes: dict[str, tuple[Any, tuple[Any, ...]]]) -> Any:
-    # An object of our own: what other scripts declare for ctypes.windll.user32 does not hold here, nor ours there.
+    # An object of our own, because ctypes.windll.user32 is shared with other scripts and their declarations.
     library = ctypes.CDLL(name)
     for symbol, (result, arguments) in prototypes.items():
         function = library[symbol]

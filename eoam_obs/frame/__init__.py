@@ -1,3 +1,3 @@
-"""The frame path: what happens with each frame, on the graphics thread and on the worker."""
+"""The frame path: everything done for each frame, on the graphics thread and on the worker."""
 
 from __future__ import annotations

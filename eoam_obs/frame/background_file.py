@@ -1,6 +1,6 @@
-"""The picture behind the person: read on a thread of its own, once, and kept on the GPU.
+"""Load the background picture once, on a thread of its own, and keep it on the GPU.
 
-Decoding a photograph and fitting it takes up to a second, which OBS's graphics thread does not have.
+Decoding and scaling a photograph takes up to a second, too long for OBS's graphics thread.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LOG: Final = logging.getLogger("eoam")
-_RETRY_NS: Final = 5_000_000_000  # a file that cannot be read is looked for again: a drive may be connected later
+_RETRY_NS: Final = 5_000_000_000  # a file that cannot be read is tried again: a drive may be connected later
 _JOIN_S: Final = 5.0
 
 _Wanted = tuple[str, int, int]  # the file, and the width and height it has to cover
@@ -34,20 +34,20 @@ class _Loaded:
 
 
 class BackgroundFile:
-    """Has one picture ready at the size that is asked for."""
+    """Provide one picture at the requested size."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
         self._texture: Texture = NULL
-        self._held: _Wanted | None = None  # what the texture shows, or what could not be read
+        self._held: _Wanted | None = None  # what the texture shows, or what failed to load
         self._loaded: _Loaded | None = None  # swapped in by the thread
         self._thread: threading.Thread | None = None
         self._retry_at = 0
-        self._noted = ""  # the file of which everything has been said
+        self._noted = ""  # the file whose problems have been logged
         self.problem = ""  # what is wrong with the file, or ""
 
     def texture(self, file: str, width: int, height: int, now: int) -> Texture:
-        """Return the texture of `file`, `width` x `height` pixels that it covers, or NULL while there is none.
+        """Return the texture of `file`, cropped to `width` x `height` pixels, or NULL while there is none.
 
         With the graphics context held; never waits. `now` is in nanoseconds.
 
@@ -63,7 +63,7 @@ class BackgroundFile:
         return self._texture if self._held == wanted else NULL
 
     def destroy(self) -> None:
-        """Free the texture, with the graphics context held. A thread that still reads ends by itself."""
+        """Free the texture, with the graphics context held. A thread that is still reading ends by itself."""
         self._held = self._loaded = None
         self.problem = ""
         texture, self._texture = self._texture, NULL
@@ -91,7 +91,7 @@ class BackgroundFile:
 
     def _start(self, wanted: _Wanted) -> None:
         if self._thread is not None and self._thread.is_alive():
-            return  # one at a time; what it reads is asked for again if it is not what is wanted then
+            return  # one at a time; if its result is outdated by then, the right one is requested again
         if self._loaded is not None:
             return  # the thread ended a moment ago
         self._thread = threading.Thread(target=self._load, args=(wanted,), name="eoam-picture", daemon=True)
@@ -108,7 +108,7 @@ class BackgroundFile:
             if picture.notes and file != self._noted:
                 self._noted = file
                 _LOG.warning("background_picture_changed notes=%s", " ".join(picture.notes))
-        except Exception as error:  # whatever a file can do to a decoder, memory included
+        except Exception as error:  # anything a file can do to a decoder, including exhausting memory
             problem = str(error) or type(error).__name__
             if problem != self.problem:
                 _LOG.error("background_picture_failed error=%r", error)

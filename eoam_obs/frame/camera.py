@@ -1,4 +1,4 @@
-"""The source that a filter is on: its size, its colour space, and its picture. With the graphics context held."""
+"""Read the source that a filter is on: its size, colour space and picture. With the graphics context held."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from eoam_obs.frame.gpu import RenderTarget
 from eoam_obs.source.guard import is_guard
 
 _DRAWS_ITSELF: Final = libobs.OBS_SOURCE_CUSTOM_DRAW | libobs.OBS_SOURCE_ASYNC
-# How often the source is asked for its colour space; until then libobs converts what it draws to the old one.
+# How often the source's colour space is checked; until then libobs converts to the old one.
 _SPACE_TICKS: Final = 16
 _HDR_CANVASES: Final = (libobs.VIDEO_CS_2100_PQ, libobs.VIDEO_CS_2100_HLG)
-# What the picture is drawn in: what its source has, if it is one of these, as OBS's own filters do it.
+# The picture is drawn in its source's space if that is one of these, as in OBS's own filters.
 _SPACES: Final = (ctypes.c_int * 3)(libobs.GS_CS_SRGB, libobs.GS_CS_SRGB_16F, libobs.GS_CS_709_EXTENDED)
 
 
 class Camera:
-    """What the filter `source` is on, whatever kind of source that is."""
+    """The source, of any kind, that the filter `source` is on."""
 
     def __init__(self, obs: LibObs, source: Source) -> None:
         self._obs = obs
@@ -39,18 +39,17 @@ class Camera:
         self.space = libobs.GS_CS_SRGB  # what the picture is drawn in
 
     def look(self, *, as_shown: bool = False) -> bool:
-        """See what there is in this tick; False if there is nothing to draw.
+        """Update size and colour space for this tick; return False if there is nothing to draw.
 
-        OBS tone-maps an HDR source as a whole where the canvas is SDR, whatever a filter has put into it. With
-        `as_shown` the picture is tone-mapped by OBS before that, so that what is added to it afterwards is seen as it
-        was chosen.
+        On an SDR canvas OBS tone-maps an HDR source as a whole, including what a filter has added. With `as_shown` OBS
+        tone-maps the picture first, so that colours added afterwards appear as chosen.
         """
         obs = self._obs
         linked = obs.obs_filter_get_target(self._source) or NULL
         if linked != self._linked or self._ticks % _SPACE_TICKS == 0:
             self._linked = linked
             self._guarded = bool(linked) and is_guard(obs, linked)
-        # What lies before the guard is asked for every time: another filter may have come or gone there.
+        # What lies before the guard is looked up every time: filters may be added or removed there.
         target = self._target = (obs.obs_filter_get_target(linked) or NULL) if self._guarded else linked
         if not target:
             return False
@@ -72,7 +71,7 @@ class Camera:
         return bool(width and height)
 
     def draw_into(self, render_target: RenderTarget) -> None:
-        """Draw what `look` saw, premultiplied, at its own size and in the colour space that `look` chose.
+        """Draw the source, premultiplied, at the size and in the colour space that `look` found.
 
         Leaves blending enabled and changed: the caller saves and restores it.
 

@@ -1,7 +1,7 @@
-"""What is drawn beyond the plain cut-out: backgrounds, a cleaned edge, and the views that look at them.
+"""Draw everything beyond the plain cut-out: backgrounds, colour cleaning, and the views of them.
 
-The passes run once per tick, however often OBS draws the source; `draw` is one pass. A filter whose settings ask for
-nothing of this has no object of this class. With the graphics context held, unless it says otherwise.
+The passes run once per tick, however often OBS draws the source; `draw` is one pass. A filter whose settings need none
+of this has no `Compositor`. With the graphics context held, unless stated otherwise.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ _WITH_RESULT: Final = (View.RESULT, View.SIDE_BY_SIDE)
 
 
 def needs_compositor(settings: Settings) -> bool:
-    """Whether these settings ask for more than the picture through its mask, or the mask."""
+    """Return whether these settings need more than the picture through its mask, or the mask."""
     if settings.view is View.RESULT:
         return settings.background is not BackgroundKind.TRANSPARENT or settings.decontamination > 0
     return settings.view is not View.MASK
 
 
 def has_chosen_colours(settings: Settings) -> bool:
-    """Whether there are colours in the output that are not the source's, and have to arrive as they are."""
+    """Return whether the output has colours that are not the source's and must arrive unchanged."""
     return settings.view is not View.RESULT or settings.background in (BackgroundKind.COLOR, BackgroundKind.PICTURE)
 
 
 class Compositor:
-    """Draws one picture and its alpha by the settings that `prepare` was given last."""
+    """Draw one picture and its alpha with the settings last given to `prepare`."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
@@ -52,7 +52,7 @@ class Compositor:
 
     @property
     def problem(self) -> str:
-        """What is wrong with the background, or ""; on any thread."""
+        """The background's problem, or ""; on any thread."""
         return self._file.problem if self._settings.background is BackgroundKind.PICTURE else ""
 
     def prepare(
@@ -64,7 +64,7 @@ class Compositor:
         draw_alpha: Callable[[], None],
         made_of: tuple[object, ...],
     ) -> None:
-        """Do what has to be done before `draw`.
+        """Run the passes that `draw` needs.
 
         Args:
             settings: what is wanted.
@@ -72,7 +72,7 @@ class Compositor:
             size: its width and height.
             now: the tick's time in nanoseconds.
             draw_alpha: draws its alpha as grey.
-            made_of: says which picture and mask these are: nothing is done again for the same ones.
+            made_of: identifies picture and mask: nothing is repeated for the same ones.
 
         Raises:
             GraphicsError: the driver refused something.
@@ -108,7 +108,7 @@ class Compositor:
         self._made_of = made_of
 
     def draw(self, confidence: Texture) -> None:
-        """Draw what was prepared, or nothing; `confidence` is the texture of what the network said, or NULL.
+        """Draw what was prepared, or nothing; `confidence` is the texture of the network's output, or NULL.
 
         Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
         """
@@ -145,7 +145,7 @@ class Compositor:
             part.destroy()
 
     def close(self) -> None:
-        """Wait for what still runs; without the graphics context."""
+        """Wait for running threads; without the graphics context."""
         self._file.join()
 
     def _spread(self, settings: Settings, picture: RenderTarget, width: int, height: int) -> None:
@@ -179,7 +179,7 @@ class Compositor:
             effect.set_colour("colour", *_linear_light(settings.background_color))
             technique = "OnColour"
         elif self._behind:
-            # A blurred room is linear light already; a picture is not. Neither minds.
+            # A blurred background is in linear light already, a picture is not; the shader handles both.
             effect.set_colours("behind", self._behind)
             effect.set_colours("beyond", self._beyond)
             technique = "OnPicture"

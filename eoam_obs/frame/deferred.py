@@ -21,14 +21,14 @@ DEFAULT_MODEL: Final = "eoam"
 
 
 def model_file(name: str) -> Path:
-    """Return the file of the network `name`: one that comes with EOAM, or a file of the user's own."""
+    """Return the file of the network `name`: one that ships with EOAM, or a user's own file."""
     if name == DEFAULT_MODEL:
         return default_model_path()
     return expanded(name) if is_network_file(name) else default_model_path().with_name(f"{name}.onnx")
 
 
 def opener(name: str, threads: int = 1) -> Callable[[int, int], Segmenter]:
-    """Return what opens the network `name`, with so many threads, for frames of a height and a width."""
+    """Return a function that opens the network `name`, with so many threads, for frames of a height and width."""
 
     def open_segmenter(height: int, width: int) -> Segmenter:
         file = model_file(name)
@@ -40,7 +40,7 @@ def opener(name: str, threads: int = 1) -> Callable[[int, int], Segmenter]:
 
 
 def file_state(name: str) -> tuple[object, ...]:
-    """Return what changes when somebody repairs or replaces the network `name`: times and sizes, nothing is read."""
+    """Return a state that changes when the network `name` is repaired or replaced: file times and sizes."""
     file = model_file(name)
     return (file, *(_stat(path) for path in (file, file.with_name(SUMS))))
 
@@ -56,11 +56,10 @@ def _stat(path: Path) -> tuple[int, int] | None:
 class DeferredSegmenter:
     """Stand in for a segmenter until it is needed.
 
-    Opening a session takes some 50 ms, which neither OBS's graphics thread nor its UI thread has to give. After a
-    failure the same error answers every frame. Every `RETRY_S` seconds `state` is asked whether the file has changed:
-    one that was repaired is picked up without a restart. A network that was refused, and is as it was, may take a
-    second to read and judge; it is tried after twice the time of before, up to five minutes. Other errors, such as a
-    library that is missing, are tried again every `RETRY_S` seconds.
+    Opening a session takes some 50 ms, too long for OBS's graphics thread or UI thread. After a failure every frame
+    gets the same error. Every `RETRY_S` seconds `state` is compared, so a repaired file is used without a restart. A
+    refused network that has not changed may take a second to read and check, so the interval between attempts doubles,
+    up to five minutes. After other errors, such as a missing library, it is tried every `RETRY_S` seconds.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class DeferredSegmenter:
         self._segmenter: Segmenter | None = None
         self._failure: Exception | None = None
         self._failed_with: object = None  # the file's state then
-        self._look_at = 0.0  # when to ask for the state again
+        self._look_at = 0.0  # when to compare the state again
         self._retry_at = 0.0  # when to try again whatever the state is
         self._pause_s = 0.0
 
@@ -98,7 +97,7 @@ class DeferredSegmenter:
         return self._opened().segment(frame)
 
     def open(self) -> None:
-        """Open the network unless it is open: apart from `segment`, so that the time of a mask is not that of opening.
+        """Open the network unless it is open; separate from `segment`, so that opening does not count as a mask's time.
 
         Raises:
             ModelError, InstallationError: as `OnnxSegmenter`.
@@ -116,7 +115,7 @@ class DeferredSegmenter:
         now = self._clock()
         failure = self._failure
         if failure is not None and now < self._look_at:
-            raise failure.with_traceback(None)  # it would grow by some lines with every frame
+            raise failure.with_traceback(None)  # its traceback would grow with every frame
         state = self._state()
         if failure is not None and state == self._failed_with:
             self._look_at = now + RETRY_S
@@ -128,10 +127,10 @@ class DeferredSegmenter:
             self._segmenter = self._open(self.height, self.width)
         except Exception as error:
             self._failure, self._failed_with = error, state
-            # A library that was missing may be there in a moment, and to look for it costs nothing.
+            # A missing library may be installed at any moment, and checking costs nothing.
             longest = _LONGEST_RETRY_S if isinstance(error, ModelError) else RETRY_S
             self._pause_s = min(max(RETRY_S, 2 * self._pause_s), longest)
-            now = self._clock()  # to fail may have taken long
+            now = self._clock()  # the failure may have taken long
             self._look_at, self._retry_at = now + RETRY_S, now + self._pause_s
             raise
         return self._segmenter

@@ -1,4 +1,4 @@
-"""A mask on the GPU, and everything that is drawn with it. With the graphics context held, unless it says otherwise."""
+"""Keep a mask on the GPU and draw with it. With the graphics context held, unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LEVELS: Final = (View.MASK, View.CONFIDENCE)
 
 
 class Drawing:
-    """Draws a picture through the mask that was uploaded last.
+    """Draw a picture through the last uploaded mask.
 
-    `show` says once per tick what is drawn, `draw` draws it as often as OBS wants; what was changed meanwhile acts from
-    the next `show` on, so that picture, mask and settings always belong together.
+    `show` sets once per tick what is drawn, and `draw` draws it as often as OBS wants. Changes take effect at the next
+    `show`, so picture, mask and settings always belong together.
     """
 
     def __init__(self, obs: LibObs) -> None:
@@ -45,17 +45,17 @@ class Drawing:
 
     @property
     def is_shown(self) -> bool:
-        """Whether `draw` draws anything; on any thread."""
+        """Return whether `draw` draws anything; on any thread."""
         return self._picture is not None
 
     @property
     def problem(self) -> str:
-        """What keeps the background from being drawn, or ""; on any thread."""
+        """The reason why the background is not drawn, or ""; on any thread."""
         compositor = self._compositor
         return compositor.problem if compositor is not None else ""
 
     def upload(self, matte: Matte) -> bool:
-        """Take a mask to the GPU; False if it is there already.
+        """Upload a mask to the GPU; return False if it is there already.
 
         Raises:
             GraphicsError: there is no memory for the textures.
@@ -84,14 +84,14 @@ class Drawing:
     def show(
         self, picture: RenderTarget | None, settings: Settings, size: tuple[int, int], now: int, number: object
     ) -> None:
-        """Draw `picture`, of this size, or nothing, from now on.
+        """Set what `draw` draws from now on: `picture`, or nothing.
 
         Args:
             picture: what is shown through the mask.
             settings: how.
             size: the picture's width and height.
             now: the tick's time in nanoseconds.
-            number: an object that tells what the picture shows from what it showed before.
+            number: identifies the picture's content, because the texture is reused.
 
         Raises:
             GraphicsError: the driver refused something.
@@ -114,7 +114,7 @@ class Drawing:
         self._picture = None
 
     def draw(self) -> None:
-        """Draw what is to be shown.
+        """Draw what `show` has set.
 
         Leaves blending and the framebuffer's encoding changed: the caller saves and restores both.
         """
@@ -139,7 +139,7 @@ class Drawing:
             part.destroy()
 
     def close(self) -> None:
-        """Wait for what still runs after `destroy`; without the graphics context."""
+        """Wait for threads that still run after `destroy`; without the graphics context."""
         compositor, self._ended = self._ended, None
         if compositor is not None:
             compositor.close()
@@ -151,9 +151,9 @@ class Drawing:
             self._compositor.draw(self._confidence.texture or self._mask.texture)
 
     def _draw_levels(self, picture: RenderTarget) -> None:
-        """Draw levels where linear light is wanted (canvases of 10 bits, HDR): they are bytes as a screen shows them.
+        """Draw levels into a framebuffer of linear light (10-bit and HDR canvases): levels are sRGB bytes.
 
-        By way of a texture of such bytes, which is decoded when it is drawn.
+        They are first drawn into a texture of bytes, which is decoded when that is drawn.
         """
         obs = self._obs
         levels = self._levels

@@ -1,14 +1,13 @@
-"""One filter on one source: what happens on OBS's graphics thread, once per video tick.
+"""Run one filter on one source: the work on OBS's graphics thread, once per video tick.
 
-The tick: take the newest mask; draw the source into a texture and start shrinking it; draw a picture through a mask.
-However often OBS draws the source within a tick (program, preview, projector, screenshot), only the last step is
-repeated. The worker reads the small picture itself, in the pause between two ticks, when the GPU has long finished it:
-its mask is there at the next tick, and nothing on this thread ever waits (but in the timing mode "same frame", whose
-point that is).
+The tick: upload the newest mask; draw the source into a texture and start downscaling it; draw a picture through a
+mask. However often OBS draws the source within a tick (program, preview, projector, screenshot), only the last step is
+repeated. The worker reads the input frame itself, in the pause between two ticks, when the GPU has finished it. Its
+mask is ready at the next tick, and this thread never waits, except in the timing mode "same frame".
 
-Fail closed: there is something to draw only while `Drawing` holds a picture with a mask of its own, or, in low latency
-and with a mask every so many frames, with a mask that is recent. Everything that goes wrong clears it. Then nothing is
-drawn, or, by a setting, the placeholder: this tick's picture in a few cells. Nothing in here draws the raw source.
+Fail closed: something is drawn only while `Drawing` holds a picture with its own mask or, in low latency or with a mask
+every N frames, with a recent mask. Every error clears it. Then nothing is drawn, or, by a setting, the placeholder:
+this tick's picture in a few cells. Nothing here draws the raw source.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger("eoam")
 _SECOND: Final = 1_000_000_000  # libobs counts nanoseconds
-_PAUSE_NS: Final = _SECOND // 2  # not drawn for so long: hidden, asleep; what was known is about another scene
+_PAUSE_NS: Final = _SECOND // 2  # not drawn for so long: hidden or asleep; older state is outdated
 # How old a mask may get. A picture with its own mask is held (frozen) for two seconds; newer pictures are shown through
 # an older mask for half a second.
 _STALE_NS: Final = {
@@ -47,17 +46,17 @@ _STALE_NS: Final = {
     Timing.SAME_FRAME: 2 * _SECOND,
     Timing.LOW_LATENCY: _SECOND // 2,
 }
-_TICK_NS: Final = (_SECOND // 250, _SECOND // 20)  # what a tick can reasonably last
-_SAME_FRAME_TIMEOUT_S: Final = 0.025  # then the picture before is shown once more
+_TICK_NS: Final = (_SECOND // 250, _SECOND // 20)  # plausible lengths of a tick
+_SAME_FRAME_TIMEOUT_S: Final = 0.025  # after that the previous picture is shown again
 _RETRY_NS: Final = 2 * _SECOND  # wait after a failure, instead of failing sixty times a second
-_TRIES: Final = 5  # to clean up after a failure: where there is no memory, that may fail as well
+_TRIES: Final = 5  # attempts to clean up after a failure; without memory that may fail as well
 # The one that is shown, the one the worker has, and the one being drawn.
 _PICTURES: Final = 3
 
 
 @dataclass
 class _Counts:
-    """What a filter has done since it started, for one line in the log when it stops."""
+    """What a filter has done since it started, logged when it stops."""
 
     ticks: int = 0
     nanoseconds: int = 0
@@ -82,26 +81,26 @@ class Filter:
     * OBS's UI thread calls `update`, `suspend`, `resume` and `state`; the watch's thread calls `state` as well;
     * `destroy` comes from any thread, after the last `render`.
 
-    No lock is held around anything that calls libobs, since libobs may wait for a lock of its own there, and hold it
-    while it waits for Python. So what two threads use is swapped as a whole: `_settings`, `_suspended`, `_problem`,
-    `_begun_for` and `_matting` are each one reference, and who swaps one looks at the others afterwards (`update` sets
-    `_settings` before it asks for `_matting`, `_begin` the other way round; `suspend` and `_begin` likewise).
-    `Drawing.clear` is one such reference, too. `Pace` has a lock of its own for what `state` changes.
+    No lock is held while calling libobs, which may wait for one of its own locks while another thread holds that lock
+    and waits for Python. So state shared by two threads is swapped as a whole: `_settings`, `_suspended`, `_problem`,
+    `_begun_for` and `_matting` are each one reference, and after swapping one a thread checks the others (`update` sets
+    `_settings` before it reads `_matting`, `_begin` the other way round; `suspend` and `_begin` likewise).
+    `Drawing.clear` swaps such a reference, too. `Pace` has a lock of its own for what `state` changes.
     """
 
     def __init__(self, obs: LibObs, source: Source, settings: Settings) -> None:
         self._obs = obs
         self._settings = settings
         self._suspended = False
-        self.hidden = False  # draw nothing, for as long as a key is held
+        self.hidden = False  # draw nothing, while a hotkey is held
         self._pace = Pace()
         self._patience = Patience(_RETRY_NS)  # in the timing mode "same frame"
-        self._limit_ns = 0  # how old a mask may get at present
+        self._limit_ns = 0  # current age limit of a mask
         self._is_late = False  # the newest mask is older: nothing is shown
         self._problem = ""
         self._last_error = ""
         self._camera = Camera(obs, source)
-        self._begun_for: tuple[object, ...] = ()  # what the camera and the settings were like
+        self._begun_for: tuple[object, ...] = ()  # the camera's and the settings' values at `_begin`
         self._network: tuple[object, ...] = ()  # what the worker was made for
         self.space = libobs.GS_CS_SRGB  # the colour space that `render` draws in
         self._is_encoded = False  # whether the framebuffer encodes sRGB when `render` is called
@@ -112,7 +111,7 @@ class Filter:
         self._matte: Matte | None = None
         self._newest: RenderTarget | None = None  # this tick's picture
         self._previous: int | None = None  # the number of the last tick's
-        self._rests = False  # nothing is looked at in this tick
+        self._rests = False  # nothing is captured in this tick
         self._matting: Matting | None = None
         self._retired: list[Matting] = []
         self._downscaler: Downscaler | None = None
@@ -122,7 +121,7 @@ class Filter:
         self._placeholder_at = 0  # not before: it failed
 
     def update(self, settings: Settings) -> None:
-        """Take other settings."""
+        """Use other settings."""
         self._settings = settings
         matting = self._matting
         if matting is not None:
@@ -160,7 +159,7 @@ class Filter:
         self._drawing.close()
 
     def state(self) -> State:
-        """Say how it goes."""
+        """Return the current state."""
         matting, matte, timing = self._matting, self._matte, self._settings.timing
         problem = self._problem or (matting.error if matting is not None else "")
         if self._suspended:
@@ -204,7 +203,7 @@ class Filter:
             return
         obs = self._obs
         now = obs.obs_get_video_frame_time()
-        # What is drawn here changes the state of the graphics several times; it is saved and restored once.
+        # Drawing changes the graphics state several times; it is saved and restored once.
         obs.gs_blend_state_push()
         encoded_before = self._is_encoded = obs.gs_framebuffer_srgb_enabled()
         try:
@@ -261,7 +260,7 @@ class Filter:
         is_due = self._matte is None or self._counts.ticks % settings.every == 0
         every = settings.every
         if every == 1 and matting.stands_still and self._matte is not None and settings.timing is Timing.ALIGNED:
-            # What has stood still for a while is looked at in every other tick, and stays what is shown meanwhile.
+            # A picture that has stood still for a while is captured only every other tick, and stays shown meanwhile.
             every = 2
             self._rests = not self._rests
         else:
@@ -319,7 +318,7 @@ class Filter:
     def _retire(self) -> None:
         matting = self._matting
         if matting is not None:
-            # In this order: where it fails on the way, it is done by the next call, or by `destroy`.
+            # In this order: after a failure in between, the next call or `destroy` completes it.
             self._retired = [*(old for old in self._retired if not old.is_closed), matting]
             self._matting = None
         for old in self._retired:
@@ -340,7 +339,7 @@ class Filter:
             matting.reset()
 
     def _collect(self, matting: Matting) -> None:
-        """Take the newest mask to the GPU."""
+        """Upload the newest mask to the GPU."""
         matte = matting.latest()
         if matte is None:
             self._last_error = matting.error or self._last_error
@@ -352,7 +351,7 @@ class Filter:
         self._matte = matte
 
     def _wait_for_mask(self, matting: Matting, now: int, in_flight: int | None) -> None:
-        is_first = self._matte is None  # the network is being opened, which says nothing about the processor
+        is_first = self._matte is None  # the network is being opened, which says nothing about the processor's speed
         matting.process_now(now, _SAME_FRAME_TIMEOUT_S)
         self._collect(matting)
         if in_flight is None and not is_first:
@@ -360,7 +359,7 @@ class Filter:
 
     def _capture(self, now: int, in_flight: int | None) -> RenderTarget:
         """Draw the source into a texture."""
-        # What waits for the worker is not kept: the picture drawn here takes its place.
+        # A picture still waiting for the worker is not kept: this one replaces it.
         shown = self._matte.sequence if self._matte is not None else None
         picture = self._pictures.next(now, in_flight, shown if self._settings.every == 1 else self._previous)
         self._camera.draw_into(picture)
@@ -369,8 +368,8 @@ class Filter:
     def _choose(self, settings: Settings, now: int, tick: int) -> int | None:
         """Return the number of the picture to show through the mask, or None: then nothing is drawn.
 
-        With a mask every so many frames most pictures have none of their own. They are shown through the newest, and
-        as late as `aligned` always shows them: sound stays in step, and the mask is older by one frame less.
+        With a mask every N frames most pictures have none of their own. They are shown through the newest mask and with
+        the delay of `aligned`: sound stays in sync, and the mask is one frame less behind.
         """
         matte, timing, every = self._matte, settings.timing, settings.every
         limit = _STALE_NS[timing]
@@ -387,7 +386,7 @@ class Filter:
         return self._previous if timing is Timing.ALIGNED else now
 
     def _cover_up(self, now: int) -> None:
-        """Have this tick's picture drawn in a few cells; on its own, since whatever else failed may fail here too."""
+        """Prepare this tick's placeholder; separately, since whatever failed elsewhere may fail here too."""
         if now < self._placeholder_at:
             return
         camera, placeholder = self._camera, self._placeholder
@@ -411,7 +410,7 @@ class Filter:
         """Draw nothing for a while and start over, with new GPU objects."""
         self._retry_at = now + _RETRY_NS
         self._begun_for = ()
-        self._free()  # first of all what is still being drawn into: OBS goes on when this returns
+        self._free()  # first of all targets still being drawn into: OBS continues when this returns
         self._forget(now)
         self._retire()
         self._say(error)
@@ -431,6 +430,6 @@ class Filter:
 
 
 def _missing_libraries() -> str:
-    """Say which libraries are missing and how to install them, or ""."""
+    """Return which libraries are missing and how to install them, or ""."""
     missing = [part for part in check_installation() if not part.ok and part.name != "model"]
     return " ".join(f"{part.name} {part.fault or 'is missing'}: {part.remedy}" for part in missing)

@@ -1,10 +1,10 @@
-"""The GPU objects of one filter: textures to draw into, and the shrunken copy that is read back.
+"""Manage the GPU objects of one filter: render targets, and the downscaled copy that is read back.
 
-Everything here is called with the graphics context held, unless it says otherwise. Each object creates what it needs
-when it is first used and frees it in `destroy()`, which may be called more than once.
+Everything here is called with the graphics context held, unless stated otherwise. Each object creates its GPU resources
+on first use and frees them in `destroy()`, which may be called more than once.
 
-It runs with every frame, so it makes no objects: ctypes values are made once, and begin/end pairs stand where a context
-manager would make a generator.
+This runs for every frame, so it creates no objects: ctypes values are made once, and begin/end pairs replace context
+managers, which would create a generator.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from eoam_obs.binding import libobs
 from eoam_obs.binding.functions import NULL, Effect, Param, StageSurface, Texrender, Texture, Vec2
 from eoam_obs.binding.libobs import LibObs
 
-_LOWRES_LIMIT: Final = 8.0  # shrinking further than this, eight taps per pixel miss too much of the picture
+_LOWRES_LIMIT: Final = 8.0  # beyond this factor, eight taps per pixel miss too much of the picture
 
 
-# Without giving Python's lock away: to get it back with the graphics context in hand would have OBS wait for that, too.
+# Without releasing Python's lock: retaking it while holding the graphics context would make OBS wait as well.
 _copy_bytes: Final = ctypes.PYFUNCTYPE(c_void_p, c_void_p, c_void_p, ctypes.c_size_t)(
     ctypes.cast(ctypes.memmove, c_void_p).value or NULL
 )
@@ -39,19 +39,19 @@ def draw_effect(obs: LibObs, effect: Effect, technique: bytes, texture: Texture,
         while obs.gs_effect_loop(effect, technique):
             obs.gs_draw_sprite(texture, 0, width, height)
     except BaseException:
-        # An effect that is left in the middle draws nothing the next time, whoever uses it: one of OBS's own would then
-        # have the network look at an old picture.
+        # An effect that is not ended draws nothing the next time, for any user: with one of OBS's own, the network
+        # would then get an old picture.
         while obs.gs_effect_loop(effect, technique):
             pass
         raise
 
 
 class RenderTarget:
-    """A texture one can draw into, in the colour space (`libobs.GS_CS_...`) that was asked for last."""
+    """A texture to draw into, in the colour space (`libobs.GS_CS_...`) last requested."""
 
     def __init__(self, obs: LibObs, color_format: int | None = None) -> None:
         self._obs = obs
-        self._color_format = color_format  # None: what the colour space needs
+        self._color_format = color_format  # None: as the colour space requires
         self._made_for = (-1, 0, 0)
         self._texrender: Texrender = NULL
         self.texture: Texture = NULL  # what was drawn last, 0 before
@@ -60,7 +60,7 @@ class RenderTarget:
         self.space = libobs.GS_CS_SRGB
 
     def begin(self, width: int, height: int, space: int = libobs.GS_CS_SRGB, *, clear: bool = True) -> None:
-        """Draw into the texture, `width` x `height` pixels large and transparent at first, until `end()`.
+        """Draw into the texture, `width` x `height` pixels, initially transparent, until `end()`.
 
         Raises:
             GraphicsError: there is no memory for a texture of this size.
@@ -84,16 +84,16 @@ class RenderTarget:
         obs.gs_ortho(0.0, width, 0.0, height, -100.0, 100.0)
 
     def end(self) -> None:
-        """Draw elsewhere again."""
+        """Stop drawing into the texture."""
         self._is_open = False
         self._obs.gs_texrender_end(self._texrender)
         if not self.texture:  # the same until the size changes
             self.texture = self._obs.gs_texrender_get_texture(self._texrender) or NULL
 
     def destroy(self) -> None:
-        """Free the texture; what failed between `begin` and `end` is ended first."""
+        """Free the texture; if drawing failed between `begin` and `end`, end it first."""
         if self._is_open:
-            # Or OBS would go on drawing into a texture that is gone, and into the heap with it.
+            # Otherwise OBS would keep drawing into freed memory.
             self.end()
         self.texture = NULL
         texrender, self._texrender = self._texrender, NULL
@@ -102,7 +102,7 @@ class RenderTarget:
 
 
 class PictureRing:
-    """Full-size pictures that wait for their masks, found by their numbers; never more than `limit` textures."""
+    """Full-size pictures that wait for their masks, by number; never more than `limit` textures."""
 
     def __init__(self, make_target: Callable[[], RenderTarget], *, limit: int) -> None:
         self._make_target = make_target
@@ -110,7 +110,7 @@ class PictureRing:
         self._targets: dict[int, RenderTarget] = {}
 
     def next(self, sequence: int, *keep: int | None) -> RenderTarget:
-        """Return the target to draw picture `sequence` into; those in `keep` are not taken, the oldest other is."""
+        """Return the target to draw picture `sequence` into: the oldest one whose number is not in `keep`."""
         oldest = -1
         for number in self._targets:
             if number not in keep and (oldest < 0 or number < oldest):
@@ -135,11 +135,11 @@ class PictureRing:
 
 
 class Readback:
-    """When to read a picture back, as a share of the time between two ticks after it was drawn.
+    """Decide when to read a picture back, as a share of the time between two ticks after it was drawn.
 
-    Early enough for the mask to be there at the next tick; but where the GPU is so busy that it has not finished the
-    picture by then, who reads it waits, with the graphics context, which OBS then waits for. So after a few such waits
-    it is read just before the next tick, and after a while early again.
+    It should be early enough for the mask to be ready at the next tick. If the GPU is too busy to finish the picture by
+    then, the reader waits while holding the graphics context, and OBS waits for that. So after a few such waits the
+    picture is read just before the next tick, and after a while early again.
     """
 
     EARLY: Final = 0.35
@@ -154,9 +154,9 @@ class Readback:
         self._left = 0
 
     def note(self, waited_s: float) -> None:
-        """Take note of how long the pixels of one picture took to be handed out.
+        """Record how long reading one picture's pixels took.
 
-        That includes a wait for Python's lock; where that is as long, to read later does no harm either.
+        That includes waiting for Python's lock; if that takes as long, reading later does no harm either.
         """
         if self._left:
             self._left -= 1
@@ -169,7 +169,7 @@ class Readback:
 
 
 class Pixels(NamedTuple):
-    """A copy of what was read back, bytes from row to row, and the picture's number."""
+    """A copy of the pixels read back, its bytes per row, and the picture's number."""
 
     copy: ctypes.Array[ctypes.c_char]
     linesize: int
@@ -177,7 +177,7 @@ class Pixels(NamedTuple):
 
 
 class Downscaler:
-    """Makes the network's input on the GPU and has it ready for the CPU to read later."""
+    """Make the network's input frame on the GPU, for the CPU to read later."""
 
     def __init__(self, obs: LibObs, width: int, height: int, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self._obs = obs
@@ -201,10 +201,10 @@ class Downscaler:
         self.staged: int | None = None  # the number of the picture that can be read
 
     def stage(self, texture: Texture, width: int, height: int, sequence: int) -> None:
-        """Shrink a `width` x `height` texture and start its way to the CPU.
+        """Shrink a `width` x `height` texture and start its transfer to the CPU.
 
-        The framebuffer's encoding is the caller's: off for bytes, which stay plain bytes, as training scaled its
-        pictures; on for linear light. Leaves blending changed: the caller saves and restores it.
+        The caller sets the framebuffer's encoding: off for bytes, which are scaled as bytes, as in training; on for
+        linear light. Leaves blending changed: the caller saves and restores it.
         """
         obs = self._obs
         if not self._surface:
@@ -229,20 +229,20 @@ class Downscaler:
         self.staged = sequence
 
     def read(self) -> Pixels | None:
-        """Return a copy of what was staged last, BGRA, which stays as it is until the next read but one; or None.
+        """Return a copy of the last staged frame, BGRA, which stays valid until the next read but one; or None.
 
-        May be called on any thread: it takes the graphics context for itself, so that nothing is staged meanwhile,
-        until the driver has handed the pixels out and they are copied. OBS cannot draw in that time, which `readback`
-        keeps short. A second surface, and reading the older of the two, would keep it shorter beside a busy GPU, but
-        every picture would be shown a frame later, beside an idle one too.
+        May be called on any thread. It holds the graphics context until the driver has mapped the pixels and they are
+        copied, so that nothing is staged meanwhile. OBS cannot draw during that time, which `readback` keeps short.
+        Reading the older of two surfaces would shorten it with a busy GPU, but would show every picture a frame later,
+        even with an idle one.
 
         Raises:
-            GraphicsError: the driver did not hand the pixels out.
+            GraphicsError: the driver did not map the pixels.
         """
         obs = self._obs
         try:
-            # Inside the `try`: what another thread raises in this one is delivered when a call returns, and the
-            # graphics context that nobody leaves stops OBS for good. To leave without having entered does nothing.
+            # Inside the `try`: an exception set by another thread is raised when a call returns, and a graphics context
+            # that is never left stops OBS for good. Leaving without having entered does nothing.
             obs.obs_enter_graphics()
             sequence = self.staged
             if sequence is None or not self._surface:
@@ -280,7 +280,7 @@ class Downscaler:
             self._obs.gs_stagesurface_destroy(surface)
 
     def _begin(self) -> None:
-        """Make the surface, and look OBS's scalers up: plain bilinear would skip pixels, and what it skips flickers."""
+        """Make the surface and look up OBS's scalers; plain bilinear scaling would skip pixels and flicker."""
         obs = self._obs
         self._surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA) or NULL
         if not self._surface:

@@ -1,7 +1,7 @@
-"""The mask on the GPU and the shader that puts it on a picture.
+"""Keep the mask on the GPU, and apply it to a picture with a shader.
 
-Everything here is called with the graphics context held. Each object creates what it needs when it is first used and
-frees it in `destroy()`, which may be called more than once.
+Everything here is called with the graphics context held. Each object creates its GPU resources on first use and frees
+them in `destroy()`, which may be called more than once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _GS_RGBA16: Final = 7  # four channels of 16 bits, 0 to 1
 
 
 class MaskTexture:
-    """Takes every new mask, and what `eoam_core.refine.Refiner` made of it."""
+    """Upload every new mask, and its coefficients from `eoam_core.refine.Refiner`."""
 
     def __init__(self, obs: LibObs) -> None:
         self._bytes = DoubleBufferedTexture(obs, libobs.GS_R8, 1)
@@ -35,7 +35,7 @@ class MaskTexture:
 
     @property
     def coefficients(self) -> Texture:
-        """The newest mask's coefficients, or NULL if it came without."""
+        """The newest mask's coefficients, or NULL if it has none."""
         return self._coefficients.texture
 
     @property
@@ -56,7 +56,7 @@ class MaskTexture:
     ) -> None:
         """Copy a mask of `width` x `height` bytes, and `columns` x `rows` coefficients (four uint16 each) if there are.
 
-        `address` and `coefficients` are where they lie, rows without padding. With `fine` the mask has 16 bits per
+        `address` and `coefficients` are their addresses, rows without padding. With `fine` the mask has 16 bits per
         pixel (`eoam_core.refine.fine_levels`).
 
         Raises:
@@ -77,7 +77,7 @@ class MaskTexture:
 
 
 class DoubleBufferedTexture:
-    """Two textures in turn: the one being written is not the one the GPU still reads."""
+    """Two alternating textures: the one being written is not the one the GPU still reads."""
 
     def __init__(self, obs: LibObs, color_format: int, bytes_per_pixel: int) -> None:
         self._obs = obs
@@ -113,7 +113,7 @@ class DoubleBufferedTexture:
 
 
 class MatteEffect:
-    """The shader in effects/eoam.effect: `look` says how edges look, `draw` draws as often as wanted."""
+    """The shader in effects/eoam.effect: `look` sets how edges are drawn, `draw` draws any number of times."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
@@ -125,7 +125,7 @@ class MatteEffect:
         self._reach: Param = NULL
         self._move: Param = NULL
         self._edge_value, self._reach_value, self._move_value = Vec4(), Vec2(), Vec2()
-        # Made once: to pass the vectors themselves, ctypes would make these with every call.
+        # Made once: passing the vectors themselves, ctypes would make these with every call.
         self._edge_reference = ctypes.byref(self._edge_value)
         self._reach_reference, self._move_reference = ctypes.byref(self._reach_value), ctypes.byref(self._move_value)
         self._refinement = 0.0
@@ -142,12 +142,12 @@ class MatteEffect:
         height: int = 0,
         mask_size: tuple[int, int] = (0, 0),
     ) -> None:
-        """Say how the edge is drawn from now on.
+        """Set how the edge is drawn from now on.
 
         Args:
             low: the level up to which alpha is 0.
             high: the level from which it is 1.
-            refinement: how much of the refinement is used, 0 to 1, where there are coefficients.
+            refinement: the share of the refinement that is used, 0 to 1, if there are coefficients.
             edge_shift: how far the edge is moved outwards, in pixels of the picture.
             width: the picture's, needed for `edge_shift` only, as the next two.
             height: the picture's.
@@ -168,7 +168,7 @@ class MatteEffect:
         """Draw the texture `picture` at its own size through the texture `mask`.
 
         Leaves the blending's function and the framebuffer's encoding changed: the caller saves and restores both.
-        Whether anything is blended is the caller's affair: where it is not, the target is empty, or to be replaced.
+        The caller decides whether blending is on: if not, the target must be empty or meant to be replaced.
 
         Args:
             picture: premultiplied.
@@ -188,7 +188,7 @@ class MatteEffect:
         obs.gs_effect_set_texture(self._mask, mask)
         obs.gs_effect_set_vec4(self._edge, self._edge_reference)
         if self._is_moved:
-            # The same technique does without a refinement, but a sampler needs a texture.
+            # The same technique also draws without refinement, but a sampler needs a texture.
             obs.gs_effect_set_texture(self._coefficients, coefficients or mask)
             obs.gs_effect_set_vec2(self._reach, self._reach_reference)
             obs.gs_effect_set_vec2(self._move, self._move_reference)
@@ -198,8 +198,8 @@ class MatteEffect:
             technique = b"RefinedMask" if show_mask else b"Refined"
         else:
             technique = b"PlainMask" if show_mask else b"Plain"
-        # The picture passes through linear light, which blending needs and which gives back the very same bytes where
-        # it is opaque. The mask's levels are to be seen as they are.
+        # The picture passes through linear light, which blending needs and which reproduces the same bytes where it is
+        # opaque. The mask's levels are shown unchanged.
         obs.gs_enable_framebuffer_srgb(not show_mask)
         obs.gs_blend_function(libobs.GS_BLEND_ONE, libobs.GS_BLEND_INVSRCALPHA)
         draw_effect(obs, self._effect, technique, picture, 0, 0)

@@ -1,6 +1,6 @@
-"""The CPU side of one filter: small frames are read from the GPU on the worker's thread, masks come out.
+"""Run the CPU side of one filter: read input frames from the GPU on the worker's thread, and make masks.
 
-Needs numpy and OpenCV; the filter imports this module late, so that it can say so if they are missing.
+Needs numpy and OpenCV; the filter imports this module late, so that it can report if they are missing.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from eoam_core.worker import Fetched, Worker
 from eoam_obs.frame.deferred import DeferredSegmenter, file_state, opener
 from eoam_obs.frame.gpu import Pixels
 
-_STANDING: Final = 30  # equal pictures in a row; twice as many as a mask takes to settle
+_STANDING: Final = 30  # equal pictures in a row; twice as many as a mask needs to converge
 _MIDDLE_ROWS: Final = 8
 _EVERYTHING: Final = slice(None)
 _MOST_VIEWS: Final = 2  # of the two buffers that a source fills in turn
-_CLOSE_TIMEOUT_S: Final = 5.0  # longer than any inference; a session that is being opened may take a second
+_CLOSE_TIMEOUT_S: Final = 5.0  # longer than any inference; opening a session may take a second
 
 
 class FrameSource(Protocol):
-    """Where small frames come from: `gpu.Downscaler`."""
+    """A source of input frames: `gpu.Downscaler`."""
 
     def read(self) -> Pixels | None:
-        """Return the newest frame, in memory that stays as it is until the next read but one; None if it is not new."""
+        """Return the newest frame, in memory that stays valid until the next read but one; None if it is not new."""
 
 
 class Matting:
     """A worker for frames of one size, `height` x `width` BGRA, with at most one frame in flight.
 
-    A frame's number is the time it was drawn at, in nanoseconds; numbers rise.
+    A frame's number is the time at which it was drawn, in nanoseconds; numbers rise.
     """
 
     def __init__(
@@ -76,9 +76,9 @@ class Matting:
         self._taken = -1
 
     def process_now(self, sequence: int, timeout_s: float) -> None:
-        """Read the frame with this number here and now, which waits for the GPU, and wait for its mask up to a time.
+        """Read the frame with this number now, waiting for the GPU, and wait up to `timeout_s` for its mask.
 
-        Does nothing while an older frame is being worked on.
+        Does nothing while an older frame is being processed.
         """
         if self.in_flight is not None:
             return
@@ -89,13 +89,13 @@ class Matting:
 
     @property
     def in_flight(self) -> int | None:
-        """The number of the frame that is being worked on, or None. Ask before `latest`, or one falls between."""
+        """The number of the frame being processed, or None. Read it before `latest`, or one may be missed between."""
         taken = self._taken
         return taken if taken > self._worker.finished else None
 
     @property
     def stands_still(self) -> bool:
-        """Whether the picture has not changed for so long that its mask does not, either."""
+        """Return whether the picture has stood still for so long that its mask no longer changes."""
         return self._repeats >= _STANDING
 
     def update_settings(self, settings: Settings) -> None:
@@ -103,7 +103,7 @@ class Matting:
         self._worker.update_settings(settings)
 
     def reset(self) -> None:
-        """Forget every frame: the source shows something else now."""
+        """Forget every frame: the source shows something else."""
         self._worker.reset()
 
     def close_soon(self) -> None:
@@ -134,7 +134,7 @@ class Matting:
 
     @property
     def frames(self) -> int:
-        """How many masks were made."""
+        """Number of masks made."""
         return self._worker.frames
 
     @property
@@ -150,7 +150,7 @@ class Matting:
 
         The comparison reads some 150 KB twice and saves the inference whenever a camera is slower than the canvas or
         the picture stands still. It is exact: the same texture shrunk twice gives the same bytes. A few rows across the
-        middle are looked at first, since they differ wherever a person moves: then nothing else needs to be compared.
+        middle are compared first: they differ whenever a person moves, and then nothing else needs to be compared.
         """
         pixels = self._source.read()
         if pixels is None:
@@ -167,14 +167,14 @@ class Matting:
 
     def _view(self, pixels: Pixels) -> NDArray[np.uint64]:
         """Return the rows without their padding: (h, w / 2) uint64."""
-        key = (id(pixels.copy), pixels.linesize)  # the view keeps the copy, so that no other gets its number
+        key = (id(pixels.copy), pixels.linesize)  # the view keeps the copy alive, so that its id is not reused
         view = self._views.get(key)
         if view is None:
             if len(self._views) >= _MOST_VIEWS:
                 self._views.clear()
             padded = np.frombuffer(memoryview(pixels.copy), np.uint8).reshape(self.height, pixels.linesize)
             view = self._views[key] = padded[:, : self.width * 4].view(np.uint64)
-        # Without padding, as most drivers have it, nothing is copied.
+        # Without padding, as with most drivers, nothing is copied.
         return np.ascontiguousarray(view)
 
     def _equal(self, one: NDArray[np.uint64], other: NDArray[np.uint64], rows: slice) -> bool:

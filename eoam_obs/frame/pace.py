@@ -1,8 +1,7 @@
-"""Whether the masks keep up with the pictures, and what gives way if they do not.
+"""Measure whether the masks keep up with the pictures, and when waiting for one is pointless.
 
-Nothing ever queues up: the worker takes the newest picture, and those in between get no mask. So a processor that is
-too slow makes masks rarer by itself. What is left to do is to notice it, to say so, and not to wait for what will not
-come.
+There is no queue: the worker takes the newest picture, and those in between get no mask. On a slow processor masks
+become rarer by themselves. This module detects that, reports it, and stops waits for masks that will not come in time.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from eoam_obs.binding.python_lock import LOCK
 
 _LOG: Final = logging.getLogger("eoam")
 _SHORTEST_S: Final = 1.0  # a rate over less time would jump
-# Up to which share of the pictures masks are too few, if that lasts; and from which share on they are enough again. The
-# gap and the time keep the panel, which OBS builds anew when this changes, from changing all the time.
+# Masks are too few up to the first share of the pictures, if that lasts, and enough again from the second. The gap and
+# the time prevent frequent changes, since OBS rebuilds the panel at each.
 _BEHIND: Final = 0.7
 _ENOUGH: Final = 0.9
 _LASTS_S: Final = 2.0
 _WAITS_IN_VAIN: Final = 3
 _HIDDEN_S: Final = 5.0  # not drawn for so long: no scene shows the source; sooner OBS may just be slow
-_STARVED_TICKS: Final = 2  # one that comes late ends a pause; two in a row are how OBS draws at present
+_STARVED_TICKS: Final = 2  # a single late tick ends a pause; two in a row mean that OBS draws this slowly
 
 
 class Rate:
@@ -36,9 +35,9 @@ class Rate:
         self._before = self._last = (clock(), count)
 
     def per_second(self, count: int) -> float:
-        """Return the rate, given how many events there have been in all."""
+        """Return the rate, given the total number of events."""
         now = self._clock()
-        if count < self._last[1]:  # counted anew
+        if count < self._last[1]:  # the count was restarted
             self._before = self._last = (now, count)
         if now - self._last[0] >= _SHORTEST_S:
             self._before, self._last = self._last, (now, count)
@@ -48,7 +47,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Masks a second, pictures a second that were to get one, and whether the masks have been too few for a while.
+    """Masks a second, pictures a second that should have got one, and whether masks have been too few for a while.
 
     `is_drawn` says that OBS has drawn the source in the last seconds, `is_starved` that it does so too rarely.
     """
@@ -61,10 +60,10 @@ class Speed:
 
 
 class Pace:
-    """Compares the masks with the pictures.
+    """Compare the rate of masks with that of pictures.
 
-    `tick` and `picture` are for the thread that draws, and take no lock: each of their fields is written by nobody
-    else. `look` and `forget` are for all others, one at a time.
+    `tick` and `picture` are for the graphics thread and take no lock: only they write their fields. `look` and `forget`
+    are for all other threads, one at a time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -74,25 +73,25 @@ class Pace:
         self._handed_over = 0
         self._begins = False
         self._is_behind = self._was_said = False
-        self._since = 0.0  # since when they have been too few, or NULL
+        self._since = 0.0  # since when they have been too few, or 0
         self._drawn_at = -_HIDDEN_S
         self._late_ticks = 0  # in a row
 
     def tick(self, passed_s: float, *, late: bool) -> None:
-        """Note that OBS draws the source, `passed_s` after the last time; `late`: nothing known before holds now."""
+        """Record that OBS draws the source, `passed_s` after the last time; `late`: older state is outdated."""
         self._drawn_at = self._clock()
         self._late_ticks = self._late_ticks + 1 if late and passed_s < _HIDDEN_S else 0
 
     def picture(self) -> None:
-        """Note that a picture was made ready for the worker."""
+        """Record that a picture was made ready for the worker."""
         self._handed_over += 1
 
     def forget(self) -> None:
-        """Begin anew at the next look: there are no masks for another reason than the processor."""
+        """Start anew at the next `look`: masks are missing for another reason than the processor."""
         self._begins = True
 
     def look(self, masks: int) -> Speed:
-        """Return the speed, given how many masks there have been in all; to be asked about twice a second."""
+        """Return the speed, given the total number of masks; to be called about twice a second."""
         with self._lock:
             return self._look(masks)
 
@@ -119,7 +118,7 @@ class Pace:
 
 
 class Patience:
-    """Whether waiting for a mask is worth it: not for a while, once several in a row were waited for in vain."""
+    """Decide whether to wait for a mask: not for a while after several waits in a row were in vain."""
 
     def __init__(self, rest_ns: int) -> None:
         self._rest_ns = rest_ns
@@ -127,11 +126,11 @@ class Patience:
         self._rests_until = 0
 
     def lasts(self, now: int) -> bool:
-        """Whether to wait at `now`, in nanoseconds."""
+        """Return whether to wait at `now`, in nanoseconds."""
         return now >= self._rests_until
 
     def note(self, now: int, *, came: bool) -> None:
-        """Take note of how the last waiting ended. After a rest a single one in vain is enough for the next."""
+        """Record how the last wait ended. After a rest, a single wait in vain starts the next one."""
         if came:
             self._in_vain = 0
             return

@@ -1,7 +1,7 @@
-"""What "Without a mask: everything blurred" shows: the whole picture, in so few cells that nothing can be told.
+"""Draw "Without a mask: everything blurred": the whole picture, in so few cells that nothing is recognisable.
 
-It needs OBS's own effects only, so that it works where the network, a library or the project's shaders do not; with the
-shader the cells are blended until nothing of their grid is seen. With the graphics context held.
+It needs only OBS's own effects, so it works if the network, a library or the project's shaders do not. With the shader,
+the cells are blended until their grid is invisible. With the graphics context held.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _SOFTNESS: Final = 1 / 3  # of the shader's Gaussian of 3 texels: a cell
 
 
 class Placeholder:
-    """A picture in a few cells, enlarged smoothly."""
+    """A picture reduced to a few cells, enlarged smoothly."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
-        self.picture = RenderTarget(obs)  # to draw the source into where nobody else did
+        self.picture = RenderTarget(obs)  # to draw the source into if nothing else did
         self._cells, self._between = RenderTarget(obs), RenderTarget(obs)
         self._effect = SceneEffect(obs)
         self._size = (0, 0)
@@ -57,7 +57,7 @@ class Placeholder:
         self._size = (width, height)
 
     def draw(self) -> None:
-        """Draw what was taken at the picture's size, or nothing."""
+        """Draw the cells at the picture's size, or nothing."""
         if self._size == (0, 0):
             return
         obs = self._obs
@@ -82,7 +82,7 @@ class Placeholder:
         try:
             effect.load()
         except GraphicsError:
-            return  # it is said where the shader is needed; so few cells hide everything without it
+            return  # reported where the shader is needed; so few cells hide everything without it
         for source, target, x, y in (
             (self._cells, self._between, _SOFTNESS / columns, 0.0),
             (self._between, self._cells, 0.0, _SOFTNESS / rows),

@@ -1,7 +1,7 @@
-"""The shader in effects/scene.effect, and the small blurred copies of a picture that are made with it.
+"""Use the shader in effects/scene.effect, and make small blurred copies of a picture with it.
 
-Everything here is called with the graphics context held. Each object creates what it needs when it is first used and
-frees it in `destroy()`, which may be called more than once.
+Everything here is called with the graphics context held. Each object creates its GPU resources on first use and frees
+them in `destroy()`, which may be called more than once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NUMBERS: Final = ("cell", "least", "guard", "along", "colour", "clean", "size")
 
 
 class SceneEffect:
-    """The shader; set what a technique reads, then draw."""
+    """The shader: set what a technique reads, then draw."""
 
     def __init__(self, obs: LibObs) -> None:
         self._obs = obs
@@ -28,7 +28,7 @@ class SceneEffect:
         self._pair, self._four = Vec2(), Vec4()
 
     def load(self) -> None:
-        """Load it if it is not.
+        """Load it unless it is loaded.
 
         Raises:
             GraphicsError: it does not compile here.
@@ -37,11 +37,11 @@ class SceneEffect:
             self._effect, self._parameters = load_effect(self._obs, SCENE, (*_TEXTURES, *_NUMBERS))
 
     def set_colours(self, name: str, texture: Texture) -> None:
-        """Have `name` sampled as linear light, whatever the texture holds."""
+        """Set a texture to be sampled as linear light, whatever it holds."""
         self._obs.gs_effect_set_texture_srgb(self._parameters[name], texture)
 
     def set_levels(self, name: str, texture: Texture) -> None:
-        """Have `name` sampled as the numbers in the texture."""
+        """Set a texture to be sampled without conversion."""
         self._obs.gs_effect_set_texture(self._parameters[name], texture)
 
     def set_number(self, name: str, value: float) -> None:
@@ -60,7 +60,7 @@ class SceneEffect:
         self._obs.gs_effect_set_vec4(self._parameters[name], value)
 
     def draw(self, technique: str, texture: Texture, width: int = 0, height: int = 0) -> None:
-        """Draw into `width` x `height` pixels, the texture's own size if 0; `texture` says no more than that."""
+        """Draw `width` x `height` pixels, or the size of `texture` if 0; `texture` has no other use."""
         draw_effect(self._obs, self._effect, technique.encode(), texture, width, height)
 
     def destroy(self) -> None:
@@ -71,10 +71,10 @@ class SceneEffect:
 
 
 class SpreadColours:
-    """A small copy of a picture whose every pixel is what lies round it, by a weight: `eoam_core.compositing._spread`.
+    """A small copy of a picture, each pixel a weighted mean of its surroundings, as `eoam_core.compositing._spread`.
 
-    The first step weighs and shrinks; more follow where the copy is much smaller; two passes blur. All of them draw few
-    pixels, in half floats, which hold sums of small weights.
+    The first pass weighs and shrinks; more shrinking passes follow if the copy is much smaller; two passes blur. All of
+    them draw few pixels, in half floats, which can hold sums of small weights.
     """
 
     def __init__(self, obs: LibObs) -> None:
@@ -84,7 +84,7 @@ class SpreadColours:
 
     @property
     def texture(self) -> Texture:
-        """What was made last, or NULL."""
+        """The last copy, or NULL."""
         return self._steps[-1].texture if self._steps else NULL
 
     def make(
@@ -104,14 +104,14 @@ class SpreadColours:
 
         Args:
             effect: the shader, loaded.
-            technique: "Room", "Around" or "Front", which says what weighs.
+            technique: "Room", "Around" or "Front", which sets the weights.
             picture: premultiplied.
             alpha: one channel, of the same size.
             width: in pixels.
             height: in pixels.
             percent: the blur's standard deviation, in per cent of the height.
-            guard: how far from the person "Room" begins, across and down, of the picture's size.
-            is_alone: what does not count gets a tiny weight, so that there is a colour everywhere.
+            guard: the distance from the person at which "Room" starts, as shares of width and height.
+            is_alone: excluded pixels get a tiny weight, so that there is a colour everywhere.
 
         Raises:
             GraphicsError: there is no memory for a texture.

@@ -1,11 +1,11 @@
-"""The project's shaders, effects/*.effect, compiled before the first frame needs them.
+"""Compile the project's shaders, effects/*.effect, before the first frame needs them.
 
 Direct3D takes up to a few frames to compile a file the first time after an installation, and OBS's graphics thread
-draws nothing meanwhile. So it is done while the script is loaded: OBS loads its scripts before its scenes.
+draws nothing meanwhile. So they are compiled while the script loads: OBS loads its scripts before its scenes.
 
-libobs keeps what it has compiled from a file until its graphics end, and gives it to everyone who asks for that file
-again (libobs/graphics/graphics.c: gs_effect_create_from_file). So all filters share it, to ask again is cheap, and
-`gs_effect_destroy` gives it back without freeing it.
+libobs caches the effect compiled from a file until its graphics end (libobs/graphics/graphics.c:
+gs_effect_create_from_file). So all filters share it, loading it again is cheap, and `gs_effect_destroy` does not free
+it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOG: Final = logging.getLogger("eoam")
 
 
 def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[Effect, dict[str, Param]]:
-    """Return the effect in `effects/<name>` and its parameters by their names; with the graphics context held.
+    """Return the effect in `effects/<name>` and its parameters by name; with the graphics context held.
 
     Raises:
         GraphicsError: it does not compile here.
@@ -53,9 +53,9 @@ def load_effect(obs: LibObs, name: str, parameters: Sequence[str]) -> tuple[Effe
 
 
 def compile_all(obs: LibObs) -> None:
-    """Compile all shaders, without the graphics context; what cannot be compiled now is tried again when it is drawn.
+    """Compile all shaders, without the graphics context held; failures are tried again when they are drawn.
 
-    The context is left between two files, so that OBS's graphics thread waits for one at most.
+    The context is left between two files, so that OBS's graphics thread waits for one file at most.
     """
     times = []
     for name in (MATTE, SCENE):
@@ -73,7 +73,7 @@ def compile_all(obs: LibObs) -> None:
 
 
 def _compile(obs: LibObs, name: str) -> float | None:
-    """Compile one and return the milliseconds it took; None if OBS has no graphics yet, which nobody can enter."""
+    """Compile one and return the milliseconds it took; None if OBS has no graphics yet."""
     obs.obs_enter_graphics()
     try:
         if not obs.gs_get_context():

@@ -1,7 +1,7 @@
-"""What is installed and how it does, as the script's panel shows it, and as a text for a report of a problem.
+"""Describe what is installed and its state, for the script's panel and for problem reports.
 
-The text holds no names of sources, no folders and no names of people: those of the system are left out, and what a
-message quotes of the home folder is replaced.
+The text has no names of sources, folders or people: those of the system are left out, and the home folder in messages
+is replaced.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OBS: Final = "obs"
 
 
 def components(obs: libobs.LibObs | None) -> tuple[Component, ...]:
-    """Return everything that must be there, and OBS; the libraries are imported: the first time on the main thread."""
+    """Return every required component, and OBS; this imports the libraries, so call it on the main thread first."""
     found = check_installation()
     if obs is None:
         return found
@@ -34,7 +34,7 @@ def components(obs: libobs.LibObs | None) -> tuple[Component, ...]:
 
 
 def line(component: Component, texts: Texts, obs: libobs.LibObs | None = None) -> str:
-    """Say of one component, in one line, what was found or how to get it; of `obs` also what is unusual about it."""
+    """Return one line on a component: what was found or how to get it, and for `obs` what is unusual."""
     name = {"model": texts("model"), _OBS: "OBS Studio"}.get(component.name, component.name)
     if not component.ok:
         return texts("script.missing", name=name, cure=component.remedy)
@@ -48,7 +48,7 @@ def line(component: Component, texts: Texts, obs: libobs.LibObs | None = None) -
 
 
 def _notes(obs: libobs.LibObs, texts: Texts) -> Iterator[str]:
-    if not re.match(rf"{obs.major}\b", obs.version):  # built from sources without the tags that name a release
+    if not re.match(rf"{obs.major}\b", obs.version):  # built from sources without release tags
         yield texts("script.obs_self_built", number=".".join(map(str, obs.number)))
     if not libobs.OLDEST_MAJOR <= obs.major <= libobs.NEWEST_MAJOR:
         yield texts("script.obs_untested", newest=libobs.NEWEST_MAJOR)
@@ -63,12 +63,12 @@ def sha256(path: Path) -> str:
 
 
 def report(obs: libobs.LibObs | None, settings: Settings, filters: Sequence[tuple[State, Settings | None]]) -> str:
-    """Return the text for a report, in English whatever the panel speaks.
+    """Return the text for a report, in English whatever the panel's language.
 
     Args:
         obs: the libobs in this process, if it could be used.
         settings: those of the script's panel.
-        filters: the state and the acting settings of each filter in use.
+        filters: the state and the effective settings of each filter in use.
     """
     english = Texts()
     path = default_model_path()
@@ -104,7 +104,7 @@ def _user() -> str:
 
 
 def _differences(settings: Settings) -> str:
-    """Name what is not at its default; of a file only that there is one."""
+    """Return the settings that are not at their defaults; files are not named."""
     defaults = Settings().to_mapping()
     said = []
     for name, value in settings.to_mapping().items():

@@ -1,7 +1,7 @@
-"""The settings as OBS properties, generated from `eoam_core.settings`; nowhere else holds a default or a label.
+"""Build OBS properties from `eoam_core.settings`, which holds all defaults and labels.
 
-`api` is `LibObs`, for the filter's panel and for the script's (see `script_panel`). Where there is none, texts can be
-added with `obspython`, which has the same functions with the same arguments.
+`api` is `LibObs`, for the filter's panel and for the script's (see `script_panel`). Without one, texts can be added
+with `obspython`, which has the same functions with the same arguments.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ def add_settings(
 
     Args:
         api, properties: see the module.
-        texts: the words.
-        modified: the callback that OBS calls when a setting changes that others depend on.
-        always: call it for every setting.
-        model: the network in use, listed even if it is not one of ours.
+        texts: the translated texts.
+        modified: the callback for changes of settings that others depend on.
+        always: call it for changes of every setting.
+        model: the network in use, listed even if it does not ship with EOAM.
     """
     group = api.obs_properties_create()
     for info in describe_settings():
@@ -57,7 +57,7 @@ def add_follow(api: Any, properties: Any, texts: Texts, *, modified: Any) -> Non
 
 
 def show_relevant(api: Any, properties: Any, data: Any) -> bool:
-    """Show the controls that do something with the values in the obs_data `data`; whether that changed any."""
+    """Show the controls that have an effect with the values in the obs_data `data`; return whether any changed."""
     own = not api.obs_data_get_bool(data, FOLLOW_KEY)
     advanced = api.obs_data_get_bool(data, ADVANCED)
     changed = False
@@ -70,13 +70,13 @@ def show_relevant(api: Any, properties: Any, data: Any) -> bool:
 
 
 def add_text(api: Any, properties: Any, name: str, text: str, *, warning: bool = False) -> None:
-    """Add a line that is only read."""
+    """Add a read-only line."""
     item = api.obs_properties_add_text(properties, name, text, libobs.OBS_TEXT_INFO)
     api.obs_property_text_set_info_type(item, _level(warning))
 
 
 def show_text(api: Any, properties: Any, name: str, text: str, *, warning: bool | None = None) -> None:
-    """Change a line made by `add_text`; OBS draws it again if the button's callback returns True."""
+    """Change a line made by `add_text`; OBS redraws it if the button's callback returns True."""
     item = api.obs_properties_get(properties, name)
     if not item:
         return
@@ -86,7 +86,7 @@ def show_text(api: Any, properties: Any, name: str, text: str, *, warning: bool 
 
 
 def show(api: Any, properties: Any, name: str, shown: bool) -> bool:
-    """Show or hide one property; whether that changed anything."""
+    """Show or hide one property; return whether that changed anything."""
     item = api.obs_properties_get(properties, name)
     if not item or bool(api.obs_property_visible(item)) == shown:
         return False
@@ -148,7 +148,7 @@ def _add_list(api: Any, properties: Any, name: str, label: str, choices: list[tu
 
 
 def _models(model: str) -> list[str]:
-    """Return the names of the networks that come with EOAM, and the one in use."""
+    """Return the names of the networks that ship with EOAM, and the one in use."""
     names = {file.stem for file in default_model_path().parent.glob("*.onnx")}
     return list(dict.fromkeys([str(_INFOS["model"].default), *sorted(names), *([model] if model else [])]))
 

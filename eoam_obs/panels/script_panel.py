@@ -1,11 +1,11 @@
 """The script's panel under Tools > Scripts; everything here runs on OBS's UI thread.
 
-`api` is the module `obspython`, handed in by the script. The defaults that stand here are what a new filter starts
-with, and what filters do that follow them.
+`api` is the module `obspython`, passed in by the script. The defaults set here apply to new filters and to filters that
+follow them.
 
-The panel is made through ctypes and not with `obspython`, which asks a global variable for the script that adds a
-button. The tick of another script sets and clears that variable on OBS's graphics thread, whenever Python's lock
-changes hands: OBS crashed then, or would have given the button to the other script.
+The panel is made through ctypes, because `obspython` reads from a global variable which script adds a button. Another
+script's tick sets and clears that variable on OBS's graphics thread whenever Python's lock changes hands: OBS crashed,
+or could have given the button to the other script.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from eoam_obs.source.stored import ADD_TO_KEY, DIAGNOSTICS_KEY, GUARD_KEY
 DEFAULTS: Final = Settings(advanced=False)
 
 _FILTERS: Final = "filters"
-_DONE: Final = "done"  # what Add and the virtual camera say, between the two
+_DONE: Final = "done"  # the messages of Add and of the virtual camera, shown between the two
 _DONE_BELOW: Final = "done_below"
 _INSTALL: Final = "install_state"
 
@@ -41,27 +41,27 @@ def write_defaults(api: Any, data: Any) -> None:
 
 
 class Job(Protocol):
-    """An installation of the libraries, as eoam_install.components has it."""
+    """An installation of the libraries: eoam_install.components."""
 
     state: str
     message: str
 
     def start(self) -> None:
-        """Begin."""
+        """Start the installation."""
 
 
 class ScriptPanel:
-    """Build the panel and do what its buttons say.
+    """Build the panel and handle its buttons.
 
     Args:
         api: `obspython`.
-        texts: the words.
-        job: what installs the libraries, or None if that is not there.
+        texts: the translated texts.
+        job: installs the libraries; None without the installer.
 
-    `obs` is the libobs that the filter was put into, None before, and where that failed for the reason in `problem`.
+    `obs` is the libobs that the filter was registered in, or None before that or if it failed; `problem` then says why.
     """
 
-    _answering: ClassVar[ScriptPanel | None] = None  # the one whose properties OBS got last
+    _answering: ClassVar[ScriptPanel | None] = None  # the panel whose properties OBS got last
 
     def __init__(self, api: Any, texts: Texts, job: Job | None = None) -> None:
         self.settings = DEFAULTS
@@ -76,7 +76,7 @@ class ScriptPanel:
         self._guarded = True
 
     def use(self, data: Any) -> Settings:
-        """Take what is stored in the script's obs_data, in order, and return it."""
+        """Normalise the settings in the script's obs_data, use them, and return them."""
         stored_now = stored.normalise(self._api, data, self._known(), DEFAULTS, complete=False)
         self._api.obs_data_addref(data)
         self._release()
@@ -90,20 +90,20 @@ class ScriptPanel:
         return self.settings
 
     def close(self) -> None:
-        """Give the script's obs_data back, and answer no more; may be called more than once."""
+        """Release the script's obs_data and stop responding; may be called more than once."""
         self._release()
         if ScriptPanel._answering is self:
             ScriptPanel._answering = None
 
     def properties(self) -> Any:
-        """Return a new obs_properties of obspython: OBS takes nothing else from a script."""
+        """Return a new obs_properties of obspython; OBS accepts nothing else from a script."""
         api, texts = self._api, self._texts
         made = api.obs_properties_create()
         components = diagnostics.components(self.obs)
         if self.obs is not None:
             ScriptPanel._answering = self
             self._fill(self.obs, Properties(int(made)), components)
-        else:  # nothing that could be pressed would do anything
+        else:  # no button would have an effect
             if self.problem:
                 panel.add_text(api, made, "problem", self.problem, warning=True)
             panel.add_text(api, made, _FILTERS, self._filters())
@@ -112,7 +112,7 @@ class ScriptPanel:
         return made
 
     def clicked(self, properties: Properties, button: Property) -> bool:
-        """Do what a button says; whether that changed what the panel shows."""
+        """Handle a button; return whether that changed what the panel shows."""
         if self.obs is None:
             return False
         methods = {
@@ -126,7 +126,7 @@ class ScriptPanel:
         return methods[(self.obs.obs_property_name(button) or b"").decode()](self.obs, properties)
 
     def modified(self, properties: Properties, data: Data) -> bool:
-        """Show what does something with the values in the obs_data; whether that changed anything."""
+        """Show the controls that have an effect with the values in the obs_data; return whether any changed."""
         changed, self._changed = self._changed, False
         return self.obs is not None and (panel.show_relevant(self.obs, properties, data) or changed)
 
@@ -137,7 +137,7 @@ class ScriptPanel:
 
     def _fill(self, obs: LibObs, properties: Properties, components: Sequence[Component]) -> None:
         texts = self._texts
-        # OBS opens the dialog with room for ten lines: what is to be done stands first.
+        # OBS opens the dialog ten lines high, so what the user has to do comes first.
         self._add_missing(obs, properties, [part for part in components if not part.ok])
         self._add_sources(obs, properties)
         self._add_answer(obs, properties, _DONE)
@@ -163,7 +163,7 @@ class ScriptPanel:
         return self.settings if self._data is not None else None
 
     def _add_missing(self, obs: LibObs, properties: Properties, missing: Sequence[Component]) -> None:
-        """Add what is wrong with the installation, each with its cure, and the button that mends it."""
+        """Add the installation's problems, each with its remedy, and the button that repairs it."""
         for part in missing:
             panel.add_text(obs, properties, f"missing_{part.name}", diagnostics.line(part, self._texts), warning=True)
         if self._job is not None and any(part.name != "model" for part in missing):  # it installs libraries only
@@ -184,7 +184,7 @@ class ScriptPanel:
         for name in names:
             obs.obs_property_list_add_string(item, texts("script.has_it", name=name) if name in have else name, name)
         if self._add_to not in names:
-            self._add_to = names[0]  # what OBS shows when nothing was chosen
+            self._add_to = names[0]  # OBS shows this if nothing was chosen
         item = obs.obs_properties_add_bool(properties, GUARD_KEY, texts("script.guard"))
         obs.obs_property_set_long_description(item, texts("script.guard.help"))
         self._add_button(obs, properties, "add")
@@ -233,7 +233,7 @@ class ScriptPanel:
     def _add(self, obs: LibObs, properties: Properties) -> bool:
         name, texts = self._add_to, self._texts
         kind = source_type.FILTER_ID, source_type.FILTER_NAME
-        # Whoever presses it for a source that has the filter wants it to work there, not a second one behind it.
+        # For a source that already has the filter, this repairs it instead of adding a second one.
         is_there = source_type.is_on(name)
         if not is_there and not sources.add_filter(obs, name, *kind):
             return self._say(obs, properties, texts("script.not_added", name=name))

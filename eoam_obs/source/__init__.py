@@ -1,3 +1,3 @@
-"""The source type: its registration, instances, stored settings, state and texts, and what OBS asks of a source."""
+"""The source type: its registration, instances, stored settings, state, texts, and OBS's requests to a source."""
 
 from __future__ import annotations

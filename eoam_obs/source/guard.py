@@ -1,8 +1,9 @@
-"""The privacy guard: a filter of OBS's own that hides the camera whenever ours is not there to show the person.
+"""Manage the privacy guard: one of OBS's own filters, which hides the camera whenever ours is missing.
 
-Where OBS cannot load a script (no Python, a moved folder, an update), it keeps the script's filters as dead entries and
-draws what lies before them: the room. So a Color Correction with opacity 0 is put directly before our filter. Ours
-draws the guard's own target and so steps over it; without ours the guard alone is left, and nothing is seen.
+If OBS cannot load a script (no Python, a moved folder, an update), it keeps the script's filters as inactive entries
+and draws what lies before them: the background. So a Color Correction with opacity 0 is put directly before our filter.
+Ours bypasses the guard by drawing the guard's own target; without ours only the guard is active, and nothing is
+visible.
 
     camera -> other filters -> guard -> ours
 
@@ -20,27 +21,27 @@ from eoam_obs.source import stored
 from eoam_obs.source.instances import settings_of
 
 NAME: Final = "EOAM privacy guard"
-_KIND: Final = "color_filter"  # without its version: OBS has had two, and opacity 0 is 0 in both
-_LONGEST_CHAIN: Final = 100  # filters on one source; more can only be a mistake in following the links
+_KIND: Final = "color_filter"  # without its version: OBS has had two, and opacity 0 has the same effect in both
+_LONGEST_CHAIN: Final = 100  # filters on one source; more can only mean an error in following the links
 
 
 def is_guard(obs: LibObs, source: Source) -> bool:
-    """Whether a source is a guard of ours: by its kind and by its name, which it keeps in the scene file."""
+    """Return whether a source is our guard: by its kind, and by its name, which the scene file keeps."""
     if (obs.obs_source_get_unversioned_id(source) or b"") != _KIND.encode():
         return False
     return (obs.obs_source_get_name(source) or b"").startswith(NAME.encode())
 
 
 def has_guard(obs: LibObs, ours: Source) -> bool:
-    """Whether a guard stands directly before our filter, and hides what it should. Not for the graphics thread."""
+    """Return whether a guard is directly before our filter and hides everything. Not for the graphics thread."""
     target = obs.obs_filter_get_target(ours) or NULL
     return _is_before(obs, ours) and _is_closed(obs, target)
 
 
 def is_open(obs: LibObs, ours: Source) -> bool:
-    """Whether a guard stands before our filter that hides nothing: switched off, or no longer at opacity 0.
+    """Return whether a guard before our filter hides nothing: it is disabled, or no longer at opacity 0.
 
-    Not for the graphics thread. Where there is none, or one that hides everything from the wrong place, that is False.
+    Not for the graphics thread. False if there is no guard, or one that hides everything but is in the wrong place.
     """
     parent = obs.obs_filter_get_parent(ours) or NULL
     guard = _guard_before(obs, parent, ours) if parent else NULL
@@ -48,11 +49,11 @@ def is_open(obs: LibObs, ours: Source) -> bool:
 
 
 def add_guard(obs: LibObs, parent: Source, ours: Source) -> bool:
-    """Have a guard stand directly before our filter `ours` on the source `parent`; False if OBS cannot make one.
+    """Ensure a guard directly before our filter `ours` on the source `parent`; return False if OBS cannot make one.
 
-    One that stands elsewhere before ours is moved: with other filters in between they, and we, would see nothing. One
-    that hides nothing any more is mended: OBS shows its panel first, and the button Defaults there makes it opaque. Not
-    for the graphics thread.
+    A guard elsewhere before ours is moved: filters in between, and ours, would get nothing. One that hides nothing any
+    more is repaired: its panel is the first one OBS shows, and its button Defaults makes it opaque. Not for the
+    graphics thread.
     """
     if has_guard(obs, ours):
         return True
@@ -69,7 +70,7 @@ def add_guard(obs: LibObs, parent: Source, ours: Source) -> bool:
         added = obs.obs_source_create(_newest_kind(obs), _free_name(obs, parent), settings, None)
         if not added:
             return False
-        obs.obs_source_filter_add(parent, added)  # it comes last, after ours, and moves to its place below
+        obs.obs_source_filter_add(parent, added)  # it is added last, after ours, and moved into place below
         _move_before(obs, parent, added, ours)
         return has_guard(obs, ours)
     finally:
@@ -123,7 +124,7 @@ def _move_before(obs: LibObs, parent: Source, guard: Source, ours: Source) -> No
     """Move the guard step by step until our filter's target is the guard."""
     last = ours
     towards = libobs.OBS_ORDER_MOVE_UP  # "up" is towards the camera
-    for _ in range(_LONGEST_CHAIN):  # is the guard before ours, and so to be moved away from the camera?
+    for _ in range(_LONGEST_CHAIN):  # the guard is before ours, so it must move away from the camera
         last = obs.obs_filter_get_target(last) or NULL
         if last == guard:
             towards = libobs.OBS_ORDER_MOVE_DOWN

@@ -1,13 +1,13 @@
-"""The filter's hotkeys, as OBS's own settings list them under the name of the source that the filter is on.
+"""Register the filter's hotkeys, which OBS's settings list under the name of the filter's source.
 
-libobs takes no hotkeys of filters themselves, so they are registered on the filter's source, and stored with it. Their
-names must be the same after every start: a source's first filter has "eoam.toggle" and so on, its second one
-"eoam.toggle.2". The number is stored with the filter's settings: the second one keeps it, and its keys, when the first
-is removed. Bindings that are not claimed by the time OBS saves are lost, so a filter from a scene file registers as
-soon as it is loaded, and a new one as soon as it has its source.
+libobs accepts no hotkeys for filters, so they are registered on the filter's source and stored with it. Their names
+must be the same after every start: a source's first filter has "eoam.toggle" and so on, its second one "eoam.toggle.2".
+The number is stored with the filter's settings, so the second keeps it, and its keys, when the first is removed.
+Bindings that are not registered by the time OBS saves are lost. So a filter from a scene file registers as soon as it
+is loaded, and a new one as soon as it has its source.
 
-Imported once, never reloaded: libobs keeps the callbacks. They run on OBS's UI thread, with libobs's lock for hotkeys
-held; so does taking one back, and after that none is called any more.
+Imported once, never reloaded: libobs keeps the callbacks. They run on OBS's UI thread with libobs's hotkey lock held;
+unregistering takes the same lock, so no callback runs afterwards.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _HIGHEST: Final = 1000
 
 
 class _Actions:
-    """What the callbacks need: libobs and the words, set once the filter is known to OBS."""
+    """What the callbacks need: libobs and the texts, set once the filter is registered in OBS."""
 
     obs: LibObs | None = None
     texts: Texts | None = None
 
 
 def attach(obs: LibObs, texts: Texts) -> None:
-    """Let the callbacks work from now on."""
+    """Enable the callbacks."""
     _Actions.obs, _Actions.texts = obs, texts
 
 
 def register(obs: LibObs, instance: Instance, texts: Texts) -> bool:
-    """Register a filter's hotkeys if it has none yet; False while it is not on a source. On OBS's UI thread."""
+    """Register a filter's hotkeys if it has none; return False while it is not on a source. On OBS's UI thread."""
     if instance.hotkeys:
         return True
     parent = obs.obs_filter_get_parent(instance.source)
@@ -62,21 +62,21 @@ def register(obs: LibObs, instance: Instance, texts: Texts) -> bool:
 
 
 def remember(obs: LibObs, instance: Instance, data: Data) -> None:
-    """Store a filter's number in its obs_data, once it has one; somebody may have taken it away. On OBS's UI thread."""
+    """Store a filter's number in its obs_data, once it has one, even if it was removed there. On OBS's UI thread."""
     number = instance.hotkey_number
     if number and data and obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY) != number:
         obs.obs_data_set_int(data, HOTKEY_NUMBER_KEY, number)
 
 
 def register_soon(obs: LibObs, instance: Instance) -> None:
-    """Have OBS's UI thread register a filter's hotkeys; for every other thread."""
+    """Schedule `register` on OBS's UI thread; for every other thread."""
     if not instance.hotkeys and instance.hotkey_attempts < _MOST_ATTEMPTS:
         instance.hotkey_attempts += 1
         obs.obs_queue_task(libobs.OBS_TASK_UI, _register_now, instance.handle, False)
 
 
 def unregister(obs: LibObs, instance: Instance) -> None:
-    """Take a filter's hotkeys back; where its source is gone already libobs has done so."""
+    """Unregister a filter's hotkeys; if its source is gone, libobs has done so."""
     ids, instance.hotkeys = instance.hotkeys, ()
     for number in ids:
         if number != libobs.INVALID_HOTKEY:
@@ -84,7 +84,7 @@ def unregister(obs: LibObs, instance: Instance) -> None:
 
 
 def _number(obs: LibObs, instance: Instance, parent: Source) -> int:
-    """Return the number that a filter had, or the first that no other filter of its source has or had."""
+    """Return a filter's stored number, or the first that no other filter of its source has or had."""
     taken = set()
     for other in list(INSTANCES.values()):
         if other is instance:
@@ -94,7 +94,7 @@ def _number(obs: LibObs, instance: Instance, parent: Source) -> int:
                 taken.add(other.hotkey_number or obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY))
     with settings_of(obs, instance.source) as data:
         before = obs.obs_data_get_int(data, HOTKEY_NUMBER_KEY) if data else 0
-    # A filter that was copied has the number of the one that it was copied from, and a scene file may say anything.
+    # A copied filter has the number of its original, and a scene file may contain anything.
     if 0 < before <= _HIGHEST and before not in taken:
         return before
     return next(number for number in range(1, len(taken) + 2) if number not in taken)

@@ -1,4 +1,4 @@
-"""The live filters: what the handles that libobs has stand for. Imported once, never reloaded."""
+"""Map libobs's handles to the live filters. Imported once, never reloaded."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ class VideoFilter(Protocol):
     """One filter on one source, as the callbacks need it."""
 
     space: int  # the colour space (`libobs.GS_CS_...`) that `render` draws in
-    hidden: bool  # draw nothing, for as long as somebody holds a key
+    hidden: bool  # draw nothing, while a hotkey is held
 
     def update(self, settings: Settings) -> None:
-        """Take the settings that act."""
+        """Use these effective settings."""
 
     def render(self) -> None:
         """Draw, on the graphics thread with the graphics context held."""
 
     def suspend(self) -> None:
-        """Stop the work and draw nothing; the script is gone."""
+        """Stop and draw nothing: the script is unloaded."""
 
     def resume(self) -> None:
-        """Work again after `suspend`; the script is back."""
+        """Continue after `suspend`: the script is loaded again."""
 
     def destroy(self) -> None:
         """Free everything, on any thread, without the graphics context."""
 
     def state(self) -> State:
-        """Say how it goes."""
+        """Return the current state."""
 
 
 @dataclass(eq=False)
@@ -55,14 +55,14 @@ class Instance:
     hotkeys: tuple[int, ...] = ()
     hotkey_number: int = 0
     hotkey_attempts: int = 0
-    refresh_at: float = 0.0  # time.monotonic() at which an open panel is to be renewed; 0: not at all
+    refresh_at: float = 0.0  # time.monotonic() at which to refresh an open panel; 0: not at all
     seen: str = ""  # the `State.look` that an open panel shows
-    renewed_at: float = 0.0  # time.monotonic() at which it was built anew
+    renewed_at: float = 0.0  # time.monotonic() at which it was last rebuilt
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while `weak` is used
 
     @contextlib.contextmanager
     def held(self, obs: LibObs) -> Iterator[Source]:
-        """Give the filter's obs_source_t with a reference of our own, or NULL if it is being destroyed."""
+        """Yield the filter's obs_source_t with a reference of our own, or NULL if it is being destroyed."""
         with self.lock:
             source = (obs.obs_weak_source_get_source(self.weak) or NULL) if self.weak else NULL
         try:
@@ -72,7 +72,7 @@ class Instance:
                 obs.obs_source_release(source)
 
     def let_go(self, obs: LibObs) -> None:
-        """Give the weak reference back."""
+        """Release the weak reference."""
         with self.lock:
             weak, self.weak = self.weak, NULL
         if weak:
@@ -84,7 +84,7 @@ INSTANCES: Final[dict[Event, Instance]] = {}
 
 @contextlib.contextmanager
 def settings_of(obs: LibObs, source: Source) -> Iterator[Data]:
-    """Give the obs_data of a source, which is its own and not a copy."""
+    """Yield the obs_data of a source, which is its own and not a copy."""
     data = (obs.obs_source_get_settings(source) or NULL) if source else NULL
     try:
         yield data

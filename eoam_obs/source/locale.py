@@ -1,8 +1,8 @@
-"""The words of the panels in the language OBS is set to.
+"""Provide the panels' texts in OBS's language.
 
-`locale/*.ini` has OBS's own format, a line per text: `key="text"`. English is complete: what belongs to a setting comes
-from `eoam_core.settings` (`settings_texts`), the rest from en-US.ini; a key that another language lacks is shown in
-English. `python -m eoam_obs.source.locale` prints the settings' part of en-US.ini.
+`locale/*.ini` has OBS's own format, one line per text: `key="text"`. English is complete: texts of settings come from
+`eoam_core.settings` (`settings_texts`), the rest from en-US.ini. Keys missing in another language are shown in English.
+`python -m eoam_obs.source.locale` prints the settings' part of en-US.ini.
 
 Standard library only: the panel must come up without numpy.
 """
@@ -27,7 +27,7 @@ _ESCAPED: Final = {"n": "\n", '"': '"', "\\": "\\"}
 
 
 class Texts:
-    """Texts by key; call it with a key and the fields of that text."""
+    """Texts by key; call it with a key and the text's fields."""
 
     def __init__(self, language: str = ENGLISH, folder: Path = FOLDER) -> None:
         self.language = language
@@ -36,11 +36,11 @@ class Texts:
             self._texts.update(_read(folder / f"{_nearest(language, folder)}.ini"))
 
     def __call__(self, key: str, /, **fields: object) -> str:
-        """Return the text with its fields filled in; a key that nobody knows is returned as it is."""
+        """Return the text with its fields filled in; an unknown key is returned unchanged."""
         text = self._texts.get(key, key)
         try:
             return text.format(**fields)
-        except (LookupError, ValueError):  # a translation's mistake must not take the panel away
+        except (LookupError, ValueError):  # an error in a translation must not break the panel
             _LOG.warning("text_not_formatted language=%s key=%s", self.language, key)
             return text
 
@@ -104,12 +104,12 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _nearest(language: str, folder: Path) -> str:
-    """Return the language itself, or another country's of the same language, or English."""
+    """Return the language itself, or its variant of another country, or English."""
     languages = sorted(file.stem for file in folder.glob("*.ini"))
     if language in languages:
         return language
     same = [other for other in languages if other.partition("-")[0] == language.partition("-")[0]]
-    # Traditional characters are not simplified ones, to those who read them.
+    # Traditional Chinese is not replaced by simplified, or the reverse.
     return same[0] if same and not language.startswith("zh") else ENGLISH
 
 

@@ -1,17 +1,17 @@
-"""The filter's own files in OBS's dialog *Missing Files*, without a callback of ours.
+"""List the filter's files in OBS's dialog *Missing Files*, without a callback of ours.
 
-OBS asks `missing_files` of every source there is, filters and private ones as well, with its list of sources locked
-(`obs_enum_all_sources`, all releases); OBS 32.2 asks filters on loading too, with their source's filters locked
-(`obs_source_enum_filters`). An answer in Python would wait there for Python's lock, and another script has that lock
-while it waits for one of these (`obs_get_source_by_name`, `obs_source_get_width`: `obspython` keeps Python's lock in
-every call). OBS would hang.
+OBS calls `missing_files` of every source, including filters and private ones, with its list of sources locked
+(`obs_enum_all_sources`, all releases). OBS 32.2 also calls it for filters on loading, with their source's filters
+locked (`obs_source_enum_filters`). A callback in Python would wait there for Python's lock, which another script may
+hold while it waits for one of these locks (`obs_get_source_by_name`, `obs_source_get_width`: `obspython` keeps Python's
+lock in every call). OBS would hang.
 
-So OBS's own image source answers. A file that is missing becomes the file of a private one, which nobody sees and which
-reads nothing as long as it is not shown. OBS lists it under our name and gives it the file that the user chooses
-instead; the watch finds it there and has the filter take it.
+So OBS's own image source answers. A missing file becomes the file of a private image source, which is never shown and
+so never read. OBS lists it under our name and sets the file that the user chooses; the watch finds it there and passes
+it to the filter.
 
-OBS's dialog keeps the address of what it lists, without a reference. So such a source stays, without a file, until its
-filter ends.
+OBS's dialog keeps the addresses of the listed sources, without references. So such a source is kept, without a file,
+until its filter ends.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ _LOG: Final = logging.getLogger("eoam")
 _KIND: Final = "image_source"
 _FILE: Final = "file"  # its setting
 _CLEARED: Final = {"background_picture": "", "model": Settings().model}
-_PERIOD_S: Final = 5.0  # between two looks at the disk
-_PATIENCE: Final = 20  # times as long as a look took: the drive of a computer that is off may take half a minute
+_PERIOD_S: Final = 5.0  # between two checks of the disk
+_PATIENCE: Final = 20  # times the duration of a check: a network drive that is off may take half a minute
 
 
 @dataclass
 class _StandIn:
-    """A private image source, and the file that it was given last, or ""."""
+    """A private image source, and the last file it was given, or ""."""
 
     source: Source
     file: str = ""
@@ -50,21 +50,21 @@ class _StandIn:
 
 @dataclass
 class _Files:
-    """What is known of one filter's files, by the names of their settings."""
+    """The state of one filter's files, by the names of their settings."""
 
     obs: LibObs
-    stored: Stored | None = None  # for which the disk was looked at
+    stored: Stored | None = None  # which were checked on the disk
     look_at: float = 0.0
     missing: dict[str, str] = field(default_factory=dict)
     stand_ins: dict[str, _StandIn] = field(default_factory=dict)  # changed on the UI thread only
 
 
 _files: Final[dict[Event, _Files]] = {}  # by the filters' handles
-_pauses: Final = [0]  # how often the script went
+_pauses: Final = [0]  # how often the script was unloaded
 
 
 def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None:
-    """See which of a filter's files are missing, and have the UI thread bring OBS's dialog in line; on the watch's."""
+    """Check which of a filter's files are missing, and let the UI thread update OBS's list; on the watch's thread."""
     stored = instance.stored
     if stored is None:
         return
@@ -76,7 +76,7 @@ def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None
         began, pauses = time.monotonic(), _pauses[0]
         missing = {name: file for name, file in used_files(stored).items() if not _is_there(file)}
         if pauses != _pauses[0]:
-            return  # the script went while a drive took its time
+            return  # the script was unloaded while a drive was slow
         files.stored, files.missing = stored, missing
         took = time.monotonic() - began
         files.look_at = now + took + max(_PERIOD_S, _PATIENCE * took)
@@ -85,7 +85,7 @@ def look_soon(obs: LibObs, instance: Instance, now: float | None = None) -> None
 
 
 def used_files(stored: Stored) -> dict[str, str]:
-    """Return the user's files that a filter needs, as paths, by the names of their settings.
+    """Return the paths of the user's files that a filter needs, by the names of their settings.
 
     A filter that follows the script's panel has none of its own.
     """
@@ -101,7 +101,7 @@ def used_files(stored: Stored) -> dict[str, str]:
 
 
 def pause(obs: LibObs) -> None:
-    """List nothing any more: nobody would take what the user chooses. On the UI thread."""
+    """Stop listing files, since the user's choice could not be applied. On the UI thread."""
     _pauses[0] += 1
     for files in list(_files.values()):
         files.missing, files.stored = {}, None
@@ -110,7 +110,7 @@ def pause(obs: LibObs) -> None:
 
 
 def let_go(obs: LibObs, handle: Event) -> None:
-    """Free what belongs to a filter that ends; on any thread."""
+    """Free everything of a filter that ends; on any thread."""
     files = _files.pop(handle, None)
     if files is not None:
         for stand_in in files.stand_ins.values():
@@ -150,7 +150,7 @@ def _renew(files: _Files, source: Source) -> None:
         if known is None:
             made = _new(obs, source)
             if not made:
-                continue  # it is tried again at the next look
+                continue  # tried again at the next check
             known = files.stand_ins[name] = _StandIn(made)
         if known.file != file:
             _LOG.warning("file_is_missing setting=%s: File > Check for Missing Files replaces it", name)
@@ -181,7 +181,7 @@ def _is_there(file: str) -> bool:
     try:
         return expanded(file).exists()
     except (OSError, ValueError):
-        return True  # not to be told, or no path at all: the filter says what is wrong with it
+        return True  # unknown, or not a path: the filter reports what is wrong with it
 
 
 @contextlib.contextmanager

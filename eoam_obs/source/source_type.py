@@ -1,21 +1,21 @@
-"""The filter's type in libobs: registered once per process, and permanent from then on.
+"""Register the filter's type in libobs: once per process, and permanently.
 
-`obs_register_source_s` takes a type once and has no counterpart that takes it back. libobs copies the callbacks into
+`obs_register_source_s` accepts a type once, and there is no function to unregister it. libobs copies the callbacks into
 every instance and calls them until the process ends: after the script was reloaded, unloaded or removed, and `destroy`
-even during OBS's shutdown. So this module must be imported once and never reloaded, its callbacks live for ever, libobs
-holds integer handles and never a Python object, and what the callbacks do is swappable (`attach`, `detach`).
+even during OBS's shutdown. So this module is imported once and never reloaded, its callbacks are permanent, libobs
+holds integer handles and never a Python object, and the implementation behind the callbacks can be replaced (`attach`,
+`detach`).
 
-Nothing escapes into libobs: every callback goes through `callback`, which logs once and fails closed. A filter
-whose Python side is missing, broken or detached draws nothing, since drawing nothing is the only answer that cannot
-show the room.
+No exception reaches libobs: every callback goes through `callback`, which logs once and fails closed. A filter whose
+Python side is missing, broken or detached draws nothing, because only that cannot show the background.
 
 libobs calls `update` on the graphics thread, but an obs_data has no lock, and the UI thread writes this one while a
-slider is dragged. So the stored settings are read and brought in order on the UI thread only.
+slider is dragged. So the stored settings are read and normalised on the UI thread only.
 
-And libobs up to 29 holds its list of sources locked meanwhile. A callback of ours would wait for Python's lock there,
-which another script may have that waits for the list (`obspython` keeps Python's lock in every call): OBS would hang.
-So `update` is no Python at all but libobs's own `os_event_signal`, a filter's handle is such an event, and whoever next
-has a look at it, the drawing or the watch, has the UI thread read the settings.
+libobs up to 29 also locks its list of sources meanwhile. A callback of ours would wait there for Python's lock, which
+another script may hold while it waits for the list (`obspython` keeps Python's lock in every call): OBS would hang. So
+`update` is not Python but libobs's own `os_event_signal`, and a filter's handle is such an event. The next check of it,
+while drawing or by the watch, schedules the UI thread to read the settings.
 """
 
 from __future__ import annotations
@@ -46,34 +46,35 @@ FILTER_ID: Final = "eoam_background_removal"
 FILTER_NAME: Final = "EOAM Background Removal"
 
 _LOG: Final = logging.getLogger("eoam")
-# What `create` returns if all else fails. It must not be NULL: libobs takes a filter without data out of the chain
-# and shows the raw source. And it is an event that nobody looks at: all zeros, with more room than any system's has.
+# What `create` returns if everything else fails. It must not be NULL: libobs skips a filter without data and shows the
+# raw source. It stands for an event that is never read: all zeros, larger than any system's event.
 _DEAD_EVENT: Final = (ctypes.c_uint64 * 64)()
 _DEAD_HANDLE: Final = Event(ctypes.addressof(_DEAD_EVENT))
-_LET_GO_TIMEOUT_S: Final = 20.0  # a filter that is destroyed later waits for a Python that has ended, and OBS for it
+# A filter destroyed later would wait for a Python that has ended, and OBS for the filter.
+_LET_GO_TIMEOUT_S: Final = 20.0
 _DRAWS_IN_A_ROW: Final = 20
 _STOPPED: Final = State(kind="stopped")
 
 
 class Implementation(Protocol):
-    """What the registered type does at present."""
+    """The current implementation of the registered type."""
 
     texts: Texts
 
     def prepare(self, obs: libobs.LibObs) -> None:
-        """Do before there is a filter what its first frame would have to wait for; without the graphics context."""
+        """Do in advance what a filter's first frame would have to wait for; without the graphics context."""
 
     def create(self, obs: libobs.LibObs, source: Source, settings: Settings) -> VideoFilter:
-        """Make the filter for `source` with the settings that act."""
+        """Make the filter for `source` with its effective settings."""
 
     def write_defaults(self, obs: libobs.LibObs, settings: Data) -> None:
         """Write the default settings into an obs_data, as defaults."""
 
     def normalise(self, obs: libobs.LibObs, settings: Data, known: Settings | None) -> Stored:
-        """Bring a filter's obs_data in order, `known` being what it held last."""
+        """Normalise a filter's obs_data; `known` is what it held last."""
 
     def effective(self, filter_settings: Stored) -> Settings:
-        """Return what a filter does with what is stored of it."""
+        """Return a filter's effective settings, given its stored ones."""
 
     def reset(self, obs: libobs.LibObs, settings: Data) -> None:
         """Store the defaults in a filter's obs_data."""
@@ -84,7 +85,7 @@ class Implementation(Protocol):
         """Return a new obs_properties."""
 
     def show_relevant(self, obs: libobs.LibObs, properties: Properties, settings: Data) -> bool:
-        """Show the properties that do something; whether that changed any."""
+        """Show the properties that have an effect; return whether any changed."""
 
     def hide_guard(self, obs: libobs.LibObs, properties: Properties) -> None:
         """Hide the button that adds the guard."""
@@ -95,19 +96,18 @@ class Implementation(Protocol):
 
 _obs: libobs.LibObs | None = None
 _attached: Final[list[Implementation]] = []  # one for each copy of the script that OBS has loaded
-_implementation: Implementation | None = None  # the last of them, which answers
+_implementation: Implementation | None = None  # the last of them is active
 _watch: Watch | None = None
 _process_settings: Final = ProcessSettings()
 
 
 def attach(implementation: Implementation) -> libobs.LibObs:
-    """Register the type if this process has not done so yet, and let `implementation` answer from now on.
+    """Register the type if this process has not done so, and use `implementation` from now on.
 
-    Instances that were detached come back to life with the settings they have. A second copy of the script takes over,
-    and gives back when it is detached.
+    Detached instances resume with their settings. A second copy of the script takes over until it is detached.
 
     Raises:
-        InstallationError: there is no usable libobs in this process, or somebody else has registered the type.
+        InstallationError: there is no usable libobs in this process, or something else has registered the type.
     """
     global _obs
     obs = _obs or libobs.LibObs()
@@ -144,9 +144,9 @@ def _activate(obs: libobs.LibObs, implementation: Implementation) -> None:
 
 
 def detach(implementation: Implementation) -> None:
-    """Take back what `attach` was given. Another copy of the script goes on with the filters, if there is one.
+    """Remove the implementation given to `attach`. Another copy of the script, if there is one, takes over the filters.
 
-    Otherwise every instance stops its work and draws nothing; the type stays known to OBS, but not offered. Idempotent.
+    Otherwise every instance stops and draws nothing; OBS keeps the type but no longer offers it. Idempotent.
     """
     global _implementation, _watch
     if implementation not in _attached:
@@ -170,7 +170,7 @@ def detach(implementation: Implementation) -> None:
 
 
 def use_defaults() -> None:
-    """Have the filters that follow the defaults take them anew."""
+    """Apply the defaults again to the filters that follow them."""
     if _implementation is not None:
         for instance in list(INSTANCES.values()):
             if instance.stored is not None and instance.stored.follows:
@@ -192,7 +192,7 @@ def states() -> list[tuple[str, State]]:
 def state_of(instance: Instance | None) -> State:
     """Return what a filter is doing, and whether its privacy guard is open. On OBS's UI thread.
 
-    There, since the guard's obs_data has no lock, and it is the UI thread that writes it.
+    On that thread because the guard's obs_data has no lock, and the UI thread writes it.
     """
     if instance is None or instance.video_filter is None:
         return _STOPPED
@@ -204,7 +204,7 @@ def state_of(instance: Instance | None) -> State:
 
 
 def is_on(name: str) -> bool:
-    """Return whether a filter of this type is on the source of this name."""
+    """Return whether the source of this name has a filter of this type."""
     obs = _obs
     if obs is None:
         return False
@@ -216,7 +216,7 @@ def is_on(name: str) -> bool:
 
 
 def guard_on(name: str) -> bool:
-    """Put the guards of all filters of this type on the source of this name in order; False if one could not be."""
+    """Repair the guards of all filters of this type on the source of this name; return False if one failed."""
     obs = _obs
     if obs is None:
         return False
@@ -234,7 +234,7 @@ def _name_of_parent(obs: libobs.LibObs, source: Source) -> str:
 
 
 def _normalise(instance: Instance, obs: libobs.LibObs, implementation: Implementation, settings: Data) -> None:
-    """Bring the instance's obs_data in order, and remember it; an open panel shows what that changed."""
+    """Normalise the instance's obs_data and remember it; an open panel shows the changes."""
     before = instance.stored
     instance.stored = implementation.normalise(obs, settings, before.settings if before is not None else None)
     hotkeys.remember(obs, instance, settings)
@@ -248,7 +248,7 @@ def _normalise(instance: Instance, obs: libobs.LibObs, implementation: Implement
 
 
 def _apply(instance: Instance, implementation: Implementation) -> None:
-    """Have the filter do what is stored."""
+    """Apply the stored settings to the filter."""
     if instance.video_filter is not None and instance.stored is not None:
         instance.video_filter.update(implementation.effective(instance.stored))
 
@@ -290,7 +290,7 @@ def _create(settings: Data, source: Source) -> Event:
             if _implementation is not None:
                 _normalise(instance, _obs, _implementation, settings)
                 _make(instance, _obs, _implementation)
-    except BaseException as error:  # the handle must get out, see _DEAD_HANDLE
+    except BaseException as error:  # a handle must be returned, see _DEAD_HANDLE
         report("create", error)
     return handle
 
@@ -336,8 +336,8 @@ def _get_properties(handle: Event | None) -> Properties | None:
         callbacks["guard"] = _guard
     stored = instance.stored if instance is not None else None
     if instance is not None and stored is not None:
-        # OBS writes the first entry of a list over a value that is not in it, and asks for the panel as soon as
-        # obs-websocket has changed something: before the settings were read.
+        # OBS replaces a value that is not in its list by the list's first entry, and requests the panel as soon as
+        # obs-websocket has changed something: before the settings are read.
         with settings_of(_obs, instance.source) as settings:
             model = (_obs.obs_data_get_string(settings, "model") or b"").decode(errors="replace")
         stored = dataclasses.replace(stored, settings=stored.settings.replace(model=model or stored.settings.model))
@@ -387,8 +387,8 @@ def _guard(properties: Properties, _button: int, handle: Event | None) -> bool:
 
 
 def update_soon(obs: libobs.LibObs, instance: Instance) -> None:
-    """Have OBS's UI thread read a filter's settings, if libobs has said that they were changed."""
-    with instance.lock:  # the event goes with the weak reference
+    """Schedule OBS's UI thread to read a filter's settings, if libobs has signalled a change."""
+    with instance.lock:  # the event is freed with the weak reference
         was_changed = bool(instance.weak) and obs.os_event_try(instance.handle) == 0
     if was_changed:
         obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, instance.handle, False)
@@ -398,7 +398,7 @@ def update_soon(obs: libobs.LibObs, instance: Instance) -> None:
 def _update_now(handle: Event) -> None:
     instance, obs, implementation = INSTANCES.get(handle), _obs, _implementation
     if instance is None or obs is None or implementation is None:
-        return  # without an implementation: `attach` looks at the settings again
+        return  # without an implementation: `attach` reads the settings again
     with instance.held(obs) as source, settings_of(obs, source) as settings:
         if settings:
             _normalise(instance, obs, implementation, settings)
@@ -406,7 +406,7 @@ def _update_now(handle: Event) -> None:
 
 
 class _Thread(threading.local):
-    """Of the thread that asks: whether its Python thread state is kept."""
+    """Per thread: whether its Python thread state is kept."""
 
     is_kept = False
 
@@ -417,16 +417,16 @@ _drawn: int = 0
 
 
 def _keep_thread_state() -> None:
-    """Let the thread that draws keep its Python thread state from one callback to the next.
+    """Keep the graphics thread's Python thread state from one callback to the next.
 
-    A thread that Python did not start gets a new state, with a stack of its own, for every callback, and loses it at
-    the callback's end; several times per frame that costs more than the callbacks. One `PyGILState_Ensure` that is not
-    given back keeps it until the thread or Python ends. Only for OBS's graphics thread, which is known by drawing most
-    of the time: screenshots are drawn by others, which come and go.
+    A thread that Python did not start gets a new state, with a stack of its own, for every callback and loses it at the
+    callback's end; several times per frame that costs more than the callbacks. One `PyGILState_Ensure` without a
+    release keeps it until the thread or Python ends. This is only for OBS's graphics thread, recognised by drawing most
+    of the time: screenshots are drawn by other, short-lived threads.
 
-    After a change of the video settings OBS draws with a new thread, and the system may give it the number of the old
-    one. So what is kept is told by the state itself, which a new thread does not have; the number, the system's own
-    since that comes back most rarely, is for counting only.
+    After a change of the video settings OBS draws with a new thread, which may get the old one's id. So a thread-local
+    flag records whether the state is kept; the thread id (the system's, which is reused most rarely) is only for
+    counting.
     """
     global _drawing_thread, _drawn
     thread = threading.get_native_id()
@@ -446,16 +446,17 @@ def _video_render(handle: Event, _effect: int) -> None:
         instance = INSTANCES.get(handle)
         if _implementation is None or _obs is None or instance is None or instance.video_filter is None:
             return  # nothing is drawn: see the module's docstring
-        if _obs.os_event_try(handle) == 0:  # without the lock: libobs destroys nothing that it draws
+        if _obs.os_event_try(handle) == 0:  # without the lock: libobs destroys nothing while drawing it
             _obs.obs_queue_task(libobs.OBS_TASK_UI, _update_now, handle, False)
         instance.video_filter.render()
-    except BaseException as error:  # libobs is C: nothing may get through, whatever it is
+    except BaseException as error:  # libobs is C: no exception of any kind may pass
         report("_video_render", error)
 
 
 @permanent(libobs.GetColorSpace)
 def _video_get_color_space(handle: Event, _count: int, _preferred: int) -> int:
-    # What `render` draws in, whatever is preferred: where they differ libobs converts. Asked several times a frame.
+    # The space that `render` draws in, whatever is preferred: libobs converts if they differ. Called several times a
+    # frame.
     try:
         instance = INSTANCES.get(handle)
         if instance is not None and instance.video_filter is not None:
@@ -466,10 +467,10 @@ def _video_get_color_space(handle: Event, _count: int, _preferred: int) -> int:
 
 
 def _let_go() -> None:
-    """Remove what filters are left when Python ends.
+    """Remove remaining filters when Python ends.
 
-    OBS destroys all filters before; but a source that somebody (another script, a websocket client) still holds is
-    destroyed after Python has gone, and calling a callback then would crash OBS.
+    OBS destroys all filters earlier. But a source that is still referenced (by another script or a websocket client) is
+    destroyed after Python has ended, and calling a callback then would crash OBS.
     """
     obs = _obs
     if obs is None:

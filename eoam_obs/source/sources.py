@@ -1,4 +1,4 @@
-"""The video sources of the current scene collection, and putting the filter on one of them."""
+"""List the video sources of the current scene collection, and add the filter to one of them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _CAMERAS: Final = (
 def video_sources(obs: LibObs) -> list[str]:
     """Return the names of all sources with a picture, cameras first. On OBS's UI thread.
 
-    Nothing here may hold one of Python's lock and libobs's list of sources while it waits for the other: libobs up to
-    29 locks the list while a filter of OBS's own waits for the graphics, our worker may have those and wait for Python.
-    `obspython.obs_enum_sources` waits for the list with Python's lock, and a callback of `obs_enum_sources` the other
-    way round; so libobs makes the list itself, as it does for saving, and Python's lock is free meanwhile.
+    Python's lock and libobs's list of sources must never be held while waiting for the other: libobs up to 29 locks the
+    list while one of OBS's own filters waits for the graphics context, which our worker may hold while it waits for
+    Python's lock. `obspython.obs_enum_sources` waits for the list with Python's lock held, and a callback of
+    `obs_enum_sources` does the reverse. So libobs makes the list itself, as for saving, with Python's lock released.
     """
     found: list[tuple[bool, str]] = []
     for name in _saved_names(obs):
@@ -57,7 +57,7 @@ def _saved_names(obs: LibObs) -> list[str]:
 
 
 def add_filter(obs: LibObs, source_name: str, filter_id: str, filter_name: str) -> bool:
-    """Put a new filter on a source, by a name that is free there; False if that failed."""
+    """Add a new filter to a source, under an unused name; return False if that failed."""
     source = obs.obs_get_source_by_name(source_name)
     if not source:
         return False

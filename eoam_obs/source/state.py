@@ -1,4 +1,4 @@
-"""How a filter does, and the sentence that says so."""
+"""Describe a filter's state, and turn it into a sentence."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from eoam_obs.source.locale import Texts
 Kind = Literal["running", "waiting", "late", "starved", "problem", "stopped", "hidden"]
 _FAST: Final = 9.95  # a second; from here on a rate has no decimals
 BEHIND: Final = " behind"  # in `State.look`
-# In which there is something to cover, and the filter draws.
+# States in which the filter draws and there is something to blur.
 _COVERED: Final = ("waiting", "late", "starved", "problem")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class State:
-    """What a filter is doing: `kind` decides which of the others mean something.
+    """What a filter is doing; `kind` decides which of the other fields matter.
 
-    `milliseconds` is the time of one mask, `masks_per_second` the recent rate, `pictures_per_second` that of the
-    pictures which were to get a mask, and `behind` says that the masks have been too few for a while. `delay` is the
-    frames by which the picture is held back; `limit_s` the age from which on a mask is not used ("late": the newest is
-    older, and nothing is shown; "starved": OBS draws so rarely that none is used). `guard_open` says that the privacy
-    guard would hide nothing. `problem` says what is wrong ("problem": nothing is shown), `notice` what is not as it was
-    set, `last_error` what was wrong before. `busy_scripts` are files of other scripts that keep Python busy: they, and
-    not the processor, are why masks are late or too few. `covered` says that where there is no mask everything is shown
-    blurred, not nothing.
+    `milliseconds` is the time of one mask, `masks_per_second` the recent rate, `pictures_per_second` the rate of
+    pictures that should get a mask, and `behind` says that masks have been too few for a while. `delay` is the
+    picture's delay in frames; `limit_s` the age above which a mask is not used ("late": the newest is older, and
+    nothing is shown; "starved": OBS draws so rarely that none is used). `guard_open` says that the privacy guard would
+    hide nothing. `problem` is what is wrong ("problem": nothing is shown), `notice` what differs from the settings,
+    `last_error` the previous problem. `busy_scripts` are files of other scripts that keep Python busy and so delay the
+    masks. `covered` says that without a mask everything is shown blurred, instead of nothing.
     """
 
     kind: Kind
@@ -50,7 +49,7 @@ class State:
 
     @property
     def look(self) -> str:
-        """What a panel shows apart from figures: it is renewed when this changes."""
+        """What a panel shows apart from figures; the panel is refreshed when this changes."""
         because = " busy scripts" if self.busy_scripts and self._lacks_masks else ""
         return f"{self.kind}{BEHIND if self.behind else ''}{' covered' if self.covered else ''}{because}"
 
@@ -60,11 +59,11 @@ class State:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the user should do something."""
+        """Return whether the user should do something."""
         return self.behind or self.guard_open or self.kind in ("problem", "stopped", "late", "starved")
 
     def sentence(self, texts: Texts) -> str:
-        """Return it as one sentence for a panel, and one more for each thing that the user should know."""
+        """Return a sentence for a panel, and one more for each thing that the user should know."""
         said = self._doing(texts)
         return f"{said} {texts('state.guard_open', guard=texts('panel.guard'))}" if self.guard_open else said
 
@@ -94,5 +93,5 @@ class State:
 
 
 def _rate(per_second: float) -> str:
-    """Return a rate with as many digits as say something: a slow one differs by its tenths."""
+    """Return a rate as text; a slow one has tenths."""
     return f"{per_second:.0f}" if per_second >= _FAST else f"{per_second:.1f}"

@@ -1,4 +1,4 @@
-"""What OBS stores of a filter, or of the script: the settings, their version, and some things beside them.
+"""Read and write what OBS stores for a filter or for the script: the settings, their version, and a few more values.
 
 `api` is either `LibObs` (a filter's settings, through ctypes) or the module `obspython` (the script's): both have the
 same functions with the same arguments.
@@ -17,14 +17,14 @@ from eoam_core.settings import VERSION, Preset, Settings, SettingValue, describe
 
 VERSION_KEY: Final = "settings_version"
 FOLLOW_KEY: Final = "follow_defaults"
-# What the panel's file chooser writes; it becomes the value of `model` and is gone again.
+# Written by the panel's file chooser; becomes the value of `model` and is removed.
 MODEL_FILE_KEY: Final = "model_file"
-# Of the script's panel only: the source that gets the filter, a text to be copied, and whether the
-# source gets the privacy guard as well.
+# In the script's panel only: the source that gets the filter, a text to copy, and whether the source gets the privacy
+# guard as well.
 ADD_TO_KEY: Final = "add_to"
 DIAGNOSTICS_KEY: Final = "diagnostics"
 GUARD_KEY: Final = "guard"
-# Of a filter only: the number in its hotkeys' names, see eoam_obs.source.hotkeys.
+# In a filter only: the number in its hotkeys' names, see eoam_obs.source.hotkeys.
 HOTKEY_NUMBER_KEY: Final = "hotkey_number"
 
 _KEYS: Final = (
@@ -43,10 +43,10 @@ _logged: Final[set[str]] = set()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stored:
-    """What is stored, in order: `settings` as they stand, `effective` what a filter does by them.
+    """The normalised stored values: `settings` as stored, and the `effective` settings that result.
 
-    `follows` says that a filter takes those of the script's panel in their place, and `changed` that
-    something had to be written, so that a panel that is open shows something else.
+    `follows` says that a filter uses the script panel's settings instead, and `changed` that a stored value was
+    changed, so that an open panel is outdated.
     """
 
     settings: Settings
@@ -56,11 +56,11 @@ class Stored:
 
 
 class UnreadableError(ValueError):
-    """What is stored cannot be read as a whole: no JSON, or objects in objects by the thousand."""
+    """The stored values cannot be read at all: not JSON, or nested thousands deep."""
 
 
 def read(api: Any, data: Any) -> dict[str, object]:
-    """Return the values stored in an obs_data, those of a wrong type and unknown names included.
+    """Return the values stored in an obs_data, including unknown names and values of a wrong type.
 
     Raises:
         UnreadableError: see there; a scene file may hold anything.
@@ -73,17 +73,17 @@ def read(api: Any, data: Any) -> dict[str, object]:
 
 
 def normalise(api: Any, data: Any, known: Settings | None, fallback: Settings, *, complete: bool = True) -> Stored:
-    """Bring an obs_data in order: complete, in range, of this version, and in step with its preset.
+    """Normalise an obs_data: complete, in range, of this version, and consistent with its preset.
 
-    What cannot be read is left as it is: the settings stay what they were, and nothing is written over it.
+    Unreadable data is left as it is: the known settings are kept, and nothing is overwritten.
 
     Args:
         api: see the module.
         data: the obs_data.
-        known: the settings as they were last time, or None at the first sight.
-        fallback: what is taken for names that are not stored.
-        complete: store every value, so that changing the defaults later leaves this one alone. Otherwise what equals
-            the fallback and was not stored is left out.
+        known: the settings as they were last time, or None if unknown.
+        fallback: the values of names that are not stored.
+        complete: store every value, so that changing the defaults later does not affect this one. Otherwise values that
+            equal the fallback and were not stored are left out.
     """
     try:
         values = read(api, data)
@@ -104,7 +104,7 @@ def write(api: Any, data: Any, settings: Settings) -> None:
     try:
         values = read(api, data)
     except UnreadableError:
-        api.obs_data_clear(data)  # or it would stay unreadable; this is what somebody asked for who presses Defaults
+        api.obs_data_clear(data)  # or it would stay unreadable; pressing Defaults asks for this
         values = {}
     _write(api, data, values, settings)
 
@@ -137,7 +137,7 @@ def _settings(values: Mapping[str, object], known: Settings | None, fallback: Se
             _log_once(kind, f"{name}={own.get(name)!r}")
     settings = parsed.settings
     if "advanced" not in own:
-        # Nobody decided yet: what is stored acts, and where that makes no difference the panel stays short.
+        # Not decided yet: stored values apply, and if that makes no difference the panel stays short.
         plain = effective(settings.replace(advanced=False))
         settings = settings.replace(advanced=plain != settings.replace(advanced=False))
     return normalised(settings, known)
@@ -174,7 +174,7 @@ def _write(api: Any, data: Any, values: Mapping[str, object], settings: Settings
 
 
 def _same(one: object, other: SettingValue) -> bool:
-    # JSON writes 1.0 as it likes; but a bool is no number here.
+    # JSON may store 1.0 as 1; but a bool is not a number here.
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 

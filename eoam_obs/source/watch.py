@@ -1,13 +1,13 @@
-"""Two threads that look at the filters twice a second, for what no callback of libobs is there to do.
+"""Poll the filters twice a second on two threads, for work that no libobs callback covers.
 
-A panel that is open is renewed when the state of its filter changes, or when its settings were changed from elsewhere;
-a filter that has got its source is told to register its hotkeys; one that is not drawn at present, to read its
-settings if they were changed. And OBS is told which files are missing: by the second thread, since a drive that does
-not answer may hold that up for half a minute.
+An open panel is refreshed when the state of its filter changes, or when its settings were changed elsewhere. A filter
+that has been added to a source registers its hotkeys. A filter that is not drawn reads its settings if they changed.
+OBS's list of missing files is updated on the second thread, because a drive that does not answer may block for half a
+minute.
 
-OBS rebuilds a panel to renew it, which takes a slider out of the hand that drags it and closes a list that is open. So
-there is no renewing by the clock, and after a change some time without one must have passed. That the masks fall behind
-or have caught up, which on a busy computer changes every few seconds, renews a panel twice a minute at most.
+OBS rebuilds a panel to refresh it, which interrupts an active slider drag and closes an open list. So panels are not
+refreshed by the clock, and only after some time without a change. Whether the masks fall behind or have caught up may
+change every few seconds on a busy computer; that refreshes a panel twice a minute at most.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _JOIN_TIMEOUT_S: Final = 2.0
 
 
 class Watch:
-    """The threads; they end with `close`, and with nothing else: what goes wrong with one filter is logged.
+    """The threads; only `close` ends them: an error of one filter is logged.
 
     `update_soon` is called for every filter, every `period_s` seconds.
     """
@@ -43,7 +43,7 @@ class Watch:
         self._lock_looked_at = -period_s
         self._period_s = period_s
         self._closing = threading.Event()
-        # Apart: whatever is wrong with the state, the settings are read.
+        # Separate: the settings are read even if the state fails.
         looks = (self._look_at_lock, self._look_at, update_soon)
         self._thread = threading.Thread(target=self._run, args=(looks,), name="eoam-watch", daemon=True)
         self._files = threading.Thread(
@@ -53,7 +53,7 @@ class Watch:
             thread.start()
 
     def close(self) -> None:
-        """Stop and wait, for a drive that does not answer a moment only; may be called more than once."""
+        """Stop and wait, only briefly for a drive that does not answer; may be called more than once."""
         self._closing.set()
         for thread in (self._thread, self._files):
             if threading.current_thread() is not thread:
@@ -67,7 +67,7 @@ class Watch:
                         return
                     try:
                         look(self._obs, instance)
-                    except Exception as error:  # one filter's trouble is not the others', nor that of the next time
+                    except Exception as error:  # one filter's error must not stop the others, nor the next round
                         report("watch", error)
 
     def _look_at_lock(self, obs: LibObs, instance: Instance) -> None:
@@ -81,7 +81,7 @@ class Watch:
 
 
 def look_at(obs: LibObs, instance: Instance, now: float) -> None:
-    """Do for one filter what is due at `now`, seconds of `time.monotonic`."""
+    """Do what is due for one filter at `now`, seconds of `time.monotonic`."""
     video_filter = instance.video_filter
     look = "stopped" if video_filter is None else video_filter.state().look
     due = bool(instance.refresh_at) and now >= instance.refresh_at

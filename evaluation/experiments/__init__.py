@@ -1,3 +1,3 @@
-"""Single questions about the training, each with the command that answers it."""
+"""Experiments on the training, one command each."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The short versions of tools/soak/endurance.py, soak_hammer.py and soak_starts.py, and what they judge by."""
+"""The short versions of endurance.py, hammer.py and starts.py of tools/soak, and what they judge by."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the filter costs in a real OBS, beside no filter, an empty one and the peers' plugins."""
+"""Measure what the filter costs in a real OBS, beside no filter, an empty one and the peers' plugins."""

@@ -1,7 +1,7 @@
-"""An OBS script for scripts/bench: the product's filter type with nothing of the product in it.
+"""An OBS script for scripts/bench: the product's filter type without its content.
 
 It draws the source into a texture, shrinks that and reads it back a tick later, and draws the texture through a mask
-that is one everywhere. So it costs what any filter of this kind in Python costs, without a network, a worker, numpy.
+that is one everywhere. So it costs what any such filter in Python costs, without a network, a worker or numpy.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class EmptyFilter:
         return State(kind="waiting")
 
     def render(self) -> None:
-        """Draw the source by way of a texture."""
+        """Draw the source through a texture."""
         obs = self._obs
         now = obs.obs_get_video_frame_time()
         if now != self._frame_time:
@@ -134,7 +134,7 @@ class EmptyFilter:
 
 
 class EmptyImplementation:
-    """Answers for the registered type."""
+    """Implement the registered type."""
 
     texts = Texts()
 
@@ -153,7 +153,7 @@ class EmptyImplementation:
         return Stored(settings=Settings(), effective=Settings())
 
     def effective(self, filter_settings: Stored) -> Settings:
-        """Return what nobody looks at."""
+        """Return unused settings."""
         return filter_settings.effective
 
     def reset(self, _obs: LibObs, _settings: Data) -> None:

@@ -1,8 +1,8 @@
 """Measure in a real OBS what the filter adds to a scene, beside no filter, an empty one and others, for scripts/bench.
 
 One run is one OBS: a scene with one picture, the filter added while OBS runs, some seconds of sampling, a clean end.
-The runs of a case take turns (without, empty, ours, without, ...), so that whatever else the machine does hits all
-alike; the tables give medians and ranges over the turns.
+The runs of a case take turns (without, empty, ours, without, ...), so that other load affects all alike; the tables
+give medians and ranges over the turns.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _SOFTWARE_NOTE: Final = (
 
 @dataclass(frozen=True)
 class Case:
-    """What is shown: a canvas, its frames per second, and whether the picture stands still."""
+    """One case: a canvas, its frames per second, and whether the picture stands still."""
 
     name: str
     width: int
@@ -84,7 +84,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Variant:
-    """What is put on the picture; no `kind` is no filter."""
+    """One filter to compare; without a `kind` no filter."""
 
     name: str
     kind: str = ""
@@ -94,7 +94,7 @@ class Variant:
 
 
 class Bench:
-    """Runs OBS after OBS on one display."""
+    """Run one OBS after another on one display."""
 
     def __init__(
         self, folder: Path, display: str, *, seconds: float, plugins: Sequence[Path] = (), software: bool = True
@@ -138,7 +138,7 @@ class Bench:
             software_rendering=self._software,
         )
         with session as obs:
-            # Where Linux shares the processor among sessions, other work must not take half of it from OBS; needs root.
+            # Where Linux shares the processor among sessions, other work must not take half of it; needs root.
             with contextlib.suppress(OSError):
                 Path(f"/proc/{obs.process_id}/autogroup").write_text("-10")
             obs.wait(lambda: obs.source_size()[0] > 0, "the picture's size")
@@ -173,7 +173,7 @@ class Bench:
         )
 
     def _sample(self, obs: ObsSession) -> tuple[load.Usage, load.Usage, list[Json], list[float]]:
-        """Let OBS run, and look at it once a second: looking costs OBS some time, too."""
+        """Let OBS run and sample it once a second; sampling costs OBS some time, too."""
         stats = [obs.request("GetStats")]
         first = last = load.read_usage(obs.process_id)
         sizes = [first.resident_mb]
@@ -199,7 +199,7 @@ class Bench:
 
 
 def _add_filter(obs: ObsSession, variant: Variant) -> float | None:
-    """Add the filter as a user would; return the seconds to its first picture if that can be told."""
+    """Add the filter as a user would; return the seconds to its first picture, if measurable."""
     if not variant.kind:
         return None
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""What one run of OBS cost, and the tables that scripts/bench makes of many runs."""
+"""Hold the cost of one run of OBS, and make the tables of scripts/bench from many runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.obs_driver.load import Load, Profiled, Tick
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one OBS cost."""
+    """The cost of one OBS run."""
 
     load: Load
     frames: int

@@ -1,1 +1,1 @@
-"""Show the filter at work: the pictures of scripts/demo and those of the panels in the documents."""
+"""Make the pictures of scripts/demo, and those of the panels in the documents."""

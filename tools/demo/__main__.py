@@ -1,4 +1,4 @@
-"""`python -m tools.demo`: scripts/demo calls this."""
+"""Run the demonstration; scripts/demo calls this."""
 
 import sys
 

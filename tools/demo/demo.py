@@ -41,7 +41,7 @@ BACKGROUND: Final = 0xFFB0603A  # opaque, then blue, green, red
 
 @dataclass(frozen=True)
 class Load:
-    """What OBS said about its own rendering over some seconds."""
+    """OBS's own rendering figures over some seconds."""
 
     render_ms: float
     rendered: int
@@ -71,7 +71,7 @@ def main() -> int:
 
 
 def _lacking() -> str:
-    """Say in one sentence why the filter is not shown in OBS, and what is missing for it; "" if nothing is."""
+    """Return one sentence on why the filter is not shown in OBS and what is missing, or ""."""
     if sys.platform != "linux":
         return "Only Linux can drive an OBS unseen: here, run install.py and add the filter in your own OBS."
     missing = missing_programs()
@@ -141,7 +141,7 @@ def _demonstrate(options: argparse.Namespace, display: str, folder: Path) -> int
 
 
 def _measure(obs: ObsSession, seconds: float) -> dict[bool, list[Load]]:
-    """Let OBS run with the filter, without, and again: whatever else the machine does falls on both."""
+    """Let OBS run with the filter, without, and again, so that other load affects both."""
     loads: dict[bool, list[Load]] = {True: [], False: []}
     for enabled in (True, False, True, False):
         obs.request("SetSourceFilterEnabled", sourceName=CAMERA, filterName=FILTER, filterEnabled=enabled)

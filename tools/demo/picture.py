@@ -1,4 +1,4 @@
-"""The demonstration's picture: what a source is, what the filter leaves of it, and the scene."""
+"""Make the demonstration's picture: the source, its cut-out, and the scene."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tools.obs_driver.clips import Picture
 
 
 def share_of(picture: Picture) -> float:
-    """Return the share of the picture that is rather opaque than not."""
+    """Return the share of the picture that is more opaque than transparent."""
     return float((picture[..., 3] > 127).mean())
 
 
 def write(out: Path, original: Picture, source: Picture, scene: Picture) -> None:
-    """Write the pictures of the original, of what the filter leaves of it, and of the scene, each (h, w, 4) uint8.
+    """Write the pictures of the original, the cut-out and the scene, each (h, w, 4) uint8.
 
     `source` is RGBA, premultiplied in linear light as OBS does it.
     """

@@ -1,4 +1,4 @@
-"""The demonstration where there is no OBS: the same clip through the filter's core, and the same picture."""
+"""Run the demonstration without OBS: the same clip through the filter's core, and the same picture."""
 
 from __future__ import annotations
 

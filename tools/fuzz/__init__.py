@@ -1,1 +1,1 @@
-"""Damaged and absurd inputs for every reader, each target in a process of its own with bounded memory."""
+"""Feed damaged and absurd inputs to every reader, each target in a process of its own with limited memory."""

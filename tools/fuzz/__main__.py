@@ -1,4 +1,4 @@
-"""`python -m tools.fuzz`: scripts/fuzz calls this."""
+"""Run the fuzzer; scripts/fuzz calls this."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Wheels, and the files of programs that the installer looks into."""
+"""Fuzz wheels, and program files that the installer reads."""
 
 from __future__ import annotations
 

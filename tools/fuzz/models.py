@@ -1,4 +1,4 @@
-"""Networks of the user's own: damaged ones, and what their metadata say."""
+"""Fuzz the user's own networks: damaged files, and their metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEYS = st.one_of(st.sampled_from(["name", "version"]), _ANY_TEXT)
 
 
 def toy(metadata: dict[str, str] | None = None) -> bytes:
-    """Return a network that calls whatever is red a person, and uses a few operators for that."""
+    """Return a small network that calls red pixels a person."""
     nodes = [
         helper.make_node("Slice", ["frame", "from", "to", "axis"], ["red"]),
         helper.make_node("Squeeze", ["red", "axis"], ["plane"]),

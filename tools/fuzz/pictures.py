@@ -1,4 +1,4 @@
-"""Pictures: of the command line, and behind the person in the filter."""
+"""Fuzz pictures: those of the command line, and the filter's background."""
 
 from __future__ import annotations
 

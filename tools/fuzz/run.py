@@ -24,7 +24,7 @@ from tools.fuzz.target import REPOSITORY, Target
 
 MEMORY_MIB: Final = 6144  # of addresses, which is more than of memory
 _SLOWEST_S: Final = 20.0  # of the processor's time, for one input
-_GRACE_S: Final = 180.0  # what waits for ever shows by this, on a computer that does other things as well
+_GRACE_S: Final = 180.0  # detects endless waits, with a margin for a busy computer
 _PER_SEED: Final = 20
 PACKAGE: Final = "tools.fuzz"
 _MODULES: Final = ("texts", "archives", "pictures", "videos", "models")
@@ -32,7 +32,7 @@ _MODULES: Final = ("texts", "archives", "pictures", "videos", "models")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a target: how many inputs it got, and the fault that ended it, or ""."""
+    """The result of a target: how many inputs it got, and the fault that ended it, or ""."""
 
     name: str
     inputs: int
@@ -107,7 +107,7 @@ def _child(target: Target, folder: Path, seconds: float, seed: int) -> int:
     while time.monotonic() < give_up:
         try:
             round_of(seed)
-        except BaseException:  # what a decoder's own library raises need be no Exception
+        except BaseException:  # a decoder's library may raise something other than an Exception
             traceback.print_exc()
             return 1
         seed += 1
@@ -115,7 +115,7 @@ def _child(target: Target, folder: Path, seconds: float, seed: int) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all targets, or those that are named, and print what came of them."""
+    """Run all targets, or those that are named, and print the results."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0, help="for all of them together (5)")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="where to begin (the time)")

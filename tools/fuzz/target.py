@@ -1,4 +1,4 @@
-"""What a target of the fuzzer is."""
+"""Define a target of the fuzzer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Target:
-    """What is fuzzed: `strategy()` gives inputs, `check(input, empty folder)` raises for a fault."""
+    """One target: `strategy()` gives inputs, `check(input, empty folder)` raises for a fault."""
 
     name: str
     strategy: Callable[[], Any]

@@ -1,4 +1,4 @@
-"""Texts that others write: stored settings, scene collections, OBS's settings file, receipts, logs."""
+"""Fuzz texts: stored settings, scene collections, OBS's settings file, receipts, logs."""
 
 from __future__ import annotations
 

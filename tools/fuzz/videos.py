@@ -1,4 +1,4 @@
-"""Videos of the command line, from files and from pipes."""
+"""Fuzz videos of the command line, from files and from pipes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tools.fuzz.target import Target
 
 
 class _Red:
-    """Call whatever is red a person: the decoders are what is looked at here."""
+    """Call red pixels a person: only the decoders are tested here."""
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width, self.name = height, width, "red"

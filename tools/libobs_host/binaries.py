@@ -1,4 +1,4 @@
-"""Where libobs, its renderers, modules and data lie: in a folder of OBS, in pylibobs, or in a Linux system."""
+"""Find libobs, its renderers, modules and data: in a folder of OBS, in pylibobs, or in a Linux system."""
 
 from __future__ import annotations
 

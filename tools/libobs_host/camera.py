@@ -1,4 +1,4 @@
-"""A camera for tests: an asynchronous source, as webcams are, whose pictures are given to it one by one."""
+"""A camera for tests: an asynchronous source, like a webcam, that is given its pictures one by one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every look that the filter's settings can give, made from the settings' own descriptions: a new one is in at once."""
+"""List settings to draw, generated from the settings' own descriptions, so that new choices are included."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Case = Mapping[str, SettingValue]
 
 NETWORKS: Final = ("eoam", "eoam_plus")
 _COLOUR: Final = 0xFFC8901A
-# What several settings do together, beside each of them alone.
+# Combinations of settings, besides each setting alone.
 _TOGETHER: Final[Mapping[str, Case]] = {
     "plain": {"refinement": 0.0},
     "half refined": {"refinement": 0.5},
@@ -34,9 +34,9 @@ _TOGETHER: Final[Mapping[str, Case]] = {
 
 
 def cases(picture: Path) -> dict[str, Case]:
-    """Return settings by a name each; `picture` is the file of the background picture. Presets are named `preset ...`.
+    """Return named settings; `picture` is the file of the background picture. Presets are named `preset ...`.
 
-    What a case does not name is at its default; what is the same by another name is there once.
+    Settings that a case does not name have their defaults; equal cases are listed once.
     """
     found: dict[str, Case] = {"default": {}}
     for info in describe_settings():
@@ -52,7 +52,7 @@ def cases(picture: Path) -> dict[str, Case]:
 
 
 def _values(name: str) -> Iterator[SettingValue]:
-    """Yield what a setting is tried at: all choices, or both ends of its range."""
+    """Yield the values to try of a setting: all choices, or both ends of its range."""
     info = next(info for info in describe_settings() if info.name == name)
     if info.enum is not None:
         yield from (value for value, _label in info.choices)

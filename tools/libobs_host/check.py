@@ -1,4 +1,4 @@
-"""Whether two pictures are the same: the filter's against the CPU's reference, and one renderer's against another's."""
+"""Compare pictures: the filter's with the CPU's reference, and one renderer's with another's."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Difference:
 
     @property
     def is_small(self) -> bool:
-        """Whether it is within the bounds."""
+        """Return whether it is within the bounds."""
         return (
             self.alpha <= self.most_alpha
             and self.colour <= self.most_colour

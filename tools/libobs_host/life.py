@@ -1,4 +1,4 @@
-"""A filter's life in libobs: a network that is missing, panels, the guard, a script that is loaded again and again."""
+"""Test a filter's life in libobs: a missing network, panels, the guard, repeated loading of the script."""
 
 from __future__ import annotations
 

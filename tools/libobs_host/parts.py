@@ -1,4 +1,4 @@
-"""What a session tries: every look, pictures of other shapes, numbered and moving pictures, a filter's whole life."""
+"""The parts of a session: every case, other picture shapes, numbered and moving pictures, a filter's whole life."""
 
 from __future__ import annotations
 

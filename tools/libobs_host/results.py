@@ -1,4 +1,4 @@
-"""What a session found, written as results.json."""
+"""Collect a session's results and write results.json."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from eoam_core.printable import printable
 
 
 class Results:
-    """Counts what held, keeps a sentence for what did not, and saves pictures for comparing renderers."""
+    """Count the checks that passed, keep a sentence for each that failed, and save pictures for comparing renderers."""
 
     def __init__(self, folder: Path) -> None:
         self.passed = 0
@@ -28,7 +28,7 @@ class Results:
         self._numbers: list[str] = []
 
     def check(self, holds: bool, sentence: str) -> None:
-        """Count a check; `sentence` says how it is instead."""
+        """Count a check; `sentence` describes the failure."""
         if holds:
             self.passed += 1
             return
@@ -37,7 +37,7 @@ class Results:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Run one part; what it raises is a failure of it alone."""
+        """Run one part; an exception counts as that part's failure."""
         began = time.monotonic()
         try:
             yield

@@ -41,7 +41,7 @@ class Script:
         self.module.script_unload()
 
     def close(self) -> None:
-        """Let the settings go."""
+        """Release the settings."""
         self._host.function("obs_data_release", None, Pointer)(self._settings)
 
 

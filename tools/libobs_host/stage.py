@@ -1,4 +1,4 @@
-"""The scene of a session: a camera that libobs draws, and the filter on it, with a look into what the filter does."""
+"""Set up a session's scene: a camera that libobs draws, the filter on it, and access to the filter's state."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Stage:
         self.host.function("obs_source_filter_add", None, Pointer, Pointer)(self.camera.source, self.filter)
 
     def remove_filter(self) -> None:
-        """Take the filter off and let it go."""
+        """Remove and release the filter."""
         self.host.function("obs_source_filter_remove", None, Pointer, Pointer)(self.camera.source, self.filter)
         self.host.function("obs_source_release", None, Pointer)(self.filter)
         self.filter = 0
@@ -86,7 +86,7 @@ class Stage:
         self.host.function("obs_data_release", None, Pointer)(data)
 
     def choose(self, case: Case) -> Settings:
-        """Set everything to a case, wait until the filter does so, and return the settings that act."""
+        """Apply a case, wait until the filter uses it, and return the effective settings."""
         wanted = complete(case)
         preset = wanted["preset"]
         self.update({**wanted, "preset": "custom"})
@@ -109,7 +109,7 @@ class Stage:
         return stored.settings
 
     def settle(self) -> None:
-        """Wait until the filter runs and the mask of a picture that stands still does not change any more."""
+        """Wait until the filter runs and the mask of a still picture no longer changes."""
         masks: dict[int, Bytes] = {}
 
         def rests() -> bool:

@@ -1,4 +1,4 @@
-"""Measures the longest tick of libobs's graphics thread: what a first use of something makes viewers wait.
+"""Measure the longest tick of libobs's graphics thread, which viewers notice at a first use.
 
 Any host of libobs can use it, in OBS or without: it needs the library and nothing else. libobs calls a tick callback
 at the start of each turn of its graphics thread, so the time between two of them is the turn and the pause behind it:

@@ -1,4 +1,4 @@
-"""What Wine needs to run Direct3D 11 in libobs: two functions that it lacks are put into the renderer's import table.
+"""Make Wine run Direct3D 11 in libobs, by adding two missing functions to the renderer's import table.
 
 libobs-d3d11 asks Windows' kernel for the GPU's scheduling. Wine 8 does not have these functions and ends a program that
 calls them. They are replaced by one that returns an error; libobs logs that and goes on.

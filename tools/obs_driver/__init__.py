@@ -1,1 +1,1 @@
-"""Start a real OBS, have it do things, look at its pictures and its load. Linux with X11 only."""
+"""Start and control a real OBS, and read its pictures and its load. Linux with X11 only."""

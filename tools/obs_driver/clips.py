@@ -1,4 +1,4 @@
-"""Make the moving pictures that the demonstration and the tests look at; nothing is downloaded."""
+"""Make the clips for the demonstration and the tests; nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 
-# Places in scikit-image's astronaut (512x512), (x, y): what is person in it and what is room.
+# Places in scikit-image's astronaut (512x512), (x, y): some on the person, some in the background.
 ASTRONAUT_PERSON: Final = {"face": (222, 110), "shoulder": (305, 275)}
 ASTRONAUT_ROOM: Final = {"upper left": (115, 12), "upper right": (330, 15), "flag": (25, 60), "shuttle": (430, 200)}
 

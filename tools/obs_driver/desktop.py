@@ -1,4 +1,4 @@
-"""The windows of OBS on an X11 display: found, resized, typed into and photographed. Needs xdotool, and PyAV.
+"""Control OBS's windows on an X11 display: find, resize, type into and photograph them. Needs xdotool and PyAV.
 
 Without a window manager: windows stand where they are put, and the newest has the keyboard once it is focused.
 """
@@ -22,7 +22,7 @@ _COMMAND_TIMEOUT_S: Final = 15.0
 
 
 class DesktopError(Exception):
-    """A window did not come, or xdotool did not do what it was asked."""
+    """A window did not appear, or xdotool failed."""
 
 
 def missing_programs() -> list[str]:

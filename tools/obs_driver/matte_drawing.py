@@ -1,4 +1,4 @@
-"""Has the product's shaders draw a given mask on a given picture inside OBS, and reads back what came out.
+"""Draw a given mask on a given picture with the product's shaders inside OBS, and read the result back.
 
 probe_script.py imports this inside OBS.
 """

@@ -1,4 +1,4 @@
-"""A clip whose frames carry their number, as a picture and as the shape of the mask; and how to read them again.
+"""Write and read a clip whose frames carry their number, as a picture and as the shape of the mask.
 
 Grey cells that every mask keeps tell which picture is seen; cells whose brightness is the mask tell which mask cut it.
 The network must be one whose mask is the picture's brightness, and whatever shows through must be green.
@@ -53,7 +53,7 @@ def read(frame: Picture) -> Seen:
 
 
 def behind(late: int, early: int) -> int:
-    """Return by how many frames one number is behind the other, up to half of the clip."""
+    """Return the number of frames by which one number lags the other, up to half of the clip."""
     return (early - late) % FRAMES
 
 

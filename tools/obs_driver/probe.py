@@ -1,4 +1,4 @@
-"""Have a script inside OBS do what obs-websocket cannot."""
+"""Run commands in a script inside OBS that obs-websocket cannot do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROBE: Final = Path(__file__).parent / "probe_script.py"
 
 
 class Probe:
-    """Has probe_script.py do something on OBS's UI thread; the folder is its $EOAM_PROBE."""
+    """Make probe_script.py run a command on OBS's UI thread; the folder is its $EOAM_PROBE."""
 
     def __init__(self, obs: ObsSession, folder: Path) -> None:
         self._obs = obs

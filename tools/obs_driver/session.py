@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 class ObsError(Exception):
-    """OBS did not start, did not answer or did not do what it was asked."""
+    """OBS did not start, did not answer or failed to do a request."""
 
 
 def missing_programs() -> list[str]:
@@ -215,7 +215,8 @@ class Ended:
         """Which fault of OBS's own, seen without any script or filter as well, this end shows; empty if none.
 
         Both are told by what OBS wrote, narrowly, and long after this project's last code ran: its script is unloaded
-        and its filters are stopped by then. How often they come, with and without the script, `soak_ends.py` counts.
+        and its filters are stopped by then. `tools/soak/ends.py` counts how often they occur, with and without the
+        script.
 
         - obs-websocket takes its socket away while its own thread still accepts on it (`stop_listening` against
           `start_accept`; the core dumps show that thread).
@@ -334,7 +335,7 @@ class ObsSession:
     def wait_for_picture(
         self, accept: Callable[[Picture], bool], what: str, *, source: str = CAMERA, timeout_s: float = 60.0
     ) -> Picture:
-        """Take screenshots until `accept` likes one, and return it."""
+        """Take screenshots until `accept` returns true for one, and return it."""
 
         def probe() -> list[Picture]:
             picture = self.screenshot(source)
@@ -368,7 +369,7 @@ class ObsSession:
         self._process.wait()
 
     def end(self, *, timeout_s: float = 90.0) -> Ended:
-        """Ask OBS to quit (SIGINT), wait, and say how it went. The second call repeats the first one's answer."""
+        """Ask OBS to quit (SIGINT), wait, and return how it ended. A second call repeats the first result."""
         if self._ended is not None:
             return self._ended
         if self._client is not None:

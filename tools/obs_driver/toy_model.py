@@ -1,4 +1,4 @@
-"""A network that is no network: the mask is the picture's brightness. Every expectation can then be computed."""
+"""Write a trivial network whose mask is the picture's brightness, so that every expectation can be computed."""
 
 from __future__ import annotations
 

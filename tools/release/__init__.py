@@ -1,1 +1,1 @@
-"""Build what is published, and what states where it comes from: hashes, licences, audits."""
+"""Build the published files, and document their origin: hashes, licences, audits."""

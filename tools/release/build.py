@@ -1,8 +1,8 @@
 """Build the wheel, the sdist and the zip from a tag, reproducibly; scripts/release calls this.
 
-Nothing of the machine gets in: the files are those that git knows, with fixed rights; every time stamp is that of
-the last commit ($SOURCE_DATE_EPOCH overrides it); archives are written in a fixed order. The zip is not compressed, so
-that not even zlib's version matters.
+The result does not depend on the machine: the files are those that git knows, with fixed permissions; every time stamp
+is that of the last commit ($SOURCE_DATE_EPOCH overrides it); archives are written in a fixed order. The zip is not
+compressed, so that zlib's version does not matter.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _build_here(target: Path) -> None:
 
 
 def _git(*arguments: str) -> str:
-    """Return what git says, or "" where this is no clone: a copy of the files can be built as well."""
+    """Return git's output, or "" outside a clone: a copy of the files can be built as well."""
     try:
         return subprocess.run(["git", *arguments], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
     except (OSError, subprocess.CalledProcessError):

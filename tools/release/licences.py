@@ -21,7 +21,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 TARGET: Final = REPOSITORY / "docs" / "developer" / "licences.md"
 FILTER: Final = "filter"  # what the filter needs, as opposed to the names of extras
 
-# Identifiers of SPDX that ask for no more than to be named; the words of packages without one are led to them.
+# SPDX identifiers that require attribution only; other texts of packages are mapped to them.
 PERMISSIVE: Final = frozenset(
     (
         *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CC0-1.0", "HPND", "ISC", "MIT", "MIT-0"),
@@ -42,17 +42,17 @@ _OTHER_NAMES: Final = {
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "gnu general public license v2 (gplv2)": "GPL-2.0-only",
 }
-HEAD: Final = """# Licences of what this project uses
+HEAD: Final = """# Licences of the dependencies
 
-Made by `scripts/licences --write` from what each package states; `tests/hostile/test_supply_chain.py` compares. EOAM
-itself is under the MIT licence. *Used for* names the extra of `pyproject.toml`; *filter* is what everybody needs, and
-only permissive licences are let in there. `scripts/release` writes the filter's, with versions and hashes, into the
-bill of materials.
+EOAM itself is under the MIT licence. `scripts/licences --write` generates this page from what each package states, and
+`tests/hostile/test_supply_chain.py` checks that it is current. *Used for* names the extra in `pyproject.toml`.
+*filter* marks what every installation needs; only permissive licences are allowed there. `scripts/release` writes those
+packages, with versions and hashes, into the bill of materials.
 
-EOAM distributes none of these packages: the installer or pip fetches them from the package index. What a package
-states is about its own code; its wheel may carry other libraries with the texts of their licences:
-`opencv-python-headless` and `av` bring builds of FFmpeg. Two extras are under the GPL: `pyvirtualcam` (only
-`eoam webcam`) and `obsws-python` (only the demo and the tests).
+EOAM does not distribute these packages: the installer or pip downloads them from the package index. A stated licence
+covers the package's own code. A wheel may contain other libraries with licence texts of their own:
+`opencv-python-headless` and `av` contain builds of FFmpeg. Two packages of the extras are under the GPL: `pyvirtualcam`
+(only for `eoam webcam`) and `obsws-python` (only for the demo and the tests).
 
 | package | licence | used for |
 | --- | --- | --- |
@@ -81,7 +81,7 @@ def _row(name: str, uses: Iterable[str]) -> str:
 
 
 def problems(packages: dict[str, set[str]]) -> list[str]:
-    """Return a sentence for each package of the filter whose licence is unknown or asks for more than its name."""
+    """Return a sentence for each package of the filter whose licence is unknown or not permissive."""
     found = []
     for name, uses in sorted(packages.items()):
         if FILTER in uses:
@@ -92,7 +92,7 @@ def problems(packages: dict[str, set[str]]) -> list[str]:
 
 
 def is_permissive(expression: str) -> bool:
-    """Whether every part of an SPDX expression is; one way out of an OR is not looked for."""
+    """Return whether every part of an SPDX expression is permissive, including all alternatives of an OR."""
     parts = re.split(r"\s+(?:AND|OR)\s+|[()]", expression)
     names = [part.strip() for part in parts if part.strip()]
     return bool(names) and all(name in PERMISSIVE for name in names)
@@ -124,7 +124,7 @@ def _add(requirement: Requirement, use: str, found: dict[str, set[str]]) -> None
     try:
         needs = metadata.requires(name) or []
     except metadata.PackageNotFoundError:
-        return  # what it needs is seen where it is installed
+        return  # its requirements are only known where it is installed
     for text in needs:
         _add(Requirement(text), use, found)
 

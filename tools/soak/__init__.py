@@ -1,1 +1,1 @@
-"""Hours in a real OBS: faults, restarts, load and leaks, with every recorded frame searched for the background."""
+"""Test a real OBS for hours: faults, restarts, load and leaks; every recorded frame is searched for the background."""

@@ -1,6 +1,6 @@
 """Run the parts of the long test one after the other and write one report: `scripts/soak`.
 
-A part is a module soak_NAME with `TITLE` and `run(plan) -> Part`; see soak_report.py.
+A part is a module of tools/soak with `TITLE` and `run(plan) -> Part`; see report.py.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SHORTEST_MINUTES: Final = 0.5
 def run_parts(names: Sequence[str], *, minutes: float, seed: int, folder: Path, display: str) -> list[Part]:
     """Run the parts with these names, of PARTS, within about so many minutes; each gets a folder below `folder`.
 
-    What a part raises is a failure of that part, and the others run all the same.
+    An exception counts as that part's failure, and the others still run.
     """
     whole = sum(PARTS[name] for name in names)
     parts = []

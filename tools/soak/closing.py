@@ -1,6 +1,6 @@
-"""OBS is closed in the middle of each fault of the leak test: it must end by itself, with exit code 0 and no leaks.
+"""Close OBS in the middle of each fault of the leak test: it must end by itself, with exit code 0 and no leaks.
 
-soak_starts.py closes it in the middle of what users do every day, many times; this is about what goes wrong.
+starts.py closes it during everyday actions, many times; this module does so during faults.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Prove that the search finds the room: cameras without the filter, recorded like all others.
+"""Prove that the search finds the background: cameras without the filter, recorded like all others.
 
 * the raw camera: in every frame;
-* the room at an opacity of 1 %: in every frame;
+* the background at an opacity of 1 %: in every frame;
 * a clip whose person stands before nothing but, in one frame of a loop, in the room: in each of these frames.
 """
 
@@ -29,7 +29,7 @@ _FLASH: Final = 20  # frames of the loop; in one of them is the room
 
 
 def run(plan: Plan, props: Props) -> Part:
-    """Record the controls; a failure is a room that was not found."""
+    """Record the controls; a background that was not found is a failure."""
     flash = plan.folder / "flash.mkv"
     clips.write_video(flash, _flashing(), FPS, lossless=True)
     sources = [video_entry(props.clip, name=BARE), video_entry(flash, name=GUARDED)]
@@ -63,7 +63,7 @@ def run(plan: Plan, props: Props) -> Part:
         if found[name][0] != found[name][1] or not found[name][1]:
             failures.append(f"Control: {name} was found in {found[name][0]} of {found[name][1]} frames, not in all")
     single, of = found[SINGLE]
-    # A loaded machine shows a frame twice or leaves it out; found everywhere, or nowhere, it would prove nothing.
+    # A loaded machine shows a frame twice or skips it; found everywhere or nowhere, it would prove nothing.
     if not of / _FLASH / 3 <= single <= of / _FLASH * 3:
         failures.append(f"Control: one frame in {_FLASH} has the room; it was found in {single} of {of}")
     figures = {f"control: {name}, found in": f"{count} of {of} frames" for name, (count, of) in found.items()}

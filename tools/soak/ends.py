@@ -4,7 +4,7 @@
 
 Several OBSes are started and closed at the same time, with the script and without in turns, so that both get the same
 busy machine. It prints how many ended cleanly, and what the others had in common: the faults of OBS's own that
-`Ended.fault_of_obs` (obs_session.py) names, and what it does not know.
+`Ended.fault_of_obs` (tools/obs_driver/session.py) names, and what it does not know.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ People move in three sources, so that every frame of each is inferred by the rea
 look: nothing behind the person; the blurred room; a colour, in low latency. Afterwards the filters
 are removed, and threads and open files must be as many as after they were removed the first time, before all this.
 
-Memory is read twice: what the system calls resident, a sawtooth, and what is in use, from inside (soak_inside.py). How
-the slopes are found says soak_trend.py. The first tenth is left out: OBS, the driver, the decoder and Python fill their
-caches then, and a leak goes on.
+Memory is measured in two ways: resident memory from the system, a sawtooth, and memory in use from inside
+(soak_inside.py). trend.py computes the slopes. The first tenth is left out: OBS, the driver, the decoder and Python
+fill their caches then, and a leak goes on.
 """
 
 from __future__ import annotations

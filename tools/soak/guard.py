@@ -1,9 +1,9 @@
-"""The privacy guard, recorded: OBS starts without our script, and nobody sees the room.
+"""Record the privacy guard: OBS starts without our script, and the background must not be visible.
 
     scripts/soak --only guard
 
-Beside the guarded camera stands one with a dead filter and no guard: the control. It must show the room, or the test
-would say nothing.
+Beside the guarded camera is a control with an inactive filter and no guard. It must show the background, or the test
+would prove nothing.
 """
 
 from __future__ import annotations

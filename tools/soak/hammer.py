@@ -1,10 +1,10 @@
 """Locks: another Python script, four programs on obs-websocket and open panels, all at once beside the filter.
 
-Whatever holds one lock and waits for another is met sooner or later if enough happens at the same time. So: a script
-with ticks, timers, signals, events and a thread of its own (soak_other_script.py), and four threads here that change
-settings, add, move, switch off and remove our filters and others, switch scenes and take screenshots.
-A watchdog sees whether OBS still draws frames, its UI thread still answers and obs-websocket still does; if one of them
-does not for 20 seconds, the stacks of all threads are written down and OBS is ended.
+A deadlock is found sooner or later if enough happens at the same time. So: a script with ticks, timers, signals, events
+and a thread of its own (soak_other_script.py), and four threads here that change settings, add, move, switch off and
+remove our filters and others, switch scenes and take screenshots. A watchdog sees whether OBS still draws frames, its
+UI thread still answers and obs-websocket still does; if one of them does not for 20 seconds, the stacks of all threads
+are written down and OBS is ended.
 
 An operation is one request that was answered, or one round of the other script in a tick, a timer, an event or its
 thread. An hour of normal use is taken for 220,000: one tick per frame at 60 a second, and somebody who does something
@@ -109,7 +109,7 @@ def run(plan: Plan) -> Part:
         ended = obs.end(timeout_s=5.0 if failures else 2.5 * _HANG_S)
         at_the_end.cancel()
     # OBS up to 29 closes inside the signal's handler. If that hits the UI thread in the middle of a call to X11, it
-    # waits for itself (see obs_session.py), whatever is loaded; that is no lock of ours.
+    # waits for itself (see tools/obs_driver/session.py), whatever is loaded; that is no lock of ours.
     hit_by_signal = bool(late) and "<signal handler called>" in hang.read_text()
     failures += [] if hit_by_signal else late
     done = collections.Counter(hammer.answered)

@@ -1,4 +1,4 @@
-"""Search every frame that OBS records for the room, while everything goes wrong that can: see soak_faults.py.
+"""Search every frame that OBS records for the background, during every fault of faults.py.
 
     scripts/soak --only leaks --minutes 60
 

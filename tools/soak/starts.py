@@ -6,7 +6,7 @@ itself, with exit code 0, without memory leaks, without a core dump, within a bo
 
 OBS itself crashes at its end now and then, without any script of ours. So one in ten times OBS is started without our
 script, and the figures of both are given: only what happens with ours is a failure, and what OBS's own log shows to be
-one of its own two faults (`Ended.fault_of_obs` in obs_session.py) is counted apart.
+one of its own two faults (`Ended.fault_of_obs` in session.py) is counted apart.
 """
 
 from __future__ import annotations

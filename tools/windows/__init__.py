@@ -1,1 +1,1 @@
-"""Windows on Linux: Windows' Python, libobs and OBS's script host under Wine, to run the project's tests there."""
+"""Run the project's tests under Wine, with Windows' Python, libobs and OBS's script host."""

@@ -1,4 +1,4 @@
-"""A user's Windows as the installers of OBS and Python leave it: programs, registry, settings and scenes.
+"""Create a user's Windows as the installers of OBS and Python leave it: programs, registry, settings and scenes.
 
 There are two, who differ in what users of Windows differ in:
 

@@ -1,4 +1,4 @@
-"""The one error of these tools."""
+"""Define the error of these tools."""
 
 from __future__ import annotations
 

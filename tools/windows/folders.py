@@ -1,4 +1,4 @@
-"""Folders that are made whole or not at all, in the cache."""
+"""Make folders in the cache, completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold of OBS's files after an installation: all that is not ours is as it was."""
+"""Check OBS's files after an installation: everything that is not ours must be unchanged."""
 
 from __future__ import annotations
 

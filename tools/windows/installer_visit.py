@@ -1,4 +1,4 @@
-"""One user's way through the installer, from the first look to the removal, and what must hold after each step."""
+"""Run the installer as one user, from the dry run to the removal, and check the result of each step."""
 
 from __future__ import annotations
 

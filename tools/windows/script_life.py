@@ -1,4 +1,4 @@
-"""What is done to a script, its filters and two sources in OBS's script host, as lists of steps."""
+"""List the steps done to a script, its filters and two sources in OBS's script host."""
 
 from __future__ import annotations
 

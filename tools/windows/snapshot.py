@@ -1,4 +1,4 @@
-"""Everything that is on a Windows' drive C: and in its registry, so that two moments can be compared."""
+"""Record everything on a Windows' drive C: and in its registry, so that two moments can be compared."""
 
 from __future__ import annotations
 

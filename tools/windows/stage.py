@@ -1,4 +1,4 @@
-"""What a stage of scripts/test-windows is given and what it reports."""
+"""Define what a stage of scripts/test-windows gets and reports."""
 
 from __future__ import annotations
 

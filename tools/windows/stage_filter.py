@@ -1,4 +1,4 @@
-"""The filter in Windows' libobs, through the unchanged obs_eoam.py: Direct3D 11 and OpenGL against each other.
+"""Test the filter in Windows' libobs, through the unchanged obs_eoam.py, and compare Direct3D 11 with OpenGL.
 
 Each renderer has a process of its own, and one more each that lives the same life without the filter: what libobs has
 not freed at its end must not be more with the filter than without.

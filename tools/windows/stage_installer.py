@@ -1,4 +1,4 @@
-"""The stage that installs, updates and removes the filter for real with Windows' Python, as two users."""
+"""Install, update and remove the filter with Windows' Python, as two users."""
 
 from __future__ import annotations
 
