@@ -491,7 +491,7 @@ class Settings:
         unknown = sorted(set(values) - {info.name for info in describe_settings()})
         if unknown:
             known = ", ".join(info.name for info in describe_settings())
-            raise ValueError(f"unknown setting {unknown[0]!r}; there are {known}")
+            raise ValueError(f"unknown setting {unknown[0]!r}; valid settings: {known}")
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every type
 
     @classmethod

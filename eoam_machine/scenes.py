@@ -46,11 +46,11 @@ def find_collections(folder: Path) -> list[Collection]:
 def read_file(path: Path) -> bytes:
     """Return a collection's content; InstallError if it is no file or larger than any could be, OSError as always."""
     if not os.path.isfile(path):  # a pipe that nobody writes to would be waited for
-        raise InstallError(f"{path} is no file.")
+        raise InstallError(f"{path} is not a file.")
     with path.open("rb") as file:
         content = file.read(_LONGEST + 1)
     if len(content) > _LONGEST:
-        raise InstallError(f"{path} is no scene collection: it has more than {_LONGEST >> 20} MiB.")
+        raise InstallError(f"{path} is not a scene collection: it is larger than {_LONGEST >> 20} MiB.")
     return content
 
 
@@ -67,7 +67,7 @@ def choose(collections: Iterable[Collection], wanted: Iterable[str], current: st
             named = [collection for collection in collections if name in (collection.name, collection.path.stem)]
             if not named:
                 known = ", ".join(repr(collection.name) for collection in collections) or "none"
-                raise InstallError(f"There is no scene collection {name!r}; OBS has: {known}.")
+                raise InstallError(f"There is not a scene collection {name!r}; OBS has: {known}.")
             chosen += named
     return list(dict.fromkeys(chosen))
 
@@ -106,7 +106,7 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InstallError(f"The scene collection {path} is damaged ({error}). OBS's own copy is {path}.bak.") from None
     if not isinstance(parsed, dict):
-        raise InstallError(f"{path} is no scene collection.")
+        raise InstallError(f"{path} is not a scene collection.")
     return parsed
 
 
@@ -124,9 +124,7 @@ def _written(before: bytes, parsed: dict[str, Any], entries: list[dict[str, Any]
         # What JSON cannot say (an infinite number, half a character) OBS would not read again.
         content = (json.dumps(parsed, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
-        raise InstallError(
-            f"The scene collection {path} cannot be written anew ({error}). Nothing was changed."
-        ) from None
+        raise InstallError(f"The scene collection {path} cannot be rewritten ({error}). Nothing was changed.") from None
     if before.partition(b"\n")[0].endswith(b"\r"):
         content = content.replace(b"\n", b"\r\n")  # within a string JSON has none
     return codecs.BOM_UTF8 + content if before.startswith(codecs.BOM_UTF8) else content

@@ -216,7 +216,7 @@ def test_the_profile_of_an_animation_is_converted_as_that_of_a_picture(tmp_path:
 def test_a_profile_of_an_animation_that_is_not_known_is_named_once(tmp_path: Path, out: Path) -> None:
     _, notes = _as_video(_animation("WEBP", icc_profile=profile(None, curve(1.8))), tmp_path, out)
     (note,) = notes
-    assert note.endswith("has a colour profile that is one for grey pictures; its colours may look different.")
+    assert note.endswith("has a colour profile that is for greyscale images; its colours may look different.")
 
 
 def test_an_animated_avif_of_ten_bits_becomes_a_video(tmp_path: Path, out: Path) -> None:

@@ -103,7 +103,7 @@ def test_an_own_network_is_compared_with_an_own_list(tmp_path: Path) -> None:
     sums.write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
     assert not read_model(path).is_ours  # that it fits its list does not make it EOAM's
     sums.write_text(f"{'f' * 64}  {path.name}\n")
-    assert "is not the one that SHA256SUMS beside it names" in _refused(path)
+    assert "does not match SHA256SUMS beside it" in _refused(path)
 
 
 def test_the_bytes_that_were_hashed_are_those_that_run(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +202,8 @@ def _many(model: Any) -> None:
     ("change", "sentence"),
     [
         (_loop, "holds a loop or a branch"),
-        (_function, "defines functions of its own"),
-        (_huge, "has a tensor of an absurd size"),
+        (_function, "defines custom functions"),
+        (_huge, "has an implausibly large tensor"),
         (_foreign, "needs operators of 'evil.corp'"),
         (_many, "has more than 5000 operators"),
     ],
@@ -269,9 +269,9 @@ def test_a_network_that_takes_too_long_is_stopped_and_not_tried_again(
 
     monkeypatch.setattr(session_module, "_FIRST_RUN_S", 0.3)
     path = _changed(tmp_path, slow)
-    assert "takes more than 0.3 s for one picture" in _refused(path)
+    assert "takes more than 0.3 s per frame" in _refused(path)
     monkeypatch.setattr(session_module, "_open", None)  # nothing is opened for what is known to be too slow
-    assert "takes more than 0.3 s for one picture" in _refused(path)
+    assert "takes more than 0.3 s per frame" in _refused(path)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless", "too large"])
@@ -284,7 +284,7 @@ def test_what_never_ends_is_not_read(tmp_path: Path, kind: str) -> None:
     else:
         with path.open("wb") as file:
             file.truncate(model_file.MAX_BYTES + 1)
-    assert ("more than 256 MiB" if kind == "too large" else "it is no file") in _refused(path)
+    assert ("larger than 256 MiB" if kind == "too large" else "it is not a file") in _refused(path)
 
 
 def test_what_a_network_says_of_itself_is_one_harmless_line(tmp_path: Path) -> None:
