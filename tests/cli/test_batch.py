@@ -128,7 +128,7 @@ def test_a_folder_is_made_or_the_reason_said(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "new" / "deep")
     assert (tmp_path / "new" / "deep").is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot be made: .+; choose another place"):
+    with pytest.raises(InputError, match=r"cannot be created: .+; choose another place"):
         prepare_folder(tmp_path / "file")
 
 
@@ -192,9 +192,9 @@ def test_what_is_wrong_for_every_file_is_said_once(
     [
         (["image", "a.png"], "There is no output for a.png"),
         (["image", "a.png", "b.png", "c.png"], "3 files were named; for more than one input name a folder with --into"),
-        (["image", "-", "--into", "x"], "A pipe is no file for --into"),
-        (["video", "a.mp4", "b.mkv", "--raw-input", "4x4@25:rgb24"], "--raw-input is for the input -"),
-        (["video", "a.mp4", "--into", "x", "--ending", ".mp4"], "cannot hold transparency"),
+        (["image", "-", "--into", "x"], "--into cannot be combined with -"),
+        (["video", "a.mp4", "b.mkv", "--raw-input", "4x4@25:rgb24"], "--raw-input only works with the input -"),
+        (["video", "a.mp4", "--into", "x", "--ending", ".mp4"], "cannot store transparency"),
         (["video", "a.mp4", "--into", "x", "--background", "picture"], "No background image is chosen"),
     ],
 )
@@ -289,7 +289,7 @@ def test_headerless_video_goes_in_and_out() -> None:
 
 @pytest.mark.parametrize("text", ["64x48", "64x48@0:rgb24", "0x48@25:rgb24", "64x48@25/0:rgb24", "64x48@25", ""])
 def test_a_wrong_description_of_headerless_video_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="describe it like 1280x720@30:rgb24"):
+    with pytest.raises(InputError, match="use the form 1280x720@30:rgb24"):
         RawVideo.parsed(text)
 
 

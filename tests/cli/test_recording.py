@@ -164,7 +164,7 @@ def test_fragments_that_cannot_be_found_any_more_are_a_missing_end(tmp_path: Pat
     (tmp_path / "b.mp4").write_bytes(content)
     report = convert(tmp_path / "b.mp4", out / "a.mp4", background="color")
     assert 5 < report.frames < 15
-    assert report.notes == (f"The video ends early: what came after {report.frames / 25:.1f} seconds is missing.",)
+    assert report.notes == (f"The video ends early: everything after {report.frames / 25:.1f} seconds is missing.",)
 
 
 def test_pictures_that_were_never_taken_are_no_damage(tmp_path: Path, out: Path) -> None:

@@ -233,7 +233,7 @@ def test_a_second_video_track_is_named(tmp_path: Path, out: Path) -> None:
         for stream in streams:
             output.mux(stream.encode(None))
     report = convert(source, out / "a.mp4", view="side_by_side")
-    assert report.notes == ("Left out: 1 more video track.",)
+    assert report.notes == ("Left out: 1 additional video track.",)
     red = pictures(out / "a.mp4")[0][48, 32]
     assert 90 < red[0] < 160  # the darker one, which is the default
 

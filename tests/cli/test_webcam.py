@@ -241,7 +241,7 @@ def test_it_ends_after_so_many_pictures_and_when_a_window_is_closed() -> None:
 def test_a_sink_that_fails_is_said_and_the_others_are_closed() -> None:
     good, bad = KeptSink(), KeptSink(error=RuntimeError("unplugged"))
     camera = ListedCamera([_picture()] * 3)
-    with pytest.raises(InputError, match=r"cannot be sent any more \(unplugged\)"):
+    with pytest.raises(InputError, match=r"can no longer be sent \(unplugged\)"):
         run_webcam(camera, [good.open, bad.open], _cutter())
     assert (good.closed, bad.closed, camera.closed) == (1, 1, 1)
     assert good.covered[-1]
@@ -413,7 +413,9 @@ def test_a_preview_without_a_screen_or_without_windows_is_told_the_cure(monkeypa
 
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(cv2, "namedWindow", headless)
-    with pytest.raises(InstallationError, match=r"has no windows .+ uninstall opencv-python-headless, and then: .+"):
+    with pytest.raises(
+        InstallationError, match=r"cannot open windows .+ uninstall opencv-python-headless, and then: .+"
+    ):
         PreviewWindow()
 
 

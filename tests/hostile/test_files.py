@@ -120,7 +120,7 @@ def test_odd_names_make_one_harmless_line(tmp_path: Path, capsys: pytest.Capture
     path = tmp_path / os.fsdecode(os.fsencode(name))
     path.write_bytes(b"no picture")
     assert "is damaged or not a supported image" in _refused(capsys, "image", path, tmp_path / "out.png")
-    assert "is damaged or no video" in _refused(capsys, "video", path, tmp_path / "out.webm")
+    assert "is damaged or not a supported video" in _refused(capsys, "video", path, tmp_path / "out.webm")
 
 
 def test_names_with_a_dash_and_a_line_break_are_names(tmp_path: Path, picture: Path) -> None:

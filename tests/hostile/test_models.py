@@ -85,7 +85,7 @@ def test_a_changed_network_of_eoams_is_refused_with_its_remedy(bundle: Path, how
         sums.write_text(f"{'0' * 64}  other.onnx\n")
     message = _refused(path)
     assert "SHA256SUMS" in message
-    assert "install EOAM again, or put a network of your own into another folder" in message
+    assert "reinstall EOAM, or move your own network to another folder" in message
 
 
 def test_exporting_anew_writes_the_list_that_the_network_is_compared_with(bundle: Path) -> None:
@@ -143,7 +143,7 @@ def _external(model: Any, location: str) -> None:
 def test_numbers_in_another_file_are_not_read(tmp_path: Path, location: str) -> None:
     (tmp_path / "weights.bin").write_bytes(bytes(36))
     message = _refused(_changed(tmp_path, lambda model: _external(model, location)))
-    assert "keeps numbers in another file" in message
+    assert "stores weights in another file" in message
 
 
 def test_numbers_in_another_file_are_found_in_attributes_and_sparse_tensors(tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_numbers_in_another_file_are_found_in_attributes_and_sparse_tensors(tmp_
         model.graph.initializer.remove(tensor)
 
     for change in (attribute, sparse):
-        assert "keeps numbers in another file" in _refused(_changed(tmp_path, change))
+        assert "stores weights in another file" in _refused(_changed(tmp_path, change))
 
 
 def _loop(model: Any) -> None:
@@ -201,10 +201,10 @@ def _many(model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (_loop, "holds a loop or a branch"),
+        (_loop, "contains a loop or a branch"),
         (_function, "defines custom functions"),
         (_huge, "has an implausibly large tensor"),
-        (_foreign, "needs operators of 'evil.corp'"),
+        (_foreign, "needs operators from 'evil.corp'"),
         (_many, "has more than 5000 operators"),
     ],
 )

@@ -355,7 +355,7 @@ def test_the_target_is_a_file_or_somebody_elses(desk: Desk, capsys: pytest.Captu
     desk.target.touch()
     with _nothing_changes(desk, capsys, "is a file. Choose a folder"):
         assert desk.install() == 1
-    with _nothing_changes(desk, capsys, "holds other files"):
+    with _nothing_changes(desk, capsys, "contains other files"):
         assert desk.install("--target", str(other)) == 1
 
 

@@ -87,7 +87,7 @@ def test_an_opencv_that_lacks_a_format_is_named_with_its_cure(form: str, monkeyp
     for text in (information, re.sub(rf"{form}:.*", "", information)):  # older ones do not know the word
         monkeypatch.setattr(cv2, "getBuildInformation", lambda text=text: text)
         said = _refusal(content)
-        assert said.startswith(f"This OpenCV ({cv2.__version__}) does not read {form}, which a picture is; ")
+        assert said.startswith(f"This OpenCV ({cv2.__version__}) has no {form} support, which a picture needs; ")
         assert "JPEG or PNG" in said
         assert "or update it: " in said
 
