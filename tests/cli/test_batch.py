@@ -128,7 +128,7 @@ def test_a_folder_is_made_or_the_reason_said(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "new" / "deep")
     assert (tmp_path / "new" / "deep").is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot be created: .+; choose another place"):
+    with pytest.raises(InputError, match=r"cannot be created: .+; choose another folder"):
         prepare_folder(tmp_path / "file")
 
 
