@@ -291,7 +291,7 @@ def test_an_interruption_leaves_nothing_half_written(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.mp4", r"cannot hold transparency; name it \.webm or \.mov, or give --background"),
+        ("a.mp4", r"cannot store transparency; use \.webm or \.mov, or add --background"),
         ("a.avi", r"ends in '\.avi'; use one of \.webm, \.mkv, \.mov, \.mp4"),
         ("a", r"has no extension; use one of"),
     ],
