@@ -17,7 +17,7 @@ from typing import Any
 import obspython
 
 _FOLDER = Path(__file__).resolve().parent  # of the file itself, which may be reached through a symbolic link
-_TWICE = "EOAM is in Tools > Scripts more than once, and works once. Take all but one out."
+_TWICE = "EOAM is in Tools > Scripts more than once, but works only once. Remove all copies but one."
 _PACKAGES = ("eoam_core", "eoam_obs", "eoam_cli", "eoam_machine", "eoam_install")
 
 
@@ -75,7 +75,7 @@ try:
     from eoam_obs.source import source_type
     from eoam_obs.source.locale import texts_for
 except ModuleNotFoundError as error:
-    _BROKEN = f"The folders eoam_core and eoam_obs must lie beside {Path(__file__).name} in {_FOLDER} ({error})."
+    _BROKEN = f"The folders eoam_core and eoam_obs must be beside {Path(__file__).name} in {_FOLDER} ({error})."
 except Exception as error:  # a Python that is too old may raise anything
     _BROKEN = (
         f"The files in {_FOLDER} do not load in Python {sys.version.split()[0]}; 3.10 or newer is needed ({error})."

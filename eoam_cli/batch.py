@@ -32,7 +32,7 @@ class BatchReport:
         """Return one line for the successes and one for each failure; `unit` is what a file holds."""
         parts = [f"{len(self.done)} {unit}{'s' * (len(self.done) != 1)} written"]
         if self.skipped:
-            parts.append(f"{len(self.skipped)} already there (--overwrite does them again)")
+            parts.append(f"{len(self.skipped)} already there (--overwrite replaces them)")
         if self.failed:
             parts.append(f"{len(self.failed)} failed:")
         listed = (f"  {printable(str(source))}: {reason}" for source, reason in self.failed)
@@ -70,7 +70,7 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"The folder {folder} cannot be made: {error.strerror or error}; choose another place."
+            f"The folder {folder} cannot be created: {error.strerror or error}; choose another folder."
         ) from error
 
 
@@ -118,5 +118,5 @@ def _fitting(named: Path) -> list[Path]:
         return [named]
     found = sorted(Path(name) for name in glob.glob(os.path.expanduser(named)))
     if not found:
-        raise InputError(f"No file fits {named}; check the folder and the pattern.")
+        raise InputError(f"No file matches {named}; check the folder and the pattern.")
     return found

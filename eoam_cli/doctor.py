@@ -79,9 +79,7 @@ def as_text(findings: list[Finding]) -> str:
             lines.append(f"{'':<17} -> {finding.cure}")
     problems = sum(finding.level is Level.PROBLEM for finding in findings)
     lines.append("")
-    lines.append(
-        f"{problems} problem{'s' if problems != 1 else ''} found." if problems else "Everything is as it should be."
-    )
+    lines.append(f"{problems} problem{'s' if problems != 1 else ''} found." if problems else "No problems found.")
     return "\n".join(lines) + "\n"
 
 
@@ -167,7 +165,7 @@ def _model(model: Path) -> Iterator[Finding]:
         file = read_model(model)
     except ModelError:
         return  # check_installation reports it
-    checked = "" if file.is_ours else " (a network of your own: not one of EOAM's)"
+    checked = "" if file.is_ours else " (your own network, not EOAM's)"
     yield Finding(topic="model", level=Level.OK, text=f"SHA-256 {file.sha256}{checked}")
 
 
@@ -187,10 +185,10 @@ def _onnxruntime() -> Iterator[Finding]:
         yield _problem(
             "onnxruntime",
             f"this process has loaded another copy as well: {copy}",
-            "Start OBS without the plugin that brings it along, to see which one it is; then report it.",
+            "Remove other plugins one at a time to find the one that loads it, then report it.",
         )
     if sys.platform == "win32" and Path(r"C:\Windows\System32\onnxruntime.dll").exists():
-        yield _note("onnxruntime", "Windows has one of its own in system32, which must not be the one that is loaded")
+        yield _note("onnxruntime", "Windows has its own copy in system32, which must not be loaded")
 
 
 def _self_test(model: Path) -> Finding:
@@ -210,7 +208,7 @@ def _self_test(model: Path) -> Finding:
             again = segmenter.segment(frame)
             times.append((time.perf_counter() - start) * 1000)
             if not np.array_equal(first, again):
-                return _problem("self-test", "the network answers the same picture differently", "Report this.")
+                return _problem("self-test", "the network gives different results for the same frame", "Report this.")
         segmenter.close()
     except EoamError as error:
         return _problem("self-test", str(error), _AGAIN)
@@ -219,8 +217,8 @@ def _self_test(model: Path) -> Finding:
     median = statistics.median(times)
     text = f"{median:.2f} ms for a mask of {width}x{height}, median of {_RUNS}"
     if median > _SLOW_MS:
-        cure = "Close other programs, or choose the preset for low CPU use in the filter."
-        return _problem("self-test", f"{text}: slower than a frame", cure)
+        cure = "Close other programs, or choose the Low CPU preset in the filter."
+        return _problem("self-test", f"{text}: slower than one frame at 30 frames per second", cure)
     return Finding(topic="self-test", level=Level.OK, text=text)
 
 
@@ -252,12 +250,12 @@ def _installed(obs: layouts.Obs, model: Path, said: set[str]) -> Iterator[Findin
     said.update(_cause_of_file(name) for name in gone)
     text = f"{written.version} for {written.environment} in {obs.target}"
     if gone and gone == told:
-        yield _note("installation", f"{text}: what is missing in it stands above")
+        yield _note("installation", f"{text}: its missing files are listed above")
     elif gone:
         files = "1 file is" if len(gone) == 1 else f"{len(gone)} files are"
-        yield _problem("installation", f"{text}: {files} gone, such as {gone[0]}", _AGAIN)
+        yield _problem("installation", f"{text}: {files} missing, such as {gone[0]}", _AGAIN)
     elif obs.linked_python is not None and f"cp3{obs.linked_python[1]}-" not in written.environment:
-        yield _problem("installation", f"{text}: OBS has Python 3.{obs.linked_python[1]} now", _AGAIN)
+        yield _problem("installation", f"{text}: OBS now uses Python 3.{obs.linked_python[1]}", _AGAIN)
     else:
         yield Finding(topic="installation", level=Level.OK, text=text)
 
@@ -295,7 +293,7 @@ def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
         return
     yield _note("scenes", f"{listed} of {len(collections)} scene collections list the script ({config})")
     for path in sorted(gone):
-        yield _problem("scenes", f"the script {path} is listed but not there", "Remove it under Tools > Scripts.")
+        yield _problem("scenes", f"the script {path} is listed but does not exist", "Remove it under Tools > Scripts.")
     if exposed:
         yield _problem(
             "scenes",
@@ -321,7 +319,7 @@ def _log(config: Path, said: set[str]) -> Iterator[Finding]:
             continue  # the line itself is shown above
         yield _problem("log", f"{failure.meaning} ({failure.line})", failure.cure)
     if "obs-backgroundremoval" in text:
-        yield _note("log", "the plugin obs-backgroundremoval is there, with an onnxruntime of its own")
+        yield _note("log", "the plugin obs-backgroundremoval is installed and has its own onnxruntime")
 
 
 def _impersonal(text: str, home: Path) -> str:

@@ -29,23 +29,23 @@ _ANIMATED: Final = "and eoam video writes all of them"
 
 def add_file_commands(commands: Any) -> None:
     """Add `image` and `video` to argparse's subcommands."""
-    image = commands.add_parser("image", help="cut the person out of pictures", description=_image_text())
+    image = commands.add_parser("image", help="remove the background from images", description=_image_text())
     _add_files(image, f"IN, a {KINDS}, and OUT.png")
     add_progress(image)
     add_settings(image)
     image.set_defaults(run=_image)
 
-    video = commands.add_parser("video", help="cut the person out of videos", description=_video_text())
+    video = commands.add_parser("video", help="remove the background from videos", description=_video_text())
     _add_files(
         video,
-        "IN, any video that FFmpeg reads, and OUT, a .webm, .mkv or .mov, with --background .mp4, too",
+        "IN, any video that FFmpeg can read, and OUT (.webm, .mkv or .mov; with --background also .mp4)",
     )
     video.add_argument(
-        "--ending", choices=VIDEO_SUFFIXES, help="of the files in the folder (.webm; without alpha .mp4)"
+        "--ending", choices=VIDEO_SUFFIXES, help="with --into: file extension (.webm; without alpha .mp4)"
     )
-    video.add_argument("--pipe-format", choices=PIPED_FORMATS, default="nut", help="what to write to - (nut)")
+    video.add_argument("--pipe-format", choices=PIPED_FORMATS, default="nut", help="format for writing to - (nut)")
     video.add_argument(
-        "--raw-input", metavar="WxH@RATE:PIXELS", help="what comes from - if it is headerless: 1280x720@30:rgb24"
+        "--raw-input", metavar="WxH@RATE:PIXELS", help="format of headerless video from -: 1280x720@30:rgb24"
     )
     add_progress(video)
     add_settings(video)
@@ -53,10 +53,12 @@ def add_file_commands(commands: Any) -> None:
 
 
 def _add_files(parser: argparse.ArgumentParser, text: str) -> None:
-    text += "; - is standard input or output; with --into any number of IN and no OUT"
+    text += "; - means standard input or output; with --into, any number of IN and no OUT"
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=text)
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="write every IN there; what is there is left alone")
-    parser.add_argument("--overwrite", action="store_true", help="with --into: write again what is there")
+    parser.add_argument(
+        "--into", type=Path, metavar="FOLDER", help="write all results to this folder; existing files are kept"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="with --into: replace existing files")
 
 
 def _image(options: argparse.Namespace) -> int:
@@ -68,7 +70,7 @@ def _image(options: argparse.Namespace) -> int:
     if options.into is not None:
         with Cutter(settings, model=options.model) as cutter:
             _say(cutter.notes)
-            return _batch(options, ".png", "picture", lambda job: _cut_picture(cutter, job.source, job.target))
+            return _batch(options, ".png", "image", lambda job: _cut_picture(cutter, job.source, job.target))
     source, target = _pair(options.files)
     if target != _PIPE:
         require_png(target)  # before any work
@@ -93,7 +95,9 @@ def _cut_picture(cutter: Cutter, source: Path, target: Path) -> None:
         try:
             write_all(standard_output(), encode_png(result, name="Standard output"))
         except OSError as error:
-            raise InputError(f"Standard output takes no more ({error.strerror}); see why its reader ended.") from error
+            raise InputError(
+                f"Standard output was closed ({error.strerror}); check the program that reads it."
+            ) from error
     _say(picture.notes)
 
 
@@ -117,7 +121,7 @@ def _video(options: argparse.Namespace) -> int:
         )
     source, target = _pair(options.files)
     if options.raw_input is not None and source != _PIPE:
-        raise InputError(f"--raw-input is for the input -, and {source} is a file; leave one of them out.")
+        raise InputError(f"--raw-input only works with the input -, but {source} is a file; leave one of them out.")
     _say_of_background(settings)
     _convert(options, settings, _video_source(options, source), _video_target(options, target))
     return 0
@@ -172,7 +176,7 @@ def _batch(options: argparse.Namespace, suffix: str, unit: str, work: Callable[[
     from eoam_core.segmenter import read_model_info
 
     if _PIPE in options.files:
-        raise InputError("A pipe is no file for --into; leave out - or --into.")
+        raise InputError("--into cannot be combined with -; leave one of them out.")
     jobs = plan(options.files, options.into, suffix=suffix)
     read_model_info(options.model)  # an unusable model is not an error of each file
     prepare_folder(options.into)
@@ -186,20 +190,21 @@ def _pair(files: list[Path]) -> tuple[Path, Path]:
     if len(files) == 2:
         return files[0], files[1]
     if len(files) == 1:
-        raise InputError(f"There is no output for {files[0]}; name one behind it, or a folder with --into FOLDER.")
+        raise InputError(f"There is no output for {files[0]}; add one after it, or a folder with --into FOLDER.")
     raise InputError(f"{len(files)} files were named; for more than one input name a folder with --into FOLDER.")
 
 
 def _image_text() -> str:
     return (
-        "Write the person in IN as PNG with straight alpha, or before a background; where alpha is 0 the colour is 0. "
-        "With --into FOLDER any number of pictures; the exit code is 1 if one of them failed."
+        "Remove the background of IN and write a PNG with straight alpha, or with another background. "
+        "Fully transparent pixels are black. With --into FOLDER, any number of images; the exit code is 1 if one "
+        "of them failed."
     )
 
 
 def _video_text() -> str:
     return (
-        "Write the person in IN with alpha, or with --background in front of something else. Sound is copied, and "
-        "all that decodes of a damaged video is written. "
-        "With --into FOLDER any number of videos; the exit code is 1 if one of them failed."
+        "Remove the background of IN and write a video with alpha or, with --background, another background. Sound is "
+        "copied. Of a damaged video, every frame that can be decoded is written. With --into FOLDER, any number of "
+        "videos; the exit code is 1 if one of them failed."
     )

@@ -117,15 +117,15 @@ class _Parser(Parser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="eoam", description="Cut a person out of pictures and videos, on the CPU.")
+    parser = Parser(prog="eoam", description="Remove the background from images and videos, on the CPU.")
     parser.add_argument("--version", action="version", version=f"eoam {eoam_core.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
 
     add_file_commands(commands)
     add_webcam_command(commands)
 
-    bench = commands.add_parser("bench", help="measure what a frame costs", description=_bench_text())
-    bench.add_argument("--frames", type=positive, default=200, metavar="N", help="frames of each size (200)")
+    bench = commands.add_parser("bench", help="benchmark the time per frame", description=_bench_text())
+    bench.add_argument("--frames", type=positive, default=200, metavar="N", help="frames per size (200)")
     bench.add_argument("--json", action="store_true", help="print JSON")
     add_progress(bench)
     add_settings(bench)
@@ -143,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser(
         "doctor",
-        help="find what is wrong, in here and in OBS",
+        help="diagnose this installation and OBS",
         description="Examine the installation, the network, OBS and its log; the exit code is 1 if there is a problem.",
     )
     doctor.add_argument("--json", action="store_true", help="print JSON")

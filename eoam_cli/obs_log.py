@@ -44,22 +44,22 @@ _KNOWN: Final = tuple(
         (
             r"Safe Mode enabled\.",
             _SAFE_MODE,
-            "Restart OBS in normal mode, in its menu Help.",
+            "Restart OBS in normal mode (in its Help menu).",
         ),
         (
             r"Source ID 'eoam_background_removal' not found",
             _NO_SCRIPT,
-            "Look at Tools > Scripts: obs_eoam.py must be listed and a Python set. Then restart OBS.",
+            "Check Tools > Scripts: obs_eoam.py must be listed and a Python must be set. Then restart OBS.",
         ),
         (
             r"\[Python\] Could not load library|Failed to load python plugin",
-            "OBS could not load the Python that is set.",
-            "Choose the folder of a Python that this OBS knows (3.12 at most, 64 bits, no virtual environment) under "
+            "OBS could not load the configured Python.",
+            "Choose the folder of a Python that this OBS supports (up to 3.12, 64-bit, no virtual environment) under "
             "Tools > Scripts > Python Settings.",
         ),
         (
             r"Error importing obspython",
-            "The Python that is set does not fit this OBS.",
+            "The configured Python does not match this OBS.",
             "Install Python 3.12 from python.org and choose its folder under Tools > Scripts > Python Settings.",
         ),
         (
@@ -69,29 +69,29 @@ _KNOWN: Final = tuple(
         ),
         (
             r"DLL load failed while importing (onnxruntime|_?cv2|_multiarray)",
-            "A library lacks Microsoft's runtime, or is for another Python.",
-            "Install Microsoft's Visual C++ Redistributable (x64), newest version; then press Install what is missing "
+            "A library lacks Microsoft's runtime, or was built for another Python.",
+            "Install the latest Microsoft Visual C++ Redistributable (x64), then press Install what is missing "
             "in the script's panel.",
         ),
         (
             r"_ARRAY_API not found|numpy\.core\.multiarray failed to import|compiled using NumPy 1",
-            "The libraries were loaded with a numpy that they are not made for, another script's perhaps.",
+            "The libraries were loaded with an incompatible numpy, perhaps another script's.",
             "Put obs_eoam.py above the other Python scripts under Tools > Scripts, and restart OBS.",
         ),
         (
             r"undefined symbol: Py|symbol not found in flat namespace '_Py",
-            "A library was made for another Python than OBS's.",
+            "A library was built for a different Python than OBS's.",
             "Press Install what is missing in the script's panel, or run install.py again.",
         ),
         (
             r"requested API version \[\d+\] is not available",
-            "An older onnxruntime was loaded in the place of ours: another plugin's, or the one in Windows's system32.",
-            "Take the other plugin out, or start OBS without it, to see which one it is; then report it.",
+            "An older onnxruntime was loaded instead of EOAM's: another plugin's, or the one in Windows's system32.",
+            "Remove other plugins one at a time to find the one that loads it, then report it.",
         ),
         (
             r"Another script has loaded numpy",
             "Another script has loaded an older numpy before this one, and all scripts share it.",
-            "Take that script out under Tools > Scripts, restart OBS, and add it again below obs_eoam.py.",
+            "Remove that script under Tools > Scripts, restart OBS, and add it again below obs_eoam.py.",
         ),
         (
             r"component_missing name=model|frame_failed .*ModelError",
@@ -104,29 +104,29 @@ _KNOWN: Final = tuple(
             "Press Install what is missing in the script's panel, or run install.py again.",
         ),
         (
-            r"No module named 'eoam_|must lie beside obs_eoam\.py",
-            "The script lies alone: its folders are not beside it.",
+            r"No module named 'eoam_|must (lie|be) beside obs_eoam\.py",
+            "The script's own folders are not beside it.",
             "Unpack the whole download, run install.py, and remove the old script under Tools > Scripts.",
         ),
         (
             r"worker_died|frame_failed",
-            "The network stopped or failed on a frame; nothing was shown meanwhile.",
+            "The network stopped or failed on a frame; nothing was shown during that time.",
             "Run eoam doctor; if it finds nothing, report this with the log.",
         ),
         (
             r"callback_failed|render_failed|watch_failed",
-            "Something in the filter failed; nothing was shown meanwhile.",
-            "Restart OBS; if it comes again, report this with the log.",
+            "Something in the filter failed; nothing was shown during that time.",
+            "Restart OBS; if it happens again, report this with the log.",
         ),
         (
             r"\[EOAM\].*filter_cannot_run",
-            "The filter could not work; nothing was shown.",
-            "The line says why, and so does the last line of the filter's properties.",
+            "The filter could not run; nothing was shown.",
+            "The log line and the status line in the filter's panel say why.",
         ),
         (
             r"\[Python: obs_eoam\.py\] .*(Error|Exception)\b",
             "The script raised an error.",
-            "Restart OBS; if it comes again, report this with the log.",
+            "Restart OBS; if it happens again, report this with the log.",
         ),
     )
 )
@@ -147,7 +147,7 @@ def read_log(path: Path) -> str:
         OSError: it cannot be read, or is not a file, such as a pipe without a writer.
     """
     if not path.is_file():
-        raise OSError(errno.EINVAL, "it is no file", str(path))
+        raise OSError(errno.EINVAL, "it is not a file", str(path))
     with path.open("rb") as file:
         content = file.read(_HEAD_BYTES)
         end = file.seek(0, os.SEEK_END)

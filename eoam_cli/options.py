@@ -58,7 +58,7 @@ def settings_of(
     stands_for = _background(str(given["background"])) if "background" in given else {}
     for name in stands_for.keys() & given.keys() - {"background"}:
         raise InputError(
-            f"--background {given['background']} and {_flag(name)} say the same thing twice; leave one of them out."
+            f"--background {given['background']} and {_flag(name)} set the same thing; leave one of them out."
         )
     settings = adapted(Settings.validated(**{**given, **stands_for}))
     _check_effect(given, settings)
@@ -73,7 +73,7 @@ def _check_effect(given: Collection[str], settings: Settings) -> None:
         if info.name not in given or not info.shown_if or any(values[name] == value for name, value in info.shown_if):
             continue
         others = [f"{_flag(name)} {value}" for name, value in info.shown_if if not infos[name].live_only]
-        raise InputError(f"{info.flag} does nothing without {' or '.join(others)}: add that, or leave it out.")
+        raise InputError(f"{info.flag} has no effect without {' or '.join(others)}: add that, or leave it out.")
 
 
 def _flag(name: str) -> str:
@@ -92,7 +92,7 @@ def _background(text: str) -> dict[str, object]:
     if not text or not os.path.exists(expanded(text)):
         kinds, names = ", ".join(kind.value for kind in BackgroundKind), ", ".join(colour_names())
         raise InputError(
-            f"The background {text!r} is neither {kinds}, nor #rrggbb, {names}, nor a picture that exists."
+            f"The background {text!r} is not valid; use {kinds}, #rrggbb, {names}, or an image file that exists."
         )
     return {"background": BackgroundKind.PICTURE, "background_picture": text}
 
@@ -161,7 +161,9 @@ def _metavar(info: SettingInfo) -> str:
 
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add --model."""
-    parser.add_argument("--model", type=Path, default=default_model_path(), metavar="FILE", help="another .onnx file")
+    parser.add_argument(
+        "--model", type=Path, default=default_model_path(), metavar="FILE", help="use another .onnx file"
+    )
 
 
 def add_progress(parser: argparse.ArgumentParser) -> None:
@@ -195,7 +197,7 @@ def positive(text: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return number
 
 

@@ -18,21 +18,21 @@ def add_webcam_command(commands: Any) -> None:
     """Add `webcam` to argparse's subcommands."""
     parser = commands.add_parser(
         "webcam",
-        help="be a virtual camera without OBS",
-        description="Send what a camera sees, without the room, to a virtual camera and to a window; Ctrl+C ends it. "
-        "A virtual camera cannot be transparent: without --background the background colour is behind the person.",
+        help="provide a virtual camera without OBS",
+        description="Send a camera's video without its background to a virtual camera or a preview window; Ctrl+C "
+        "stops it. A virtual camera cannot be transparent: without --background, the background colour is used.",
     )
-    parser.add_argument("--camera", default="0", metavar="NUMBER|FILE", help="a camera, or a video in its place (0)")
     parser.add_argument(
-        "--size", type=_size, default=(640, 480), metavar="WxH", help="what to ask the camera for (640x480)"
+        "--camera", default="0", metavar="NUMBER|FILE", help="number of a camera, or a video file instead (0)"
     )
-    parser.add_argument("--fps", type=_rate, metavar="N", help="pictures per second to ask the camera for")
-    parser.add_argument("--device", default="", metavar="NAME", help="the virtual camera (the first that is free)")
+    parser.add_argument("--size", type=_size, default=(640, 480), metavar="WxH", help="requested resolution (640x480)")
+    parser.add_argument("--fps", type=_rate, metavar="N", help="requested frame rate")
+    parser.add_argument("--device", default="", metavar="NAME", help="virtual camera (the first free one)")
     parser.add_argument(
         "--virtual-camera", action=argparse.BooleanOptionalAction, default=True, help="send to a virtual camera (on)"
     )
-    parser.add_argument("--preview", action="store_true", help="show a window; Esc or Q ends it")
-    parser.add_argument("--frames", type=positive, metavar="N", help="end after so many pictures")
+    parser.add_argument("--preview", action="store_true", help="show a preview window; Esc or Q closes it")
+    parser.add_argument("--frames", type=positive, metavar="N", help="stop after N frames")
     add_settings(parser, live=["threads"])
     parser.set_defaults(run=_webcam)
 
@@ -46,7 +46,7 @@ def _webcam(options: argparse.Namespace) -> int:
 
     def virtual_camera(height: int, width: int, rate: float) -> Sink:
         made = VirtualCamera(height, width, rate, device=options.device)
-        _say(f"{width}x{height} at {rate:g} pictures per second go to {made.device}; Ctrl+C ends it.")
+        _say(f"{width}x{height} at {rate:g} frames per second go to {made.device}; Ctrl+C stops it.")
         return made
 
     sinks: list[OpenSink] = []
@@ -66,7 +66,7 @@ def _webcam(options: argparse.Namespace) -> int:
     source = int(options.camera) if options.camera.isdecimal() else options.camera
     camera = OpenedCamera(source, size=options.size, rate=options.fps)
     sent = run_webcam(camera, sinks, cutter, frames=options.frames, say=_say)
-    _say(f"{sent} pictures were shown.")
+    _say(f"{sent} frames were shown.")
     return 0
 
 
@@ -77,7 +77,7 @@ def _say(text: str) -> None:
 def _size(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size like 1280x720")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1280x720")
     return int(match[1]), int(match[2])
 
 
@@ -87,5 +87,5 @@ def _rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 1 <= rate <= 240:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 240")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 240")
     return rate

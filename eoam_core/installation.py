@@ -169,7 +169,7 @@ def _foreign_numpy() -> str:
         return ""
     version = getattr(loaded, "__version__", "")
     return (
-        f"Another script has loaded numpy {version} from {Path(place).parent} before this one. Take that script out "
+        f"Another script has loaded numpy {version} from {Path(place).parent} before this one. Remove that script "
         "under Tools > Scripts, restart OBS, and add it again below this one."
     )
 

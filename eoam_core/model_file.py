@@ -31,7 +31,7 @@ _MAX_FIELDS: Final = 1_000_000  # parsed here, in Python: about a second
 _MAX_ELEMENTS: Final = 1 << 30
 _DOMAINS: Final = ("", "ai.onnx", "com.microsoft")  # whose operators onnxruntime includes
 _DAMAGED: Final = "is damaged or not an ONNX model"
-_OWN: Final = "choose another network, or one that comes with EOAM"
+_OWN: Final = "choose another network or one supplied with EOAM"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,15 +56,15 @@ def read_model(path: Path) -> ModelFile:
     beside = known_sha256(path)
     if beside and beside != digest:
         raise ModelError(
-            f"The model file {path} is not the one that {SUMS} beside it names (its SHA-256 is {digest[:16]}...): "
-            "it is damaged or was exchanged; install EOAM again, or put a network of your own into another folder."
+            f"The model file {path} does not match {SUMS} beside it (its SHA-256 is {digest[:16]}...): it is damaged "
+            "or was replaced; reinstall EOAM, or move your own network to another folder."
         )
     # By its hash alone: a copy elsewhere is the same network.
     is_ours = any(digest in read_sums(folder).values() for folder in model_folders())
     if not is_ours and not beside and path.resolve().parent in model_folders():
         raise ModelError(
-            f"The model file {path} is not listed in {SUMS} beside it, so it is not EOAM's; install EOAM again, or put "
-            "a network of your own into another folder."
+            f"The model file {path} is not listed in {SUMS} beside it, so it is not EOAM's; reinstall EOAM, or move "
+            "your own network to another folder."
         )
     if not is_ours:
         _judge(content, path)
@@ -75,7 +75,9 @@ def _read(path: Path) -> bytes:
     try:
         # Not a pipe or a device: opening or reading one may never end.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ModelError(f"The model file {path} cannot be read: it is no file; put the project's eoam.onnx there.")
+            raise ModelError(
+                f"The model file {path} cannot be read: it is not a file; put the project's eoam.onnx there."
+            )
         with open(path, "rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -86,7 +88,7 @@ def _read(path: Path) -> bytes:
     if not content:
         raise ModelError(f"The model file {path} is empty; put the project's eoam.onnx there.")
     if len(content) > MAX_BYTES:
-        raise ModelError(f"The model file {path} has more than {MAX_BYTES >> 20} MiB; {_OWN}.")
+        raise ModelError(f"The model file {path} is larger than {MAX_BYTES >> 20} MiB; {_OWN}.")
     return content
 
 
@@ -115,7 +117,7 @@ class _Judge:
                 self._graph(field)
             elif field.number == 25:
                 # Functions may call each other: a small file could expand to a huge network.
-                raise ValueError("defines functions of its own, which are not allowed here")
+                raise ValueError("defines custom functions, which are not allowed")
 
     def _graph(self, graph: Field) -> None:
         for field in self._fields(graph):
@@ -134,13 +136,13 @@ class _Judge:
             if field.number == 5:
                 self._attribute(field)
             elif field.number == 7 and self._text(field) not in _DOMAINS:
-                raise ValueError(f"needs operators of {self._text(field)!r}, which onnxruntime does not have")
+                raise ValueError(f"needs operators from {self._text(field)!r}, which onnxruntime does not have")
 
     def _attribute(self, attribute: Field) -> None:
         for field in self._fields(attribute):
             if field.number in (6, 11):
                 # What Loop, Scan and If are made of.
-                raise ValueError("holds a loop or a branch, so that nobody can say how long it takes")
+                raise ValueError("contains a loop or a branch, so its run time cannot be predicted")
             if field.number in (5, 10):
                 self._tensor(field)
             elif field.number in (22, 23):
@@ -157,14 +159,14 @@ class _Judge:
         lengths: list[int] = []
         for field in self._fields(tensor):
             if field.number == 13 or (field.number == 14 and field.value):
-                raise ValueError("keeps numbers in another file, which is not read here: save it as one file")
+                raise ValueError("stores weights in another file, which is not supported: save it as a single file")
             if field.number == 1:
                 lengths += numbers(self._content, field)
         self._check_size(lengths)
 
     def _check_size(self, lengths: list[int]) -> None:
         if len(lengths) > 8 or math.prod(lengths) > _MAX_ELEMENTS or any(one > _MAX_ELEMENTS for one in lengths):
-            raise ValueError("has a tensor of an absurd size")
+            raise ValueError("has an implausibly large tensor")
 
     def _fields(self, message: Field | None) -> Iterator[Field]:
         """Yield the fields of a message, the file's own if None."""
@@ -179,7 +181,7 @@ class _Judge:
         except NoMessage:
             raise ValueError(_DAMAGED) from None
         if self._left < 0:
-            raise ValueError(f"consists of more than {_MAX_FIELDS} parts")
+            raise ValueError(f"has more than {_MAX_FIELDS} parts")
 
     def _text(self, field: Field) -> str:
         return "" if field.kind == NUMBER else self._content[field.start : field.end].decode("utf-8", "replace")

@@ -142,7 +142,7 @@ def _try_out(file: ModelFile, threads: int, size: tuple[int, int]) -> None:
 
     Only afterwards is it optimised, which runs the parts that do not depend on the input and cannot be stopped.
     """
-    too_slow = f"{file.path} takes more than {_FIRST_RUN_S:g} s for one picture; choose a smaller network."
+    too_slow = f"{file.path} takes more than {_FIRST_RUN_S:g} s per frame; choose a smaller network."
     if (file.sha256, size) in _slow:
         raise ModelError(too_slow)
     session = _open(file, threads=threads, size=size, optimised=False)
@@ -175,7 +175,7 @@ def _check_contract(session: Any, file: ModelFile, *, size: tuple[int, int] | No
         fits = fits and value.type == "tensor(uint8)" and _same_shape(value.shape, needs[value.name], size)
     if not fits:
         found = printable(found, 300)
-        raise ModelError(f"The model file {file.path} is of another kind: found {found}; {_EXPECTED}.")
+        raise ModelError(f"The model file {file.path} has unexpected inputs or outputs: found {found}; {_EXPECTED}.")
 
 
 def _same_shape(found: list[int | str | None], need: list[int | str], size: tuple[int, int] | None) -> bool:

@@ -82,8 +82,8 @@ class SettingInfo:
             return f"a {whole}number from {self.minimum:g} to {self.maximum:g}"
         if self.enum is not None:
             return "one of " + ", ".join(repr(choice) for choice, _ in self.choices)
-        fixed = {"bool": "True or False", "color": "#rrggbb or a whole number 0xBBGGRR", "path": "a text"}
-        return fixed.get(self.kind, "a text that is not empty")
+        fixed = {"bool": "True or False", "color": "#rrggbb or a whole number 0xBBGGRR", "path": "text"}
+        return fixed.get(self.kind, "text that is not empty")
 
     @property
     def flag(self) -> str:

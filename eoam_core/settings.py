@@ -152,7 +152,7 @@ class Settings:
         metadata=_choice(
             "output",
             "Preset",
-            "Sets the other values for a purpose. Change any of them afterwards and this becomes Custom.",
+            "Sets the other options for a typical use. If you change one of them, the preset becomes Custom.",
             {
                 Preset.MEETING: "Meeting",
                 Preset.STREAMING: "Streaming",
@@ -168,13 +168,13 @@ class Settings:
         metadata=_choice(
             "output",
             "Background",
-            "What takes the place of the room: nothing, so that what lies below in the scene shows; the room, blurred; "
-            "one colour; or a picture.",
+            "What appears behind the person: nothing (sources below show through), the real background blurred, a "
+            "solid colour, or an image.",
             {
                 BackgroundKind.TRANSPARENT: "Transparent",
-                BackgroundKind.BLUR: "Blurred room",
-                BackgroundKind.COLOR: "One colour",
-                BackgroundKind.PICTURE: "Picture",
+                BackgroundKind.BLUR: "Blur",
+                BackgroundKind.COLOR: "Solid colour",
+                BackgroundKind.PICTURE: "Image",
             },
         ),
     )
@@ -183,11 +183,11 @@ class Settings:
         metadata=_number(
             "output",
             "Blur strength",
-            "How far the room is smeared. Low values leave it recognisable: writing can be read below about 2.",
+            "How strongly the background is blurred. Below about 2, text in the background stays readable.",
             minimum=0.5,
             maximum=10.0,
             step=0.5,
-            unit="per cent of the picture's height",
+            unit="percent of frame height",
             shown_if=(("background", "blur"), ("no_mask", "blur")),
         ),
     )
@@ -197,7 +197,7 @@ class Settings:
             "group": "output",
             "kind": "color",
             "label": "Background colour",
-            "help": "The colour behind the person; the default is the green that chroma keys expect.",
+            "help": "Colour behind the person. The default is a standard chroma key green.",
             "shown_if": (("background", "color"),),
         },
     )
@@ -206,9 +206,9 @@ class Settings:
         metadata={
             "group": "output",
             "kind": "path",
-            "label": "Background picture",
-            "help": "The picture behind the person, enlarged until it covers the frame. While there is none, or it "
-            "cannot be read, nothing is behind the person.",
+            "label": "Background image",
+            "help": "Image behind the person, scaled to fill the frame. If none is chosen or the file cannot be read, "
+            "the background is transparent.",
             "shown_if": (("background", "picture"),),
         },
     )
@@ -216,13 +216,13 @@ class Settings:
         default=Turn.NONE,
         metadata=_choice(
             "output",
-            "Camera is turned",
-            "If your camera is mounted on its side, choose the rotation that you set under Transform in OBS. The "
-            "filter gets the picture before that rotation, and the network finds people badly who lie on their side. "
-            "Best: put the camera into a group, rotate it there, and put this filter on the group; then leave this at "
-            "No.",
+            "Camera rotation",
+            "For a camera mounted on its side: choose the rotation that you set under Transform in OBS. The filter "
+            "receives the video before that rotation, and the network often misses people who lie sideways. Better "
+            "still: put the camera in a group, rotate it inside the group and add this filter to the group. Then "
+            "choose None here.",
             {
-                Turn.NONE: "No",
+                Turn.NONE: "None",
                 Turn.CLOCKWISE: "Rotated 90 degrees CW",
                 Turn.HALF: "Rotated 180 degrees",
                 Turn.COUNTERCLOCKWISE: "Rotated 90 degrees CCW",
@@ -234,8 +234,8 @@ class Settings:
         metadata=_number(
             "edge",
             "Threshold",
-            "How sure the network must be before a pixel counts as person. "
-            "Raise it if parts of the room stay visible, lower it if parts of the person are missing.",
+            "How confident the network must be before a pixel counts as person. Raise it if parts of the background "
+            "stay visible; lower it if parts of the person are missing.",
             minimum=0.05,
             maximum=0.95,
             step=0.01,
@@ -246,8 +246,8 @@ class Settings:
         metadata=_number(
             "edge",
             "Softness",
-            "Width of the passage from transparent to opaque round the threshold. "
-            "0 cuts hard, higher values keep more of hair and motion blur.",
+            "Width of the transition from transparent to opaque around the threshold. 0 gives a hard edge; higher "
+            "values keep more hair and motion blur.",
             minimum=0.0,
             maximum=1.0,
             step=0.01,
@@ -258,12 +258,12 @@ class Settings:
         metadata=_number(
             "edge",
             "Edge refinement",
-            "How far the edge follows the colours of the full-size picture instead of the network's coarse mask. "
-            "Lower it if patterns on clothes or walls show in the edge; 0 switches it off.",
+            "How closely the edge follows the colours of the full-resolution video instead of the network's coarse "
+            "mask. Lower it if patterns on clothes or walls show in the edge; 0 turns it off.",
             minimum=0.0,
             maximum=1.0,
             step=0.05,
-            unit="share",
+            unit="fraction",
         ),
     )
     edge_shift: float = field(
@@ -271,8 +271,8 @@ class Settings:
         metadata=_number(
             "edge",
             "Edge shift",
-            "Moves the edge by so many pixels of the source. Negative values shrink the person, which removes a rim of "
-            "room; positive values show more round it.",
+            "Moves the edge by this many source pixels. Negative values trim the person and remove a rim of "
+            "background; positive values keep a margin of background.",
             minimum=-10.0,
             maximum=10.0,
             step=0.5,
@@ -283,13 +283,13 @@ class Settings:
         default=0.0,
         metadata=_number(
             "edge",
-            "Colour cleaning",
-            "How much of the old room's colour is taken out of the soft edge: of hair above all. Raise it if a rim of "
-            "the room glows round the person; too much tints the edge in the person's own colours.",
+            "Spill reduction",
+            "How much of the real background's colour is removed from soft edges, especially hair. Raise it if the "
+            "background leaves a coloured fringe; too much tints the edge with the person's own colours.",
             minimum=0.0,
             maximum=1.0,
             step=0.05,
-            unit="share",
+            unit="fraction",
         ),
     )
     advanced: bool = field(
@@ -297,8 +297,8 @@ class Settings:
         metadata={
             "group": "advanced",
             "label": "Advanced settings",
-            "help": "Shows the settings for special cases and lets them act. Unticked they are as the preset says, or "
-            "at their defaults, and what you had set is kept.",
+            "help": "Shows and enables the settings for special cases. When this box is clear, the values of the "
+            "preset or the defaults apply, and your own values are kept.",
             "live_only": True,
         },
     )
@@ -307,8 +307,8 @@ class Settings:
         metadata={
             "group": "advanced",
             "kind": "text",
-            "label": "Network",
-            "help": "The network that finds the person: one that comes with EOAM, by its name, or a file of your own.",
+            "label": "Neural network",
+            "help": "The network that finds the person. Choose one supplied with EOAM or a file of your own.",
             "live_only": True,
         },
     )
@@ -317,9 +317,9 @@ class Settings:
         metadata=_choice(
             "advanced",
             "Detail",
-            "How fine the picture is that the network sees. Fine has half as many pixels again as Normal, Finest "
-            "nearly two and a half times as many: the edge is better, people who are small in the picture above all, "
-            "and a mask takes up to a third longer, or up to twice as long.",
+            "Resolution of the frame that the network analyses. More detail improves the edge, especially for people "
+            "who are small in the frame. Compared with Normal, Fine has about 1.5 times the pixels and takes up to a "
+            "third longer; Finest has almost 2.5 times the pixels and takes up to twice as long.",
             {Detail.NORMAL: "Normal", Detail.FINE: "Fine", Detail.FINEST: "Finest"},
         ),
     )
@@ -328,9 +328,9 @@ class Settings:
         metadata=_choice(
             "advanced",
             "Timing",
-            "Aligned holds each picture back until its own mask is ready, normally one frame, so that the edge "
-            "follows fast movement. Low latency shows the newest picture with the newest mask. Same frame makes OBS "
-            "wait for the mask of every picture: no delay and no edge behind, for a few milliseconds of OBS's time.",
+            "Aligned delays each frame until its own mask is ready, normally by one frame, so the edge follows fast "
+            "movement. Low latency combines the newest frame with the newest mask. Same frame makes OBS wait for "
+            "every mask: no delay and no lagging edge, but each frame takes OBS a few milliseconds longer.",
             {
                 Timing.ALIGNED: "Aligned (recommended)",
                 Timing.LOW_LATENCY: "Low latency",
@@ -344,12 +344,12 @@ class Settings:
         metadata=_choice(
             "advanced",
             "Regions",
-            "Which separate parts of the mask are kept: only the largest, so one person; every one that is large "
-            "enough, so a second person and what is held away from the body stay; or the largest few.",
+            "Which separate parts of the mask to keep: only the largest (one person); all large regions, including a "
+            "second person or objects held away from the body; or up to a set number, largest first.",
             {
                 Regions.LARGEST: "Only the largest",
-                Regions.SHARE: "Every large one",
-                Regions.PEOPLE: "Up to a number of people",
+                Regions.SHARE: "All large regions",
+                Regions.PEOPLE: "Up to a set number",
             },
         ),
     )
@@ -358,12 +358,12 @@ class Settings:
         metadata=_number(
             "advanced",
             "Smallest region",
-            "Parts of the mask smaller than this vanish. Raise it if pieces of furniture appear, lower it if people "
-            "far away are dropped; 0 keeps everything.",
+            "Removes parts of the mask smaller than this. Raise it if pieces of furniture appear; lower it if "
+            "distant people disappear; 0 keeps everything.",
             minimum=0.0,
             maximum=20.0,
             step=0.1,
-            unit="per cent of the frame",
+            unit="percent of frame area",
             shown_if=(("regions", "share"), ("regions", "people")),
         ),
     )
@@ -372,7 +372,7 @@ class Settings:
         metadata=_number(
             "advanced",
             "People",
-            "How many regions are kept at most, the largest first.",
+            "Maximum number of regions to keep, largest first.",
             minimum=1,
             maximum=6,
             step=1,
@@ -385,8 +385,9 @@ class Settings:
         metadata=_choice(
             "advanced",
             "Holes",
-            "Which holes in a person are filled: those that something held in front cut out, while real gaps, as under "
-            "a bent arm, stay open; those up to a size; all, as in the EOAM paper; or none.",
+            "Which holes in a person to fill. Smart fills holes cut by objects held in front of the body and leaves "
+            "real gaps open, such as under a bent arm. The other choices fill holes up to a size, fill all of them "
+            "(as in the EOAM paper) or fill none.",
             {
                 Holes.SMART: "Smart (recommended)",
                 Holes.SIZE: "Up to a size",
@@ -400,11 +401,11 @@ class Settings:
         metadata=_number(
             "advanced",
             "Largest hole",
-            "Holes up to this size are filled.",
+            "Fills holes up to this size.",
             minimum=0.0,
             maximum=20.0,
             step=0.1,
-            unit="per cent of the frame",
+            unit="percent of frame area",
             shown_if=(("holes", "size"),),
         ),
     )
@@ -413,12 +414,12 @@ class Settings:
         metadata=_number(
             "advanced",
             "Smoothing",
-            "Share of the previous mask that is kept where the picture stands still. "
-            "Higher values flicker less; moving parts follow at once whatever the value.",
+            "How much of the previous mask to keep where the video is still. Higher values reduce flicker; moving "
+            "parts always update at once.",
             minimum=0.0,
             maximum=0.95,
             step=0.05,
-            unit="share",
+            unit="fraction",
         ),
     )
     every: int = field(
@@ -426,8 +427,7 @@ class Settings:
         metadata=_number(
             "advanced",
             "Mask every",
-            "A mask for every frame, every second, and so on. Higher values take less CPU; the edge of what moves "
-            "then lags behind.",
+            "Run the network on every Nth frame. Higher values use less CPU, but the edge of moving parts lags behind.",
             minimum=1,
             maximum=10,
             step=1,
@@ -440,8 +440,8 @@ class Settings:
         metadata=_number(
             "advanced",
             "Threads",
-            "How many threads the network may use. One is enough for every camera; more make each mask a little "
-            "faster and take more CPU in all.",
+            "Maximum number of CPU threads for the network. One is enough for any camera; more make each mask "
+            "slightly faster but use more CPU overall.",
             minimum=1,
             maximum=4,
             step=1,
@@ -454,8 +454,8 @@ class Settings:
         metadata=_choice(
             "advanced",
             "Without a mask",
-            "What is shown while there is no mask, as in the first moment or after an error: nothing, or the whole "
-            "picture blurred beyond recognition.",
+            "What to show while there is no mask, such as at startup or after an error: nothing, or the whole video "
+            "blurred beyond recognition.",
             {NoMask.NOTHING: "Nothing", NoMask.BLUR: "Everything blurred"},
             live_only=True,
         ),
@@ -465,13 +465,13 @@ class Settings:
         metadata=_choice(
             "view",
             "Show",
-            "What is seen while setting the other values. All but the result are for you: every one of them but the "
-            "mask and the confidence map shows the room. Confidence is what the network itself said.",
+            "What the filter outputs. Use the modes other than Result only to adjust settings: your viewers see them "
+            "too. Outline and Side by side show your real background. Confidence map is the network's raw output.",
             {
                 View.RESULT: "Result",
                 View.MASK: "Mask",
-                View.OUTLINE: "Outline over the picture (shows the room)",
-                View.SIDE_BY_SIDE: "Side by side (shows the room)",
+                View.OUTLINE: "Outline (shows the background)",
+                View.SIDE_BY_SIDE: "Side by side (shows the background)",
                 View.CONFIDENCE: "Confidence map",
             },
         ),
@@ -491,7 +491,7 @@ class Settings:
         unknown = sorted(set(values) - {info.name for info in describe_settings()})
         if unknown:
             known = ", ".join(info.name for info in describe_settings())
-            raise ValueError(f"unknown setting {unknown[0]!r}; there are {known}")
+            raise ValueError(f"unknown setting {unknown[0]!r}; valid settings: {known}")
         return cls(**values)  # type: ignore[arg-type]  # __post_init__ checks every type
 
     @classmethod

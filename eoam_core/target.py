@@ -25,7 +25,7 @@ def replacing(target: Path, *, source: Path) -> Iterator[Path]:
         InputError: the target is a folder, is the source, or cannot be written.
     """
     if os.path.isdir(target):  # Path.is_dir raises for names that are too long
-        raise InputError(f"{target} is a folder; name a file to write.")
+        raise InputError(f"{target} is a folder; specify an output file.")
     if not os.path.isdir(target.parent):
         raise InputError(f"{target} cannot be written: there is no folder {target.parent}; create it first.")
     if os.path.exists(target) and os.path.exists(source) and target.samefile(source):
@@ -56,4 +56,4 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(f"{target} cannot be written: {error.strerror or error}; choose another place.")
+    return InputError(f"{target} cannot be written: {error.strerror or error}; choose another folder.")

@@ -43,19 +43,19 @@ def unpack(name: str, content: bytes, folder: Path, *, most_bytes: int) -> None:
         NotADirectoryError,
         IsADirectoryError,
     ) as error:
-        raise InstallError(f"{name} cannot be unpacked ({error}). Fetch it again.") from None
+        raise InstallError(f"{name} cannot be unpacked ({error}). Download it again.") from None
 
 
 def _unpack(name: str, archive: zipfile.ZipFile, folder: Path, most_bytes: int) -> None:
     entries = archive.infolist()
     # An entry yields no more than it announces: zipfile reads no further.
     if len(entries) > _MOST_ENTRIES or sum(entry.file_size for entry in entries) > most_bytes:
-        raise InstallError(f"{name} holds more than it should ({len(entries)} files). Fetch it again.")
+        raise InstallError(f"{name} contains more than expected ({len(entries)} files). Download it again.")
     taken: set[str] = set()
     for entry in entries:
         target = _place(entry.filename)
         if stat.S_ISLNK(entry.external_attr >> 16):
-            raise InstallError(f"{name} holds a link, {entry.filename!r}.")
+            raise InstallError(f"{name} contains a link, {entry.filename!r}.")
         if target is None or entry.is_dir():
             continue
         # "A.py" and "a.py" are one file to Windows and macOS; a wheel must mean the same everywhere.
@@ -73,9 +73,9 @@ def _place(name: str) -> PurePosixPath | None:
     """Return an entry's place, or None if it is not for import (binary distribution format, PyPA)."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or not path.parts:
-        raise InstallError(f"A wheel holds a file {name!r} that would lie outside its folder.")
+        raise InstallError(f"A wheel contains a file {name!r} that would be outside its folder.")
     if len(name) > _LONGEST_NAME or any(_DEVICE.fullmatch(part) or _ODD.search(part) for part in path.parts):
-        raise InstallError(f"A wheel holds a file {name[:_LONGEST_NAME]!r}, which is no name for a file.")
+        raise InstallError(f"A wheel contains a file {name[:_LONGEST_NAME]!r}, which is not a valid file name.")
     if path.parts[0].endswith(".data"):
         if len(path.parts) < 3 or path.parts[1] not in ("purelib", "platlib"):
             return None

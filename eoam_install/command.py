@@ -30,9 +30,7 @@ def main(arguments: Sequence[str] | None = None, machine: Machine | None = None)
     options = _parser().parse_args(arguments)
     try:
         if machine.is_root:
-            raise InstallError(
-                "Run this as yourself, not as root: OBS's settings are yours, and nothing else is changed."
-            )
+            raise InstallError("Run this as your own user, not as root: it only changes your own OBS settings.")
         if options.fetch is not None:
             _fetch(options, machine)
         elif options.uninstall:
@@ -129,7 +127,9 @@ def _doctor(options: argparse.Namespace, machine: Machine) -> int:
     if obs is not None and program is None:
         program = installer.python_of(machine, obs).program
     if program is None:
-        raise InstallError(f"The doctor needs Python 3.{minor}, which OBS has but this computer has no program of.")
+        raise InstallError(
+            f"The doctor needs Python 3.{minor}, which OBS uses but which was not found on this computer."
+        )
     return subprocess.run([str(program), "-m", "eoam_cli", "doctor"], cwd=target, check=False).returncode
 
 
@@ -165,14 +165,14 @@ def _choose_obs(options: argparse.Namespace, machine: Machine) -> Obs:
         where = f" at {options.obs}" if options.obs else ""
         raise InstallError(
             f"There is no OBS Studio{where}. Install it from obsproject.com or with your package manager; "
-            "if it lies in a place of its own (portable), name its folder with --obs."
+            "for a portable OBS, give its folder with --obs."
         )
     if len(found) > 1 and _asks(options):
         for number, obs in enumerate(found, 1):
             _print(f"  {number}  {obs}")
         answer = _ask(f"For which OBS? [1-{len(found)}, Enter for 1] ").strip() or "1"
         if not answer.isdigit() or not 1 <= int(answer) <= len(found):
-            raise InstallError(f"{answer!r} is none of them.")
+            raise InstallError(f"{answer!r} is not one of the choices.")
         return found[int(answer) - 1]
     return found[0]
 
@@ -192,7 +192,7 @@ def _ask_scenes(obs: Obs, options: argparse.Namespace) -> list[str]:
     chosen = []
     for text in answer:
         if not text.isdigit() or int(text) > len(collections):
-            raise InstallError(f"{text!r} is none of them.")
+            raise InstallError(f"{text!r} is not one of the choices.")
         if int(text) > 0:
             chosen.append(collections[int(text) - 1].path.stem)
     return chosen or (["none"] if answer else ["all"])
@@ -243,35 +243,43 @@ class _Progress:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="install.py",
-        description="Install EOAM Background Removal for OBS Studio, for you alone and into one folder. Nothing is "
-        "changed in any Python; OBS's files get a backup first. Close OBS before.",
+        description="Install EOAM Background Removal for OBS Studio into one folder, for the current user only. No "
+        "Python installation is changed, and OBS's files are backed up. Close OBS first.",
     )
-    parser.add_argument("--obs", metavar="KIND|FOLDER", help="native, flatpak, portable, or the folder of an OBS")
-    parser.add_argument("--target", type=Path, metavar="FOLDER", help="where to install instead of the usual place")
+    parser.add_argument("--obs", metavar="KIND|FOLDER", help="native, flatpak, portable, or an OBS folder")
+    parser.add_argument(
+        "--target", type=Path, metavar="FOLDER", help="install into this folder instead of the default one"
+    )
     parser.add_argument(
         "--scenes",
         action="append",
         metavar="NAME",
-        help="scene collection that gets the script; several times, or: all (usual), current, none",
+        help="scene collection to add the script to (repeatable), or: all (default), current, none",
     )
-    parser.add_argument("--offline", type=Path, metavar="FOLDER", help="take the libraries' wheels from there")
-    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
-    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument(
+        "--offline", type=Path, metavar="FOLDER", help="install the libraries from wheels in this folder"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, but change nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask questions")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--uninstall", action="store_true", help="remove everything that was installed")
     what.add_argument("--undo", action="store_true", help="undo the changes to OBS's files only")
-    what.add_argument("--doctor", action="store_true", help="find what is wrong with an installation")
-    what.add_argument("--fetch", type=Path, metavar="FOLDER", help="only download the wheels, for --offline elsewhere")
-    parser.add_argument("--python", metavar="3.N", type=_python_version, help="with --fetch: for this Python")
+    what.add_argument("--doctor", action="store_true", help="diagnose an installation")
+    what.add_argument(
+        "--fetch", type=Path, metavar="FOLDER", help="only download the wheels, for --offline on another computer"
+    )
+    parser.add_argument("--python", metavar="3.N", type=_python_version, help="with --fetch: target version of Python")
     parser.add_argument(
-        "--platform", metavar="NAME", help="with --fetch: such as win_amd64, linux_x86_64, macosx_arm64"
+        "--platform",
+        metavar="NAME",
+        help="with --fetch: target platform, such as win_amd64, linux_x86_64, macosx_arm64",
     )
     return parser
 
 
 def _python_version(text: str) -> str:
     if not re.fullmatch(r"3\.\d+", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no version of Python such as 3.12")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version of Python such as 3.12")
     return text
 
 

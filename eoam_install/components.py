@@ -126,14 +126,15 @@ class ComponentInstall:
                 preferred=[program],
                 on_progress=self._progress,
             )
-            self._progress(0.95, "Trying it out")
+            self._progress(0.95, "Testing the installation")
             installer.try_out(program, [new.folder], new.folder)
             new.commit()
         self._restart_needed = any(name in sys.modules for name in _MODULES)
-        what = "Restart OBS." if self._restart_needed else "Press Reload (the round arrow) in this window."
+        what = "Restart OBS." if self._restart_needed else "Press Reload Scripts (the round arrow) in this window."
         lacking = self._lacking()
         self._end(
-            "done", f"The libraries are here, but not all is well: {lacking}" if lacking else f"Installed. {what}"
+            "done",
+            f"The libraries are installed, but a problem remains: {lacking}" if lacking else f"Installed. {what}",
         )
 
     def _progress(self, share: float, message: str) -> None:

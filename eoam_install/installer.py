@@ -101,7 +101,7 @@ def describe(plan: Plan) -> list[str]:
     for wheel in plan.libraries:
         lines.append(f"Library:    {wheel.library} {wheel.version} ({wheel.size / 1e6:.0f} MB to download)")
     if plan.python_setting is not None:
-        lines.append(f"OBS's file: {plan.python_setting} is told of {plan.python.folder} (a backup is kept)")
+        lines.append(f"OBS's file: {plan.python_setting} is set to use {plan.python.folder} (a backup is kept)")
     for collection in plan.collections:
         lines.append(f"Scenes:     {collection.name!r} gets the script (a backup is kept)")
     if not plan.collections:
@@ -137,7 +137,7 @@ def install(
             preferred=[running_python(machine), plan.python.program],
             on_progress=on_progress,
         )
-        on_progress(0.95, "Trying it out")
+        on_progress(0.95, "Testing the installation")
         paths = [new.folder, new.folder / plan.environment.folder]
         try_out(plan.python.program, paths, new.folder, model=new.folder / receipt.MODEL)
         changes = _changes(plan, previous)
@@ -150,9 +150,7 @@ def install(
 def require_closed(obs: Obs | None, machine: Machine) -> None:
     """Raise InstallError while OBS runs: it has the files open, and overwrites our changes when it ends."""
     if obs is not None and is_running(obs, machine):
-        raise InstallError(
-            "OBS is running; it would overwrite what is changed in its scenes when it ends. Close OBS first."
-        )
+        raise InstallError("OBS is running and would overwrite the changed scenes when it closes. Close OBS first.")
 
 
 def python_of(machine: Machine, obs: Obs) -> Python:
@@ -213,7 +211,7 @@ def try_out(program: Path | None, paths: Sequence[Path], scratch: Path, *, model
         last = [line for line in output.strip().splitlines() if line.strip()] or [f"exit code {status}"]
         remedy = ""
         if "DLL load failed" in output:
-            remedy = " Install Microsoft's Visual C++ Redistributable (x64), newest version, and run this again."
+            remedy = " Install the latest Microsoft Visual C++ Redistributable (x64) and run this again."
         raise InstallError(f"The libraries do not work in {program}: {last[-1].strip()}.{remedy}")
 
 
@@ -237,7 +235,7 @@ def uninstall(target: Path, machine: Machine, obs: Obs | None = None) -> list[st
     except OSError as error:
         raise explain(error) from None
     if left:
-        done.append(f"These files are not ours and were left: {', '.join(str(path) for path in left)}.")
+        done.append(f"These files were not installed by EOAM and were kept: {', '.join(str(path) for path in left)}.")
     else:
         for parent in found.parents:
             with contextlib.suppress(OSError):

@@ -63,6 +63,4 @@ def check_model(path: Path) -> None:
         raise InstallError(f"The network {path} is damaged or was cut short. Download it again.")
     wanted = known_sha256(path)
     if wanted and hashlib.sha256(content).hexdigest() != wanted:
-        raise InstallError(
-            f"The network {path} is not the one that belongs to this version (SHA-256). Download it again."
-        )
+        raise InstallError(f"The network {path} does not match this version (SHA-256). Download it again.")

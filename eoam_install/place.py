@@ -31,17 +31,17 @@ def check_target(target: Path, machine: Machine) -> None:
     length = len(str(target)) - len(machine.root)
     if machine.system == "windows" and length + LONGEST_NAME > LONGEST_PATH:
         raise InstallError(
-            f"The path {target} is too long: it has {length} characters, and with {LONGEST_PATH - LONGEST_NAME} at "
-            "most Windows and OBS find everything in it. Choose a shorter one with --target."
+            f"The path {target} is too long: it has {length} characters, and Windows and OBS allow "
+            f"{LONGEST_PATH - LONGEST_NAME} here. Choose a shorter one with --target."
         )
     if target.is_symlink():
         raise InstallError(
-            f"{target} is a symbolic link to {os.readlink(target)}. Name the folder itself with --target."
+            f"{target} is a symbolic link to {os.readlink(target)}. Give the folder itself with --target."
         )
     if target.exists() and not target.is_dir():
-        raise InstallError(f"{target} is a file. Name a folder with --target.")
+        raise InstallError(f"{target} is a file. Choose a folder with --target.")
     if target.is_dir() and any(target.iterdir()) and receipt.read_receipt(target) is None:
-        raise InstallError(f"{target} holds other files. Name an empty or a new folder with --target.")
+        raise InstallError(f"{target} contains other files. Choose an empty or a new folder with --target.")
 
 
 def check_space(target: Path, folder: Path, needed: int) -> None:
@@ -49,7 +49,7 @@ def check_space(target: Path, folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed * 1.05:
         raise InstallError(
-            f"The disk of {target.parent} is too full: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free."
+            f"Not enough disk space in {target.parent}: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free."
         )
 
 

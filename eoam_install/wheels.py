@@ -234,24 +234,24 @@ def explain_pip(output: str, wheel: Wheel) -> str:
     reasons = (
         (
             r"DO NOT MATCH THE HASHES",
-            f"{name} as it was downloaded is not the file it should be; nothing was installed.",
+            f"{name} was downloaded with wrong contents (SHA-256); nothing was installed.",
         ),
         (r"No space left|\[Errno 28\]|WinError 112", "The disk is full. Free some space and run this again."),
         (
             r"CERTIFICATE_VERIFY_FAILED",
-            "The connection is not trusted (its certificate): a proxy or a virus scanner "
-            "stands between. Tell pip of its certificate with the environment variable PIP_CERT.",
+            "The connection's certificate is not trusted, probably because of a proxy or virus scanner. "
+            "Set the environment variable PIP_CERT to the certificate that it uses.",
         ),
-        (r"ProxyError|Cannot connect to proxy", "The proxy that is set for pip does not answer."),
+        (r"ProxyError|Cannot connect to proxy", "The proxy configured for pip does not respond."),
         (
             r"NewConnectionError|ConnectTimeout|name resolution|getaddrinfo|Network is unreachable|Max retries|"
             r"ReadTimeout|Connection (refused|reset)|RemoteDisconnected",
             f"{name} could not be downloaded: there is no connection to the package index. Go online and run this "
-            "again, or fetch the libraries elsewhere and use --offline (docs/user/install.md).",
+            "again, or download the libraries on another computer and use --offline (docs/user/install.md).",
         ),
         (
             r"No matching distribution|Could not find a version",
-            f"The package index that pip uses has no {wheel.name}. If another one is set for pip, use the default one.",
+            f"The package index that pip uses has no {wheel.name}. If that is not the default index, use that one.",
         ),
         (r"No module named pip", "That Python has no pip."),
     )
@@ -259,7 +259,7 @@ def explain_pip(output: str, wheel: Wheel) -> str:
         if re.search(pattern, output):
             return sentence
     last = [line for line in output.strip().splitlines() if line.strip()]
-    return f"pip could not fetch {name}: {last[-1].strip() if last else 'it said nothing'}"
+    return f"pip could not fetch {name}: {last[-1].strip() if last else 'no output'}"
 
 
 def _download_options(wheel: Wheel, environment: Environment, folder: Path) -> list[str]:
@@ -293,7 +293,7 @@ def _check(path: Path, wheel: Wheel) -> None:
 
 def _require(found: str, wheel: Wheel, path: Path) -> None:
     if found != wheel.sha256:
-        raise InstallError(f"{path} is damaged: its SHA-256 is not the one in {LOCK.name}. Fetch it again.")
+        raise InstallError(f"{path} is damaged: its SHA-256 is not the one in {LOCK.name}. Download it again.")
 
 
 def _numbers(version: str) -> tuple[int, ...]:

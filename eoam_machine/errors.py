@@ -17,7 +17,7 @@ def explain(error: OSError) -> InstallError:
     if error.errno == errno.ENOSPC or getattr(error, "winerror", None) == 112:
         return InstallError(f"The disk is full (while writing {place}). Free some space and run this again.")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return InstallError(f"{place} cannot be written to. Choose a folder of your own with --target.")
+        return InstallError(f"{place} cannot be written to. Choose a folder that you can write to with --target.")
     if error.errno == errno.ENAMETOOLONG or getattr(error, "winerror", None) == 206:
         return InstallError(f"The path {place} is too long. Choose a shorter one with --target.")
     return InstallError(f"{place}: {error.strerror or error}.")

@@ -145,7 +145,7 @@ def is_read_only(path: Path) -> bool:
 def protected(path: Path) -> InstallError:
     """Return the error for one of OBS's files that may not be changed."""
     return InstallError(
-        f"{path} is write-protected, so OBS cannot be told of the script. Make it writable (on Windows: Properties, "
+        f"{path} is write-protected, so the script cannot be added to OBS. Make it writable (on Windows: Properties, "
         "Read-only) and run this again."
     )
 

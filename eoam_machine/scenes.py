@@ -46,11 +46,11 @@ def find_collections(folder: Path) -> list[Collection]:
 def read_file(path: Path) -> bytes:
     """Return a collection's content; InstallError if it is not a file or too large; OSError if it is unreadable."""
     if not os.path.isfile(path):  # reading a pipe without a writer would block
-        raise InstallError(f"{path} is no file.")
+        raise InstallError(f"{path} is not a file.")
     with path.open("rb") as file:
         content = file.read(_LONGEST + 1)
     if len(content) > _LONGEST:
-        raise InstallError(f"{path} is no scene collection: it has more than {_LONGEST >> 20} MiB.")
+        raise InstallError(f"{path} is not a scene collection: it is larger than {_LONGEST >> 20} MiB.")
     return content
 
 
@@ -67,7 +67,7 @@ def choose(collections: Iterable[Collection], wanted: Iterable[str], current: st
             named = [collection for collection in collections if name in (collection.name, collection.path.stem)]
             if not named:
                 known = ", ".join(repr(collection.name) for collection in collections) or "none"
-                raise InstallError(f"There is no scene collection {name!r}; OBS has: {known}.")
+                raise InstallError(f"There is not a scene collection {name!r}; OBS has: {known}.")
             chosen += named
     return list(dict.fromkeys(chosen))
 
@@ -107,7 +107,7 @@ def _parse(content: bytes, path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InstallError(f"The scene collection {path} is damaged ({error}). OBS's own copy is {path}.bak.") from None
     if not isinstance(parsed, dict):
-        raise InstallError(f"{path} is no scene collection.")
+        raise InstallError(f"{path} is not a scene collection.")
     return parsed
 
 
@@ -125,9 +125,7 @@ def _written(before: bytes, parsed: dict[str, Any], entries: list[dict[str, Any]
         # OBS could not read back what JSON cannot express (an infinite number, half a character).
         content = (json.dumps(parsed, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (ValueError, RecursionError) as error:
-        raise InstallError(
-            f"The scene collection {path} cannot be written anew ({error}). Nothing was changed."
-        ) from None
+        raise InstallError(f"The scene collection {path} cannot be rewritten ({error}). Nothing was changed.") from None
     if before.partition(b"\n")[0].endswith(b"\r"):
         content = content.replace(b"\n", b"\r\n")  # within a string JSON has none
     return codecs.BOM_UTF8 + content if before.startswith(codecs.BOM_UTF8) else content

@@ -115,7 +115,7 @@ def _said(content: bytes, source: Path) -> PictureFile:
 
 
 def _without_pictures(source: Path) -> InputError:
-    return InputError(f"{source} has no pictures that can be decoded; get a complete copy of it.")
+    return InputError(f"{source} has no frames that can be decoded; use a complete copy.")
 
 
 def _whole_parts(content: bytes) -> bytes:

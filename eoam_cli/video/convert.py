@@ -98,7 +98,7 @@ def _converted(
         if written != count and not plan.is_last and not writer.is_alone:
             raise TracksUnfit(_BARE)
         if not written:
-            raise InputError(f"{target} cannot be written: no player would open it; choose another ending.")
+            raise InputError(f"{target} cannot be written: no player would open it; choose another extension.")
 
     with (
         Cutter(settings, make_pipeline=make_pipeline) as cutter,
@@ -135,7 +135,7 @@ def _converted(
         writer.finish()
         notes = (*recording.notes, *development.notes, *writer.notes)
     if written is not None and written < count:
-        notes = (*notes, f"{count - written} of {count} pictures did not come into the file.")
+        notes = (*notes, f"{count - written} of {count} frames could not be written.")
         count = written
     return VideoReport(frames=count, notes=notes)
 
@@ -176,7 +176,7 @@ def _writing(av: Any, target: Path | PipeOutput) -> Iterator[None]:
         except (av.error.FFmpegError, OSError) as error:
             reason = target.failure or error
             raise InputError(
-                f"{target} takes no more ({reason.strerror or reason}); see why its reader ended."
+                f"{target} was closed ({reason.strerror or reason}); check the program that reads it."
             ) from error
         return
     try:

@@ -81,7 +81,7 @@ class VideoDecoder:
             context = self._av.CodecContext.create(name, "r")
         except (ValueError, self._av.error.FFmpegError) as error:
             raise InstallationError(
-                f"This build of PyAV has no decoder {name}, without which what is transparent in the video would show; "
+                f"This build of PyAV has no decoder {name}, so transparent parts of the video would be visible; "
                 f"install the one from the package index: {install_command(['av>=17.1'])}"
             ) from error
         context.options = {"max_pixels": ALONE["max_pixels"]}

@@ -63,13 +63,13 @@ def encoding_for(target: Path, *, with_alpha: bool) -> Encoding:
     known = ", ".join(_ENCODINGS)
     suffix = target.suffix.lower()
     if suffix not in _ENCODINGS:
-        found = f"ends in {target.suffix!r}" if target.suffix else "has no ending"
-        raise InputError(f"The output {target} {found}; name it one of {known}.")
+        found = f"ends in {target.suffix!r}" if target.suffix else "has no extension"
+        raise InputError(f"The output {target} {found}; use one of {known}.")
     alpha, plain = _ENCODINGS[suffix]
     if not with_alpha:
         return plain
     if alpha is None:
-        raise InputError(f"The output {target} cannot hold transparency; name it .webm or .mov, or give --background.")
+        raise InputError(f"The output {target} cannot store transparency; use .webm or .mov, or add --background.")
     return alpha
 
 

@@ -31,7 +31,7 @@ class Deinterlacer:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
-        return ("The video is interlaced, and this build of PyAV cannot change that.",) if self._missing else ()
+        return ("The video is interlaced, and this build of PyAV cannot deinterlace it.",) if self._missing else ()
 
     def frames(self, frame: Any) -> Iterator[Any]:
         """Yield the frames that are available after `frame`."""

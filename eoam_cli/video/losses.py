@@ -72,12 +72,12 @@ class Losses:
     @property
     def notes(self) -> tuple[str, ...]:
         """Notes for the user: at most one sentence."""
-        left_out = f"{self._lost} picture{'s were' if self._lost != 1 else ' was'} left out"
+        left_out = f"{self._lost} frame{'s were' if self._lost != 1 else ' was'} left out"
         if self._ends is None:
             return (f"The video is damaged: {left_out}.",) if self._lost else ()
         after, of = self._ends
         if of is None:
-            missing = f"what came after {after:.1f} seconds is missing"
+            missing = f"everything after {after:.1f} seconds is missing"
         else:
             missing = f"the last {max(of - after, 0.1):.1f} of {of:.1f} seconds are missing"
         if self._lost:

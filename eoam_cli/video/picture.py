@@ -26,8 +26,8 @@ class Development:
     def notes(self) -> tuple[str, ...]:
         """What the user should know."""
         return tuple(
-            f"The video's colours are {kind}, which is not converted here: they come out wrong. "
-            "Convert it to HDR10 or SDR first."
+            f"The video's colours are {kind}, which is not supported: they will look wrong. "
+            "Convert the video to HDR10 or SDR first."
             for kind in self._cautions
         )
 

@@ -44,7 +44,7 @@ class RawVideo:
         """
         match = _RAW.fullmatch(text)
         if match is None or 0 in map(int, match[1].split("x")) or not _is_rate(match[2]):
-            raise InputError(f"Raw video is {text!r}; describe it like 1280x720@30:rgb24.")
+            raise InputError(f"Raw video is {text!r}; use the form 1280x720@30:rgb24.")
         return cls(size=match[1], rate=match[2], pixel_format=match[3])
 
 

@@ -184,7 +184,7 @@ class Recording:
     def _useless(self, error: Exception | None) -> InputError:
         if error is not None:
             return unreadable(self._source, error)
-        return InputError(f"{self._source} has no pictures that can be decoded; get a complete copy of it.")
+        return InputError(f"{self._source} has no frames that can be decoded; use a complete copy.")
 
 
 def unreadable(source: Path | PipeInput, error: Exception) -> InputError:
@@ -192,19 +192,19 @@ def unreadable(source: Path | PipeInput, error: Exception) -> InputError:
     reason = getattr(error, "strerror", None) or error
     if isinstance(source, PipeInput):
         return InputError(
-            f"{source} is damaged or no video that can be read from a pipe ({reason}); write it with -f nut."
+            f"{source} is damaged or not a video that can be read from a pipe ({reason}); write it with -f nut."
         )
-    return InputError(f"{source} is damaged or no video of a known kind ({reason}); get a complete copy.")
+    return InputError(f"{source} is damaged or not a supported video ({reason}); use a complete copy.")
 
 
 def _chosen_video(container: Any, source: Path | PipeInput) -> Any:
     """Return the video stream that a player would show: the default one, or the first."""
     streams = [stream for stream in container.streams.video if not is_cover(stream)]
     if not streams:
-        raise InputError(f"{source} has no video in it; choose another file.")
+        raise InputError(f"{source} contains no video; choose another file.")
     known = [stream for stream in streams if stream.codec_context is not None]
     if not known:
-        raise InputError(f"{source} is damaged or holds a kind of video that nothing here decodes; convert it.")
+        raise InputError(f"{source} is damaged or uses an unsupported video codec; convert it.")
     return next((stream for stream in known if stream.disposition & type(stream.disposition).default), known[0])
 
 

@@ -51,7 +51,7 @@ class Sound:
         told = {self._parameters, *(parameters_of(packet) or self._parameters for packet in packets)} - {b""}
         self._changes = len(told) > 1
         if source.codec_context is None:
-            self._told = f"{name} was left out: it is of a kind that nothing here knows."
+            self._told = f"{name} was left out: its codec is not supported."
         elif not anew and not self._changes and can_hold(av, output, source, packets):
             self._stream = output.add_stream_from_template(source)
         else:
@@ -118,7 +118,7 @@ class Sound:
                 self._stream, self._samples, self._layout = stream, samples, layout
                 self._resampler = self._new_resampler()
                 mixed = " in stereo" * (layout != own)
-                self._told = f"{self._name} was encoded anew as {target}{mixed}: {container} cannot hold {codec}."
+                self._told = f"{self._name} was re-encoded as {target}{mixed}: {container} cannot hold {codec}."
                 return
 
     def _can_encode(self, output: Any, encoder: str, layout: str) -> bool:

@@ -109,8 +109,8 @@ class Tracks:
                 codec = track.codec.canonical_name if track.codec_context is not None else "its codec"
                 self._left_out.append(f"subtitles{_language(track)}, since {output.format.name} cannot hold {codec}")
         others = [track for track in source.streams.video if track is not video]
-        self._count("cover picture", sum(map(is_cover, others)))
-        self._count("more video track", sum(not is_cover(track) for track in others))
+        self._count("cover image", sum(map(is_cover, others)))
+        self._count("additional video track", sum(not is_cover(track) for track in others))
         self._count("data track", sum(not _is_chapters(track, source) for track in source.streams.data))
         self._count("attached file", len(source.streams.attachments))
 

@@ -35,7 +35,7 @@ class OpenedCamera:
     Args:
         source: the number of a camera, or the path or address of anything that OpenCV opens.
         size: (width, height) to ask the camera for; it may give another.
-        rate: pictures per second to ask the camera for, or to play a file at.
+        rate: requested frame rate, or the rate to play a file at.
         paced: play a file as fast as it was recorded, not as fast as it can be read.
         clock, sleep: seconds.
 
@@ -118,8 +118,8 @@ class VirtualCamera:
             remedy = _WAYS_TO_A_DEVICE.get(sys.platform, "see what pyvirtualcam says about this system")
             reason = " ".join(str(error).split())
             raise InputError(
-                f"The virtual camera {device or '(any)'} cannot be opened ({reason}); {remedy}, or look at the "
-                "picture with --preview --no-virtual-camera."
+                f"The virtual camera {device or '(any)'} cannot be opened ({reason}); {remedy}, or use "
+                "--preview --no-virtual-camera."
             ) from error
         self.device = str(self._camera.device)
 
@@ -154,7 +154,7 @@ class PreviewWindow:
         except (cv2.error, AttributeError) as error:
             command = install_command(["opencv-python>=4.12"])
             raise InstallationError(
-                f"OpenCV {cv2.__version__} here has no windows (opencv-python-headless); leave out --preview, or, in a "
+                f"OpenCV {cv2.__version__} cannot open windows (opencv-python-headless); leave out --preview, or, in a "
                 f"Python that OBS does not use, run: pip uninstall opencv-python-headless, and then: {command}"
             ) from error
 

@@ -107,7 +107,7 @@ def run_webcam(
         while frames is None or sent < frames:
             result: Bytes | None = None
             trouble: Exception = InputError(
-                "The camera gives no pictures; plug it in again, or close what else uses it."
+                "The camera sends no frames; reconnect it, or close other programs that use it."
             )
             picture = camera.read()
             if picture is None and camera.ended:
@@ -120,7 +120,7 @@ def run_webcam(
                     trouble = error
             if result is not None:
                 if troubled_since is not None:
-                    say("It works again.")
+                    say("The video is shown again.")
                     troubled_since = None
                 if not stage.show(cv2.cvtColor(result, cv2.COLOR_RGBA2BGR)):  # type: ignore[arg-type]
                     break
@@ -129,7 +129,7 @@ def run_webcam(
             wanted = stage.cover()
             if troubled_since is None:
                 troubled_since = clock()
-                say(f"A colour is shown instead of the picture: {trouble}")
+                say(f"A plain colour is shown instead of the video: {trouble}")
             elif clock() - troubled_since >= _PATIENCE_S:
                 raise trouble
             if not wanted:
@@ -167,7 +167,7 @@ class _Stage:
             try:
                 wanted = sink.send(picture) and wanted
             except Exception as error:
-                raise InputError(f"The picture cannot be sent any more ({error}); start again.") from error
+                raise InputError(f"Frames can no longer be sent ({error}); start again.") from error
         return wanted
 
     def cover(self) -> bool:

@@ -116,7 +116,7 @@ def _of_gamma(colours: Gamma) -> Conversion:
 def _of_numbers(colours: Cicp) -> Conversion:
     primaries = _PRIMARIES.get(colours.primaries)
     if primaries is None:
-        raise UnknownProfileError(f"has primaries of an unknown kind ({colours.primaries})")
+        raise UnknownProfileError(f"has unknown primaries ({colours.primaries})")
     matrix = _from_primaries(primaries)
     # Screens show what was filmed by these curves as sRGB, so pictures of the first kinds are that, too.
     curves: dict[int, _Curve] = dict.fromkeys((1, 2, 6, 11, 13, 14, 15), srgb_to_light)
@@ -126,7 +126,7 @@ def _of_numbers(colours: Cicp) -> Conversion:
     if colours.transfer == 18:
         return Conversion(curves=(hlg_to_light,) * 3, matrix=matrix, hdr_peak=1000 / WHITE_NITS, is_hlg=True)
     if colours.transfer not in curves:
-        raise UnknownProfileError(f"has a curve of an unknown kind ({colours.transfer})")
+        raise UnknownProfileError(f"has an unknown tone curve ({colours.transfer})")
     return Conversion(curves=(curves[colours.transfer],) * 3, matrix=matrix)
 
 
@@ -143,7 +143,7 @@ def _of_profile(profile: bytes) -> Conversion:
             return Conversion(curves=(_curve(tags[b"kTRC"]),) * 3, matrix=np.eye(3), is_grey=True)
         if space != b"RGB ":
             name = space.decode("ascii", "replace").strip()
-            raise UnknownProfileError(f"is one for {name if name.isprintable() and name else 'other'} colours")
+            raise UnknownProfileError(f"is for {name if name.isprintable() and name else 'other'} colours")
         numbers = tags.get(b"cicp", b"")
         if len(numbers) >= 10 and numbers[8 + 1] in (16, 18):  # the curves beside it are a guess at HDR
             return _of_numbers(Cicp(*numbers[8:10]))
@@ -173,10 +173,10 @@ def _curve(tag: bytes) -> _Curve:
     if kind == b"para":
         form = struct.unpack_from(">H", tag, 8)[0]
         if form > 4:
-            raise UnknownProfileError("has a curve of an unknown kind")
+            raise UnknownProfileError("has an unknown tone curve")
         given = [value / 65536 for value in struct.unpack_from(f">{(1, 3, 4, 5, 7)[form]}i", tag, 12)]
         return _formula(form, given)
-    raise UnknownProfileError("has a curve of an unknown kind")
+    raise UnknownProfileError("has an unknown tone curve")
 
 
 def _formula(form: int, given: list[float]) -> _Curve:
@@ -217,13 +217,13 @@ def _from_primaries(chromaticities: tuple[float, ...]) -> _Floats:
         with np.errstate(all="ignore"):
             return _to_srgb(_to_d50(chromaticities))
     except (np.linalg.LinAlgError, ZeroDivisionError):
-        raise UnknownProfileError("has primaries that are no colours") from None
+        raise UnknownProfileError("has invalid primaries") from None
 
 
 def _to_srgb(to_d50: _Floats) -> _Floats:
     matrix: _Floats = np.linalg.inv(_to_d50((*_D65, *_SRGB_PRIMARIES))) @ to_d50
     if not np.abs(matrix).max() < _MAX_FACTOR:  # nor is it where that cannot be said
-        raise UnknownProfileError("has primaries that are no colours")
+        raise UnknownProfileError("has invalid primaries")
     return matrix
 
 

@@ -32,9 +32,9 @@ _HEIC: Final = (
     "export it as JPEG in Photos or Preview; iPhones take JPEGs with Settings > Camera > Formats > Most Compatible"
 )
 _OTHERS: Final = (
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x0a", "a JPEG XL image"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 image"),
     (b"8BPS", "a Photoshop file"),
     (b"%PDF", "a PDF document"),
     (b"<svg", "an SVG drawing"),
@@ -82,21 +82,19 @@ def decode(content: bytes, *, name: str, hint: str = "") -> Picture:
     try:
         file = examined(content)
     except DamagedPictureError as error:
-        raise InputError(
-            f"The picture {name} is damaged: a part of it is missing or makes no sense; get a complete copy of it."
-        ) from error
+        raise InputError(f"The image {name} is damaged: parts are missing or invalid; use a complete copy.") from error
     if file is None:
         raise InputError(_unknown(content, name))
     if file.kind == "DNG":
-        raise InputError(f"{name} is a camera's raw picture (DNG), which cannot be read here; {_SAVE_AS}.")
+        raise InputError(f"{name} is a raw camera image (DNG), which is not supported; {_SAVE_AS}.")
     if file.width * file.height > MAX_PIXELS or max(file.width, file.height) > _MAX_SIDE:
         raise InputError(
-            f"The picture {name} has {file.width}x{file.height} pixels, more than {MAX_PIXELS // 1_000_000} million or "
+            f"The image {name} has {file.width}x{file.height} pixels, more than {MAX_PIXELS // 1_000_000} million or "
             f"{_MAX_SIDE} on a side; make it smaller."
         )
     raw = _raw(content, file) if file.is_whole or file.lacks_end_mark else None
     if raw is None and not file.is_whole:
-        raise InputError(f"The picture {name} is damaged: its end is missing; get a complete copy of it.")
+        raise InputError(f"The image {name} is damaged: its end is missing; use a complete copy.")
     if raw is None:
         raise InputError(_undecodable(file, name))
     notes = list(_notes(file, name, hint))
@@ -117,11 +115,11 @@ def silent_opencv() -> Iterator[None]:
 
 def _unknown(content: bytes, name: str) -> str:
     if brand(content) == "HEIC":
-        return f"{name} is a HEIC picture, as iPhones take them, which cannot be read here; {_HEIC}."
+        return f"{name} is a HEIC image (the iPhone format), which is not supported; {_HEIC}."
     for start, kind in _OTHERS:
         if content.startswith(start):
-            return f"{name} is {kind}, which cannot be read here; {_SAVE_AS}."
-    return f"{name} is damaged or no picture of a known kind; use {KINDS}."
+            return f"{name} is {kind}, which is not supported; {_SAVE_AS}."
+    return f"{name} is damaged or not a supported image; use {KINDS}."
 
 
 def _undecodable(file: PictureFile, name: str) -> str:
@@ -129,21 +127,21 @@ def _undecodable(file: PictureFile, name: str) -> str:
         built = re.search(rf"^\s*{file.kind}:\s*(?!NO\b)\S", cv2.getBuildInformation(), re.MULTILINE)
         if built is None:
             return (
-                f"This OpenCV ({cv2.__version__}) does not read {file.kind}, which {name} is; {_SAVE_AS}, "
+                f"This OpenCV ({cv2.__version__}) has no {file.kind} support, which {name} needs; {_SAVE_AS}, "
                 f"or update it: {update_command()}"
             )
-    return f"The {file.kind} {name} is damaged or of a kind that is not supported; {_SAVE_AS}."
+    return f"The {file.kind} {name} is damaged or of an unsupported kind; {_SAVE_AS}."
 
 
 def _notes(file: PictureFile, name: str, hint: str) -> Iterator[str]:
     if file.pictures > 1:
         rest = f", {hint}" if hint and file.kind in ("GIF", "PNG", "WebP") else ""  # those that FFmpeg reads
-        unit = "pages" if file.kind == "TIFF" else "pictures"
+        unit = "pages" if file.kind == "TIFF" else "frames"
         yield f"{name} has {file.pictures} {unit}; only the first is used{rest}."
     if file.is_cmyk:
-        yield f"{name} has CMYK colours, for print; they are converted without a profile and may look different."
+        yield f"{name} has CMYK (print) colours, which are converted without a profile and may look different."
     if file.lacks_end_mark:
-        yield f"{name} has no end mark, but all of the picture is there."
+        yield f"{name} has no end marker, but the image is complete."
     if file.note:
         yield f"{name} {file.note}"
 

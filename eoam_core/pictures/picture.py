@@ -46,10 +46,10 @@ def open_picture(path: Path | str, *, hint: str = "") -> Picture:
         with open(path, "rb") as file:
             return decode_stream(file, name=str(path), hint=hint)
     except FileNotFoundError:
-        raise InputError(f"There is no picture {path}; check the name.") from None
+        raise InputError(f"There is no image {path}; check the name.") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"The picture {path} cannot be read: {reason}.") from error
+        raise InputError(f"The image {path} cannot be read: {reason}.") from error
 
 
 def decode_stream(file: Readable, *, name: str, hint: str = "") -> Picture:
@@ -62,7 +62,7 @@ def decode_stream(file: Readable, *, name: str, hint: str = "") -> Picture:
     while part := file.read(1 << 20):
         total += len(part)
         if total > _MAX_BYTES:  # such as a device that never ends
-            raise InputError(f"The picture {name} has more than {_MAX_BYTES >> 20} MiB; make it smaller.")
+            raise InputError(f"The image {name} is larger than {_MAX_BYTES >> 20} MiB; make it smaller.")
         parts.append(part)
     return decode(b"".join(parts), name=name, hint=hint)
 
@@ -93,8 +93,8 @@ def encode_png(rgba: Bytes, *, name: str) -> bytes:
 def require_png(target: Path) -> None:
     """Raise InputError if `target` is not named like a PNG file."""
     if target.suffix.lower() != ".png":
-        found = f"ends in {target.suffix!r}" if target.suffix else "has no ending"
-        raise InputError(f"The output {target} {found}; name it .png, which can hold transparency.")
+        found = f"ends in {target.suffix!r}" if target.suffix else "has no extension"
+        raise InputError(f"The output {target} {found}; use .png, which supports transparency.")
 
 
 def fit_network(frame: Bytes, *, height: int, width: int) -> Bytes:
@@ -115,7 +115,7 @@ def fit_network(frame: Bytes, *, height: int, width: int) -> Bytes:
 
 
 def parse_colour(text: str) -> str | None:
-    """Return "#rrggbb" of "#rrggbb", "#rgb" or a colour's name; None if it is none of them."""
+    """Return "#rrggbb" of "#rrggbb", "#rgb" or a colour's name; None if it is not one of the choices."""
     named = _COLOURS.get(text.lower())
     if named is not None:
         return named
@@ -157,7 +157,7 @@ class BackgroundPicture:
             InputError: it names none, or the picture cannot be read.
         """
         if not text:
-            raise InputError("No background picture is chosen; choose one, or another background.")
+            raise InputError("No background image is chosen; choose one, or another kind of background.")
         return cls(expanded(text))
 
     def at(self, *, height: int, width: int) -> Bytes:

@@ -59,12 +59,12 @@ def _whole_numbers(raw: NDArray[Any], file: PictureFile, name: str) -> NDArray[A
         return raw
     if raw.dtype.kind != "f":
         raise InputError(
-            f"The {file.kind} {name} has {raw.dtype} numbers, which are not supported; save it with 8 or 16 bits."
+            f"The {file.kind} {name} has {raw.dtype} samples, which are not supported; save it with 8 or 16 bits."
         )
     low, high = float(raw.min()), float(raw.max())
     if not -0.01 <= low <= high <= 1.01:  # nor where one is no number; what interpolation left over is no harm
         raise InputError(
-            f"The {file.kind} {name} has floating-point numbers from {low:g} to {high:g}, and only 0 to 1 is "
+            f"The {file.kind} {name} has floating-point samples from {low:g} to {high:g}, and only 0 to 1 is "
             "supported; save it with 8 or 16 bits."
         )
     whole: NDArray[Any] = np.rint(np.clip(raw, 0, 1) * 65535).astype(np.uint16)
@@ -88,14 +88,14 @@ def _in_srgb(bgra: NDArray[Any], file: PictureFile, name: str, notes: list[str])
             if not colours.is_needed():
                 colours = None
             elif colours.is_grey and not _is_grey(bgra):
-                raise UnknownProfileError("is one for grey pictures")
+                raise UnknownProfileError("is for greyscale images")
         except UnknownProfileError as error:
             colours = None
             notes.append(f"{name} has a colour profile that {error}; its colours may look different.")
     if colours is None:
         return bgra if bgra.dtype == np.uint8 else _to_8_bit(bgra, white)
     if colours.hdr_peak:
-        notes.append(f"{name} is an HDR picture; its brightest parts are made darker to fit.")
+        notes.append(f"{name} is an HDR image; its highlights are darkened to fit.")
     alpha = bgra[..., 3] if bgra.dtype == np.uint8 else _to_8_bit(bgra[..., 3], white)
     return cv2.merge([colours.apply(bgra[..., :3], white=white), alpha])  # type: ignore[return-value]
 

@@ -81,7 +81,7 @@ def examine_tiff(content: bytes) -> PictureFile:
     bits, samples = first.value(_BITS, 1), first.value(_SAMPLES, 1)
     note = ""
     if first.value(_PHOTOMETRIC) in (0, 1) and samples > 1:
-        note = "is grey with transparency, which is not read from a TIFF; save it as PNG to keep that."
+        note = "is greyscale with transparency, which is not supported in a TIFF; save it as PNG to keep it."
     profile = first.text(_PROFILE)
     return PictureFile(
         kind="TIFF" if _DNG not in first.entries else "DNG",

@@ -85,7 +85,7 @@ class BackgroundFile:
             _, width, height = loaded.wanted
             texture = self._obs.gs_texture_create(width, height, libobs.GS_BGRA, 1, None, libobs.GS_DYNAMIC)
             if not texture:
-                raise GraphicsError(f"The graphics driver gave no texture of {width}x{height} pixels.")
+                raise GraphicsError(f"The graphics driver could not create a texture of {width}x{height} pixels.")
             self._texture = texture
             self._obs.gs_texture_set_image(texture, loaded.pixels.ctypes.data, width * 4, False)
 

@@ -255,7 +255,7 @@ class Filter:
         in_flight = matting.in_flight
         self._collect(matting)
         if self._matte is None and matting.is_closed and not self._suspended:
-            raise EoamError(f"The worker has ended: {matting.error}")  # another is made after a while
+            raise EoamError(f"The mask worker has stopped: {matting.error}")  # another is made after a while
         # Until there is a mask, every frame may bring the first.
         is_due = self._matte is None or self._counts.ticks % settings.every == 0
         every = settings.every
@@ -304,7 +304,7 @@ class Filter:
         try:
             from eoam_obs.frame.matting import Matting
         except Exception as error:  # a library that is missing, or one that is there and does not load
-            self._problem = _missing_libraries() or f"A library does not load: {error}"
+            self._problem = _missing_libraries() or f"A library failed to load: {error}"
             _LOG.error("filter_cannot_run problem=%r", self._problem)
             return
         self._downscaler = Downscaler(self._obs, width, height)

@@ -77,7 +77,7 @@ class RenderTarget:
         self.space = space
         obs.gs_texrender_reset(self._texrender)
         if not obs.gs_texrender_begin_with_color_space(self._texrender, width, height, space):
-            raise GraphicsError(f"The graphics driver gave no texture of {width}x{height} pixels.")
+            raise GraphicsError(f"The graphics driver could not create a texture of {width}x{height} pixels.")
         self._is_open = True
         if clear:
             obs.gs_clear(libobs.GS_CLEAR_COLOR, self._clear_color, 0.0, 0)
@@ -250,11 +250,11 @@ class Downscaler:
             self.staged = None
             began = self._clock()
             if not obs.gs_stagesurface_map(self._surface, self._address_reference, self._linesize_reference):
-                raise GraphicsError("The graphics driver did not hand out the staging surface.")
+                raise GraphicsError("The graphics driver could not map the staging surface.")
             try:
                 self.readback.note(self._clock() - began)
                 if not self._address.value:
-                    raise GraphicsError("The graphics driver mapped the staging surface to nothing.")
+                    raise GraphicsError("The graphics driver mapped the staging surface to a null pointer.")
                 linesize = self._linesize.value
                 copy = self._next_copy(linesize * self._height)
                 _copy_bytes(ctypes.addressof(copy), self._address.value, linesize * self._height)
@@ -284,7 +284,9 @@ class Downscaler:
         obs = self._obs
         self._surface = obs.gs_stagesurface_create(self._width, self._height, libobs.GS_BGRA) or NULL
         if not self._surface:
-            raise GraphicsError(f"The graphics driver gave no staging surface of {self._width}x{self._height}.")
+            raise GraphicsError(
+                f"The graphics driver could not create a staging surface of {self._width}x{self._height}."
+            )
         self._lowres = obs.obs_get_base_effect(libobs.OBS_EFFECT_BILINEAR_LOWRES) or NULL
         self._area = obs.obs_get_base_effect(libobs.OBS_EFFECT_AREA) or NULL
         self._lowres_image = obs.gs_effect_get_param_by_name(self._lowres, "image") or NULL

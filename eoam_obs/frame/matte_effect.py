@@ -99,7 +99,7 @@ class DoubleBufferedTexture:
                     self._obs.gs_texture_create(width, height, self._color_format, 1, None, libobs.GS_DYNAMIC) or NULL
                 )
                 if not textures[place]:
-                    raise GraphicsError(f"The graphics driver gave no mask texture of {width}x{height}.")
+                    raise GraphicsError(f"The graphics driver could not create a mask texture of {width}x{height}.")
             self.size = (width, height)
         self._textures.reverse()
         self._obs.gs_texture_set_image(self._textures[0], address, width * self._bytes_per_pixel, False)

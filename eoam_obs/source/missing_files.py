@@ -153,7 +153,7 @@ def _renew(files: _Files, source: Source) -> None:
                 continue  # tried again at the next check
             known = files.stand_ins[name] = _StandIn(made)
         if known.file != file:
-            _LOG.warning("file_is_missing setting=%s: File > Check for Missing Files replaces it", name)
+            _LOG.warning("file_is_missing setting=%s: use File > Check for Missing Files to replace it", name)
             _give(obs, known, file)
     for name, known in files.stand_ins.items():
         if name not in missing:

@@ -117,7 +117,7 @@ def attach(implementation: Implementation) -> libobs.LibObs:
         _obs = obs
     _attached.append(implementation)
     if len(_attached) > 1:
-        _LOG.warning("script_is_loaded_twice copies=%d: the last one answers; take the others out", len(_attached))
+        _LOG.warning("script_is_loaded_twice copies=%d: the last one is used; remove the others", len(_attached))
     implementation.prepare(obs)
     _process_settings.take()  # behind `prepare`, which imports the libraries
     _activate(obs, implementation)
@@ -379,7 +379,7 @@ def _guard(properties: Properties, _button: int, handle: Event | None) -> bool:
     with instance.held(_obs) as source:
         parent = _obs.obs_filter_get_parent(source) if source else NULL
         if not parent or not guard.add_guard(_obs, parent, source):
-            _LOG.error("guard_not_added: this OBS has no Color Correction filter, or the filter is on no source")
+            _LOG.error("guard_not_added: this OBS has no Color Correction filter, or the filter is not on a source")
             return False
     _implementation.hide_guard(_obs, properties)
     _implementation.show_status(_obs, properties, state_of(instance))
@@ -487,8 +487,8 @@ def _let_go() -> None:
 def _register(obs: libobs.LibObs) -> None:
     if obs.obs_source_get_display_name(FILTER_ID) is not None:
         raise InstallationError(
-            "Another EOAM, of another folder or version, has put its filter into this OBS already. Take all but one "
-            "out under Tools > Scripts, and restart OBS."
+            "Another copy of EOAM, from another folder or version, has already added its filter to OBS. Remove all "
+            "copies but one under Tools > Scripts, then restart OBS."
         )
     atexit.register(_let_go)
     info, owner = libobs.source_info_buffer()
@@ -509,7 +509,7 @@ def _register(obs: libobs.LibObs) -> None:
     keep(info, owner)
     if obs.obs_source_get_display_name(FILTER_ID) is None:
         raise InstallationError(
-            f"OBS {obs.version} did not take the filter (its log says why): this version of EOAM does not know its "
+            f"OBS {obs.version} rejected the filter (see OBS's log): this version of EOAM does not support its "
             f"libobs. Update EOAM, or use OBS Studio {libobs.OLDEST_MAJOR} to {libobs.NEWEST_MAJOR}."
         )
     _LOG.info("filter_registered id=%s obs=%s libobs=%d.%d.%d", FILTER_ID, obs.version, *obs.number)

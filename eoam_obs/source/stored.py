@@ -88,7 +88,9 @@ def normalise(api: Any, data: Any, known: Settings | None, fallback: Settings, *
     try:
         values = read(api, data)
     except UnreadableError as error:
-        _log_once("unreadable", f"error={error}: what is stored is left alone; Defaults stores it anew")
+        _log_once(
+            "unreadable", f"error={error}: the stored settings are left unchanged; the Defaults button resets them"
+        )
         settings = known if known is not None else fallback
         return Stored(settings=settings, effective=effective(settings))
     settings = _settings(values, known, fallback)
@@ -127,7 +129,7 @@ def _settings(values: Mapping[str, object], known: Settings | None, fallback: Se
         own["model"] = values[MODEL_FILE_KEY]
     version = values.get(VERSION_KEY)
     if isinstance(version, int) and version > VERSION:
-        _log_once("newer_version", f"version={version}: a newer EOAM stored them; what this one knows is used")
+        _log_once("newer_version", f"version={version}: saved by a newer EOAM; unknown settings are ignored")
     missing = fallback.to_mapping()
     if known is None:
         missing.update(values_of(_preset(own)))

@@ -82,7 +82,7 @@ def test_a_pattern_that_no_shell_has_replaced_is_replaced(photos: list[Path], tm
     assert [job.source for job in plan([tmp_path / "[ab].png"], out, suffix=".png")] == photos[:2]
     odd = _photo(tmp_path / "what[1].png")
     assert [job.source for job in plan([odd], out, suffix=".png")] == [odd]
-    with pytest.raises(InputError, match=r"No file fits .+\*\.jpg"):
+    with pytest.raises(InputError, match=r"No file matches .+\*\.jpg"):
         plan([tmp_path / "*.jpg"], out, suffix=".png")
 
 
@@ -104,8 +104,8 @@ def test_a_bad_file_does_not_stop_the_rest(out: Path) -> None:
         failed=((Path("b.jpg"), "b is damaged."), (Path("c.jpg"), "MemoryError: too large")),
     )
     assert told == list(jobs)
-    assert report.summary(unit="picture").splitlines() == [
-        "2 pictures written, 2 failed:",
+    assert report.summary(unit="image").splitlines() == [
+        "2 images written, 2 failed:",
         "  b.jpg: b is damaged.",
         "  c.jpg: MemoryError: too large",
     ]
@@ -128,7 +128,7 @@ def test_a_folder_is_made_or_the_reason_said(tmp_path: Path) -> None:
     prepare_folder(tmp_path / "new" / "deep")
     assert (tmp_path / "new" / "deep").is_dir()
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"cannot be made: .+; choose another place"):
+    with pytest.raises(InputError, match=r"cannot be created: .+; choose another folder"):
         prepare_folder(tmp_path / "file")
 
 
@@ -138,7 +138,7 @@ def test_pictures_go_into_a_folder(photos: list[Path], tmp_path: Path, capsys: p
     assert _names(into) == ["a.png", "b.png", "c.png"]
     assert [read_picture(into / f"{name}.png").shape[0] for name in "abc"] == [60, 70, 80]
     assert read_picture(into / "b.png")[2, 2, 3] == 0
-    assert capsys.readouterr() == ("", "eoam: 3 pictures written\n")
+    assert capsys.readouterr() == ("", "eoam: 3 images written\n")
 
 
 def test_a_batch_that_was_broken_off_is_resumed(
@@ -159,7 +159,7 @@ def test_a_batch_that_was_broken_off_is_resumed(
     (out / "a.png").write_bytes(b"left alone")
     capsys.readouterr()
     assert main(command) == 0
-    assert capsys.readouterr().err == "eoam: 2 pictures written, 1 already there (--overwrite does them again)\n"
+    assert capsys.readouterr().err == "eoam: 2 images written, 1 already there (--overwrite replaces them)\n"
     assert _names(out) == ["a.png", "b.png", "c.png"]
     assert (out / "a.png").read_bytes() == b"left alone"
     assert main([*command, "--overwrite"]) == 0
@@ -171,8 +171,8 @@ def test_the_bad_picture_of_a_batch_is_named(photos: list[Path], out: Path, caps
     assert main(["image", *map(str, photos), "--into", str(out)]) == 1
     assert _names(out) == ["a.png", "c.png"]
     first, second = capsys.readouterr().err.splitlines()
-    assert first == "eoam: 2 pictures written, 1 failed:"
-    assert second.startswith(f"  {photos[1]}: The picture {photos[1]} is damaged")
+    assert first == "eoam: 2 images written, 1 failed:"
+    assert second.startswith(f"  {photos[1]}: The image {photos[1]} is damaged")
 
 
 def test_what_is_wrong_for_every_file_is_said_once(
@@ -192,10 +192,10 @@ def test_what_is_wrong_for_every_file_is_said_once(
     [
         (["image", "a.png"], "There is no output for a.png"),
         (["image", "a.png", "b.png", "c.png"], "3 files were named; for more than one input name a folder with --into"),
-        (["image", "-", "--into", "x"], "A pipe is no file for --into"),
-        (["video", "a.mp4", "b.mkv", "--raw-input", "4x4@25:rgb24"], "--raw-input is for the input -"),
-        (["video", "a.mp4", "--into", "x", "--ending", ".mp4"], "cannot hold transparency"),
-        (["video", "a.mp4", "--into", "x", "--background", "picture"], "No background picture is chosen"),
+        (["image", "-", "--into", "x"], "--into cannot be combined with -"),
+        (["video", "a.mp4", "b.mkv", "--raw-input", "4x4@25:rgb24"], "--raw-input only works with the input -"),
+        (["video", "a.mp4", "--into", "x", "--ending", ".mp4"], "cannot store transparency"),
+        (["video", "a.mp4", "--into", "x", "--background", "picture"], "No background image is chosen"),
     ],
 )
 def test_a_wrong_set_of_files_is_refused(
@@ -223,7 +223,7 @@ def test_videos_go_into_a_folder_with_their_sound(tmp_path: Path, out: Path, cap
     assert main(command) == 1
     assert _names(out) == ["good.webm", "last.webm"]
     error = capsys.readouterr().err
-    assert "good.mp4: The sound was encoded anew as opus: webm cannot hold aac." in error
+    assert "good.mp4: The sound was re-encoded as opus: webm cannot hold aac." in error
     assert f"2 videos written, 1 failed:\n  {bad}: {bad} is damaged" in error
     assert main([*command[:2], *command[3:], "--background", "red", "--progress"]) == 0
     assert _names(out) == ["good.mp4", "good.webm", "last.mp4", "last.webm"]
@@ -235,7 +235,7 @@ def test_videos_go_into_a_folder_with_their_sound(tmp_path: Path, out: Path, cap
 def test_sound_that_is_encoded_anew_keeps_its_pitch_and_its_place(tmp_path: Path, out: Path) -> None:
     source = _clip(tmp_path / "in.mkv", sound="aac")
     report = _convert(source, out / "a.webm")
-    assert report.notes == ("The sound was encoded anew as opus: webm cannot hold aac.",)
+    assert report.notes == ("The sound was re-encoded as opus: webm cannot hold aac.",)
 
     def heard(path: Path) -> tuple[float, float]:
         with av.open(str(path)) as container:
@@ -289,7 +289,7 @@ def test_headerless_video_goes_in_and_out() -> None:
 
 @pytest.mark.parametrize("text", ["64x48", "64x48@0:rgb24", "0x48@25:rgb24", "64x48@25/0:rgb24", "64x48@25", ""])
 def test_a_wrong_description_of_headerless_video_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="describe it like 1280x720@30:rgb24"):
+    with pytest.raises(InputError, match="use the form 1280x720@30:rgb24"):
         RawVideo.parsed(text)
 
 
@@ -304,7 +304,7 @@ def test_an_output_that_is_no_pipes_format_is_refused(tmp_path: Path) -> None:
 
 def test_a_pipe_that_holds_no_video_is_said(out: Path) -> None:
     for content in (b"", b"no video at all" * 100):
-        with pytest.raises(InputError, match=r"^Standard input is damaged or no video that can be read from a pipe"):
+        with pytest.raises(InputError, match=r"^Standard input is damaged or not a video that can be read from a pipe"):
             _convert(PipeInput(io.BytesIO(content)), out / "a.webm")
     assert not _names(out)
 
@@ -326,7 +326,9 @@ def test_a_reader_that_ends_is_said(tmp_path: Path) -> None:
         def write(self, data: Any) -> int:
             raise BrokenPipeError(32, "Broken pipe")
 
-    with pytest.raises(InputError, match=r"^Standard output takes no more \(Broken pipe\); see why its reader ended"):
+    with pytest.raises(
+        InputError, match=r"^Standard output was closed \(Broken pipe\); check the program that reads it"
+    ):
         _convert(_clip(tmp_path / "in.mp4"), PipeOutput(Closed()))
 
 

@@ -124,21 +124,21 @@ def test_video_writes_a_new_background_with_a_bar_if_asked(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["image", "{no}", "{out}/a.png"], "There is no picture"),
-        (["image", "{text}", "{out}/a.png"], "no picture of a known kind"),
-        (["image", "{photo}", "{out}/a.jpg"], "name it .png"),
+        (["image", "{no}", "{out}/a.png"], "There is no image"),
+        (["image", "{text}", "{out}/a.png"], "not a supported image"),
+        (["image", "{photo}", "{out}/a.jpg"], "use .png"),
         (["image", "{photo}", "{out}/no/a.png"], "there is no folder"),
         (["image", "{photo}", "{photo}"], "is the input itself"),
         (["image", "{photo}", "{out}/a.png", "--model", "{no}"], "There is no model file"),
         (["image", "{photo}", "{out}/a.png", "--model", "{text}"], "not an ONNX model"),
         (["video", "{no}", "{out}/a.webm"], "There is no video"),
-        (["video", "{text}", "{out}/a.webm"], "no video of a known kind"),
-        (["video", "{clip}", "{out}/a.mp4"], "cannot hold transparency"),
-        (["video", "{clip}", "{out}/a.xyz"], "name it one of"),
-        (["video", "{clip}", "{out}/a.mp4", "--background", "mauve"], "nor #rrggbb"),
-        (["video", "{clip}", "{out}/a.mp4", "--background", "picture"], "No background picture is chosen"),
-        (["image", "{photo}", "{out}/a.png", "--background", "{text}"], "no picture of a known kind"),
-        (["image", "{photo}", "{out}/a.png", "--background", "picture", "--background-picture", "{no}"], "no picture"),
+        (["video", "{text}", "{out}/a.webm"], "not a supported video"),
+        (["video", "{clip}", "{out}/a.mp4"], "cannot store transparency"),
+        (["video", "{clip}", "{out}/a.xyz"], "use one of"),
+        (["video", "{clip}", "{out}/a.mp4", "--background", "mauve"], "is not valid; use"),
+        (["video", "{clip}", "{out}/a.mp4", "--background", "picture"], "No background image is chosen"),
+        (["image", "{photo}", "{out}/a.png", "--background", "{text}"], "not a supported image"),
+        (["image", "{photo}", "{out}/a.png", "--background", "picture", "--background-picture", "{no}"], "no image"),
         (["bench", "--model", "{no}"], "There is no model file"),
     ],
 )
@@ -246,7 +246,7 @@ def test_an_animation_says_what_is_done_with_it(
     path = tmp_path / "waving.gif"
     path.write_bytes(animated("GIF", 4))
     assert main(["image", str(path), str(out / "a.png")]) == 0
-    said = f"eoam: {path} has 4 pictures; only the first is used"
+    said = f"eoam: {path} has 4 frames; only the first is used"
     assert capsys.readouterr().err == f"{said}, and eoam video writes all of them.\n"
     assert main(["image", str(path), "--into", str(out), "--no-progress"]) == 0
     assert f"{said}, and eoam video writes all of them.\n" in capsys.readouterr().err
@@ -259,15 +259,15 @@ def test_an_animation_says_what_is_done_with_it(
 @pytest.mark.parametrize(
     ("flags", "cure"),
     [
-        (["--blur-strength", "4"], "--blur-strength does nothing without --background blur"),
-        (["--blur-strength", "3"], "--blur-strength does nothing without --background blur"),  # its default
-        (["--blur-strength", "4", "--background", "blue"], "--blur-strength does nothing without --background blur"),
-        (["--background-color", "#123456"], "--background-color does nothing without --background color"),
-        (["--background-picture", "a.png"], "--background-picture does nothing without --background picture"),
-        (["--background", "red", "--background-color", "#123456"], "say the same thing twice"),
-        (["--people", "3"], "--people does nothing without --regions people"),
+        (["--blur-strength", "4"], "--blur-strength has no effect without --background blur"),
+        (["--blur-strength", "3"], "--blur-strength has no effect without --background blur"),  # its default
+        (["--blur-strength", "4", "--background", "blue"], "--blur-strength has no effect without --background blur"),
+        (["--background-color", "#123456"], "--background-color has no effect without --background color"),
+        (["--background-picture", "a.png"], "--background-picture has no effect without --background picture"),
+        (["--background", "red", "--background-color", "#123456"], "set the same thing"),
+        (["--people", "3"], "--people has no effect without --regions people"),
         (["--regions", "largest", "--region-share", "3"], "without --regions share or --regions people"),
-        (["--hole-share", "3"], "--hole-share does nothing without --holes size"),
+        (["--hole-share", "3"], "--hole-share has no effect without --holes size"),
     ],
 )
 def test_a_flag_that_would_do_nothing_is_refused_with_what_it_needs(

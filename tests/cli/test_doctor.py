@@ -52,7 +52,7 @@ def test_a_healthy_computer_is_green(tmp_path: Path, network: Path) -> None:
     topics = {finding.topic for finding in findings}
     assert {"EOAM", "system", "processor", "Python", "numpy", "onnxruntime", "opencv", "model", "self-test"} <= topics
     text = doctor.as_text(findings)
-    assert "Everything is as it should be." in text
+    assert "No problems found." in text
     assert "OBS 30.2.3 (native" in text
     assert "filter_registered" in text
     assert "something else" not in text
@@ -91,7 +91,7 @@ def test_a_model_that_is_not_the_known_one_is_a_problem(tmp_path: Path, network:
     assert _problems(_examine(computer, network)) == []
     sums.write_text(f"{'0' * 64}  {network.name}\n")
     (problem,) = _problems(_examine(computer, network))
-    assert "is not the one that SHA256SUMS beside it names" in problem
+    assert "does not match SHA256SUMS beside it" in problem
 
 
 def test_a_model_cut_in_half_is_a_problem_with_its_cure(tmp_path: Path, network: Path) -> None:
@@ -137,12 +137,12 @@ def test_an_installation_with_gone_files_or_for_another_python_is_a_problem(tmp_
     content = {"version": "0.1.0", "obs": "", "environment": "cp313-linux_x86_64", "files": ["obs_eoam.py"]}
     receipt = computer.add(f"{target}/receipt.json", json.dumps({**content, "changes": [], "parents": []}).encode())
     (problem,) = _problems(_examine(computer, network))
-    assert "1 file is gone, such as obs_eoam.py -> Run install.py again." in problem
+    assert "1 file is missing, such as obs_eoam.py -> Run install.py again." in problem
     computer.add(f"{target}/obs_eoam.py")
     assert _problems(_examine(computer, network)) == []
     receipt.write_text(receipt.read_text().replace("cp313", "cp311"))
     (problem,) = _problems(_examine(computer, network))
-    assert "OBS has Python 3.13 now" in problem
+    assert "OBS now uses Python 3.13" in problem
 
 
 def _installation(computer: recorded.Computer, files: list[str]) -> Path:
@@ -214,7 +214,7 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "cure"),
     [
-        ("Source ID 'eoam_background_removal' not found", "obs_eoam.py must be listed and a Python set"),
+        ("Source ID 'eoam_background_removal' not found", "obs_eoam.py must be listed and a Python must be set"),
         ("Safe Mode enabled.", "Restart OBS in normal mode"),
         ("[Python] Could not load library: C:/Python313/", "Tools > Scripts > Python Settings"),
         ("[EOAM] register_refused id=x reason=another_copy_of_this_script_is_loaded", "Remove one of them"),
@@ -225,7 +225,10 @@ def test_the_users_name_is_nowhere(tmp_path: Path, network: Path) -> None:
         ),
         ("[Python: obs_eoam.py] ImportError: numpy.core.multiarray failed to import", "above the other Python scripts"),
         ("ImportError: numpy.so: undefined symbol: PyUnicode_AsUTF8", "Install what is missing"),
-        ("The requested API version [20] is not available, only API versions [1, 17] are supported", "other plugin"),
+        (
+            "The requested API version [20] is not available, only API versions [1, 17] are supported",
+            "Remove other plugins",
+        ),
         ("[EOAM] component_missing name=numpy required=>=2.0", "Install what is missing"),
         ("[EOAM] component_missing name=model required=/x/eoam.onnx", "Run install.py again"),
         ("[EOAM] frame_failed sequence=3 error=ModelError('The model file x is empty')", "Run install.py again"),

@@ -25,7 +25,7 @@ def test_a_packet_that_shows_nothing_by_design_is_no_loss() -> None:
 
 def test_what_a_decoder_refuses_is_counted_with_what_depends_on_it() -> None:
     losses = _through(Losses(), [0, 1, 2, 3, 4], [0, 4], refused=1)
-    assert losses.notes == ("The video is damaged: 3 pictures were left out.",)
+    assert losses.notes == ("The video is damaged: 3 frames were left out.",)
 
 
 def test_many_missing_ones_need_no_complaint() -> None:
@@ -37,7 +37,7 @@ def test_pictures_without_times_are_counted_by_the_complaints() -> None:
     losses.entered(None)
     losses.refused()
     losses.ended()
-    assert losses.notes == ("The video is damaged: 1 picture was left out.",)
+    assert losses.notes == ("The video is damaged: 1 frame was left out.",)
 
 
 def test_half_a_picture_at_a_cut_belongs_to_the_missing_end() -> None:

@@ -25,7 +25,7 @@ DAMAGED = "The video is damaged: {} left out."
 
 
 def _one(count: int) -> str:
-    return DAMAGED.format("1 picture was" if count == 1 else f"{count} pictures were")
+    return DAMAGED.format("1 frame was" if count == 1 else f"{count} frames were")
 
 
 def _remuxed(source: Path, target: Path, *, start: float, end: float = 1e9, sound_from: float | None = None) -> Path:
@@ -164,7 +164,7 @@ def test_fragments_that_cannot_be_found_any_more_are_a_missing_end(tmp_path: Pat
     (tmp_path / "b.mp4").write_bytes(content)
     report = convert(tmp_path / "b.mp4", out / "a.mp4", background="color")
     assert 5 < report.frames < 15
-    assert report.notes == (f"The video ends early: what came after {report.frames / 25:.1f} seconds is missing.",)
+    assert report.notes == (f"The video ends early: everything after {report.frames / 25:.1f} seconds is missing.",)
 
 
 def test_pictures_that_were_never_taken_are_no_damage(tmp_path: Path, out: Path) -> None:
@@ -234,7 +234,7 @@ def test_damage_and_a_missing_end_are_one_line(tmp_path: Path, out: Path) -> Non
     damaged = spoiled(tmp_path / "f.mov", tmp_path / "d.mov", first=3)
     report = convert(cut_off(damaged, tmp_path / "e.mov", 0.5), out / "a.mp4", background="color")
     (note,) = report.notes
-    assert note.startswith("The video is damaged and ends early: 1 picture was left out, and the last 0.")
+    assert note.startswith("The video is damaged and ends early: 1 frame was left out, and the last 0.")
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov", "a.avi"])
@@ -264,21 +264,21 @@ def test_the_command_says_in_one_line_what_is_missing_and_succeeds(
     whole = written(tmp_path / "a.avi", moving(10), codec="mjpeg", pixels="yuvj420p", options={})
     source = spoiled(whole, tmp_path / "b.avi", first=4)
     assert main(["video", str(source), str(out / "a.mp4"), "--background", "green", "--no-progress"]) == 0
-    assert capsys.readouterr().err.splitlines() == ["eoam: The video is damaged: 1 picture was left out."]
+    assert capsys.readouterr().err.splitlines() == ["eoam: The video is damaged: 1 frame was left out."]
     assert len(pictures(out / "a.mp4")) == 9
 
 
 def test_a_file_in_which_nothing_decodes_is_refused(tmp_path: Path, out: Path) -> None:
     whole = written(tmp_path / "a.avi", moving(5), codec="mjpeg", pixels="yuvj420p", options={})
     source = spoiled(whole, tmp_path / "b.avi", first=0, count=5)
-    with pytest.raises(InputError, match=r"b\.avi is damaged or no video of a known kind .+; get a complete copy"):
+    with pytest.raises(InputError, match=r"b\.avi is damaged or not a supported video .+; use a complete copy"):
         convert(source, out / "a.mp4", background="color")
     assert not list(out.iterdir())
 
 
 def test_a_recording_without_its_index_is_refused(tmp_path: Path, out: Path) -> None:
     whole = written(tmp_path / "a.mp4", moving(20))
-    with pytest.raises(InputError, match=r"b\.mp4 is damaged or no video of a known kind"):
+    with pytest.raises(InputError, match=r"b\.mp4 is damaged or not a supported video"):
         convert(cut_off(whole, tmp_path / "b.mp4", 0.7), out / "a.mp4", background="color")
 
 

@@ -77,7 +77,7 @@ def test_sound_that_is_described_anew_leaves_the_pictures_alone(
     assert _kinds(out / f"a{suffix}") == ["audio", "video"]
     assert 0.7 < _seconds(out / f"a{suffix}") < 1.1
     assert len(report.notes) == 1
-    assert "The sound was encoded anew as " in report.notes[0]
+    assert "The sound was re-encoded as " in report.notes[0]
 
 
 def test_sound_that_changes_midway_in_a_pipe_is_named(out: Path, tmp_path: Path) -> None:

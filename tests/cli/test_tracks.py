@@ -102,7 +102,7 @@ def test_every_sound_comes_into_every_container(tmp_path: Path, out: Path, encod
     else:
         assert found == ANEW[suffix]
         (note,) = report.notes
-        assert note.startswith(f"The sound was encoded anew as {found}: ")
+        assert note.startswith(f"The sound was re-encoded as {found}: ")
         assert note.endswith(f" cannot hold {codec}.")
     assert found in (codec, "mp3") or codec not in COPIED.get(suffix, ())
     seconds, level = _level(out / f"a{suffix}")
@@ -122,7 +122,7 @@ def test_channels_that_no_encoder_takes_are_mixed_with_a_note(tmp_path: Path, ou
     report = convert(source, out / "a.webm", background="color")
     with av.open(str(out / "a.webm")) as container:
         assert container.streams.audio[0].codec_context.channels == 2
-    assert report.notes == ("The sound was encoded anew as opus in stereo: webm cannot hold flac.",)
+    assert report.notes == ("The sound was re-encoded as opus in stereo: webm cannot hold flac.",)
 
 
 def _described(path: Path, *, subtitles: bool = True) -> Path:
@@ -170,7 +170,7 @@ def test_all_tracks_with_their_flags_and_names_and_the_chapters_are_kept(
     assert not [key for key in metadata if "location" in key]  # where somebody lives is not handed on
     assert len(report.notes) == (2 if suffix == ".webm" else 0)
     if suffix == ".webm":
-        assert report.notes[1] == "Sound track 2 (deu) was encoded anew as opus: webm cannot hold aac."
+        assert report.notes[1] == "Sound track 2 (deu) was re-encoded as opus: webm cannot hold aac."
 
 
 @pytest.mark.parametrize("name", ["in.mkv", "in.mp4", "in.mov"])
@@ -233,7 +233,7 @@ def test_a_second_video_track_is_named(tmp_path: Path, out: Path) -> None:
         for stream in streams:
             output.mux(stream.encode(None))
     report = convert(source, out / "a.mp4", view="side_by_side")
-    assert report.notes == ("Left out: 1 more video track.",)
+    assert report.notes == ("Left out: 1 additional video track.",)
     red = pictures(out / "a.mp4")[0][48, 32]
     assert 90 < red[0] < 160  # the darker one, which is the default
 

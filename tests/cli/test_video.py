@@ -126,7 +126,7 @@ def test_the_room_can_be_blurred_and_a_picture_be_behind(clip: Path, tmp_path: P
     assert np.abs(_pictures(out / "a.mp4")[6][5, 5].astype(int) - (40, 200, 10)).max() < 25
     _convert(clip, out / "b.mp4", settings=Settings.validated(background="blur"))
     assert np.abs(_pictures(out / "b.mp4")[6][40, 25].astype(int) - (0, 90, 120)).max() < 25  # the room, and no red
-    with pytest.raises(InputError, match="No background picture is chosen"):
+    with pytest.raises(InputError, match="No background image is chosen"):
         _convert(clip, out / "c.mp4", settings=Settings.validated(background="picture"))
 
 
@@ -173,7 +173,7 @@ def test_sound_is_copied_bit_by_bit(tmp_path: Path, out: Path, codec: str, suffi
 
 def test_sound_that_the_container_cannot_hold_is_encoded_anew_with_a_note(tmp_path: Path, out: Path) -> None:
     report = _convert(_clip(tmp_path / "in.mp4", sound="aac"), out / "a.webm")
-    assert report.notes == ("The sound was encoded anew as opus: webm cannot hold aac.",)
+    assert report.notes == ("The sound was re-encoded as opus: webm cannot hold aac.",)
     with av.open(str(out / "a.webm")) as container:
         assert [stream.codec_context.name for stream in container.streams.audio] == ["opus"]
 
@@ -291,9 +291,9 @@ def test_an_interruption_leaves_nothing_half_written(
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.mp4", r"cannot hold transparency; name it \.webm or \.mov, or give --background"),
-        ("a.avi", r"ends in '\.avi'; name it one of \.webm, \.mkv, \.mov, \.mp4"),
-        ("a", r"has no ending; name it one of"),
+        ("a.mp4", r"cannot store transparency; use \.webm or \.mov, or add --background"),
+        ("a.avi", r"ends in '\.avi'; use one of \.webm, \.mkv, \.mov, \.mp4"),
+        ("a", r"has no extension; use one of"),
     ],
 )
 def test_an_output_that_cannot_hold_the_result_is_refused(clip: Path, out: Path, name: str, message: str) -> None:

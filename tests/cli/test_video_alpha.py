@@ -216,7 +216,7 @@ def test_the_profile_of_an_animation_is_converted_as_that_of_a_picture(tmp_path:
 def test_a_profile_of_an_animation_that_is_not_known_is_named_once(tmp_path: Path, out: Path) -> None:
     _, notes = _as_video(_animation("WEBP", icc_profile=profile(None, curve(1.8))), tmp_path, out)
     (note,) = notes
-    assert note.endswith("has a colour profile that is one for grey pictures; its colours may look different.")
+    assert note.endswith("has a colour profile that is for greyscale images; its colours may look different.")
 
 
 def test_an_animated_avif_of_ten_bits_becomes_a_video(tmp_path: Path, out: Path) -> None:
@@ -241,7 +241,7 @@ def test_an_animated_webp_that_is_cut_short_gives_what_is_there(tmp_path: Path, 
     source.write_bytes(content[: len(content) * 6 // 10])
     report = convert(source, out / "a.mov", make_pipeline=everything)
     assert report.frames == 3
-    assert report.notes == ("The video ends early: what came after 0.3 seconds is missing.",)
+    assert report.notes == ("The video ends early: everything after 0.3 seconds is missing.",)
 
 
 def test_an_animated_webp_of_an_absurd_size_costs_no_memory(tmp_path: Path, out: Path) -> None:
@@ -266,7 +266,7 @@ def test_without_the_decoder_that_knows_alpha_nothing_is_written(
             raise ValueError(name)
 
     monkeypatch.setattr(av, "CodecContext", _Missing)
-    with pytest.raises(InstallationError, match="no decoder libvpx-vp9, without which what is transparent"):
+    with pytest.raises(InstallationError, match="no decoder libvpx-vp9, so transparent parts"):
         convert(source, out / "a.webm")
     assert not list(out.iterdir())
 

@@ -26,12 +26,12 @@ def test_a_trimmed_video_is_complete(out: Path) -> None:
 
 def test_one_damaged_packet_costs_one_picture(out: Path) -> None:
     report = convert(CASES / "spoiled.avi", out / "a.webm")
-    assert (report.frames, report.notes) == (49, ("The video is damaged: 1 picture was left out.",))
+    assert (report.frames, report.notes) == (49, ("The video is damaged: 1 frame was left out.",))
 
 
 def test_opus_becomes_quicktime(out: Path) -> None:
     report = convert(CASES / "libopus.mkv", out / "a.mov")
-    assert report.notes == ("The sound was encoded anew as aac: mov cannot hold opus.",)
+    assert report.notes == ("The sound was re-encoded as aac: mov cannot hold opus.",)
     with av.open(str(out / "a.mov")) as container:
         assert [stream.codec_context.name for stream in container.streams.audio] == ["aac"]
 

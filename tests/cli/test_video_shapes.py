@@ -158,7 +158,7 @@ def test_without_the_filter_one_line_says_that_it_is_interlaced(
     report = convert(_interlaced(tmp_path, "a.mp4", "libx264"), out / "a.mp4", background="blur")
     assert (report.frames, report.notes) == (
         8,
-        ("The video is interlaced, and this build of PyAV cannot change that.",),
+        ("The video is interlaced, and this build of PyAV cannot deinterlace it.",),
     )
 
 

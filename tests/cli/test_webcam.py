@@ -172,7 +172,7 @@ def test_a_picture_that_cannot_be_cut_out_is_covered_and_the_next_one_shown() ->
     sent, said = _run([_picture(), _failing(), _failing(), _picture()], sink)
     assert sent == 2
     assert sink.covered == [True, False, True, True, False, True]
-    assert said == ["A colour is shown instead of the picture: the network failed", "It works again."]
+    assert said == ["A plain colour is shown instead of the video: the network failed", "The video is shown again."]
 
 
 def test_trouble_from_the_first_picture_on_shows_nothing_of_it() -> None:
@@ -183,7 +183,7 @@ def test_trouble_from_the_first_picture_on_shows_nothing_of_it() -> None:
 
 def test_a_camera_that_gives_nothing_is_covered_and_given_up_after_three_seconds() -> None:
     sink, camera = KeptSink(), ListedCamera([_picture(), None, _picture()], ends=False)
-    with pytest.raises(InputError, match="The camera gives no pictures; plug it in again"):
+    with pytest.raises(InputError, match="The camera sends no frames; reconnect it"):
         _run([], sink, camera=camera)
     assert sink.covered[:5] == [True, False, True, False, True]
     assert set(sink.covered[4:]) == {True}
@@ -193,7 +193,7 @@ def test_a_camera_that_gives_nothing_is_covered_and_given_up_after_three_seconds
 
 def test_a_camera_that_never_gives_a_picture_opens_no_sink() -> None:
     sink = KeptSink()
-    with pytest.raises(InputError, match="gives no pictures"):
+    with pytest.raises(InputError, match="sends no frames"):
         _run([], sink, camera=ListedCamera([], ends=False))
     assert not sink.opened
 
@@ -241,7 +241,7 @@ def test_it_ends_after_so_many_pictures_and_when_a_window_is_closed() -> None:
 def test_a_sink_that_fails_is_said_and_the_others_are_closed() -> None:
     good, bad = KeptSink(), KeptSink(error=RuntimeError("unplugged"))
     camera = ListedCamera([_picture()] * 3)
-    with pytest.raises(InputError, match=r"cannot be sent any more \(unplugged\)"):
+    with pytest.raises(InputError, match=r"can no longer be sent \(unplugged\)"):
         run_webcam(camera, [good.open, bad.open], _cutter())
     assert (good.closed, bad.closed, camera.closed) == (1, 1, 1)
     assert good.covered[-1]
@@ -413,7 +413,9 @@ def test_a_preview_without_a_screen_or_without_windows_is_told_the_cure(monkeypa
 
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(cv2, "namedWindow", headless)
-    with pytest.raises(InstallationError, match=r"has no windows .+ uninstall opencv-python-headless, and then: .+"):
+    with pytest.raises(
+        InstallationError, match=r"cannot open windows .+ uninstall opencv-python-headless, and then: .+"
+    ):
         PreviewWindow()
 
 
@@ -466,8 +468,8 @@ def test_the_command_leads_a_file_to_a_virtual_camera(
     ]
     assert main([*command, "--background-color", "#1e140a"]) == 0
     error = capfd.readouterr().err
-    assert "128x96 at 60 pictures per second go to /dev/video9; Ctrl+C ends it." in error
-    assert "3 pictures were shown." in error
+    assert "128x96 at 60 frames per second go to /dev/video9; Ctrl+C stops it." in error
+    assert "3 frames were shown." in error
     sent = module.cameras[0].sent
     assert [isinstance(picture, str) for picture in sent] == [False] * 5 + [True]
     for covered in (sent[0], sent[4]):

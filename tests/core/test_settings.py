@@ -60,11 +60,11 @@ def test_choices_are_the_enums_values() -> None:
         ("background_color", "green", r"background_color is 'green', need #rrggbb"),
         ("background_color", -1, r"background_color is -1, need #rrggbb"),
         ("background_color", True, r"background_color is True, need"),
-        ("background_picture", 7, r"background_picture is 7, need a text"),
-        ("background_picture", "a\0b", r"background_picture is 'a\\x00b', need a text"),
-        ("model", "", r"model is '', need a text that is not empty"),
+        ("background_picture", 7, r"background_picture is 7, need text"),
+        ("background_picture", "a\0b", r"background_picture is 'a\\x00b', need text"),
+        ("model", "", r"model is '', need text that is not empty"),
         ("timing", [], r"timing is \[\], need one of"),
-        ("glow", 1, r"unknown setting 'glow'; there are preset"),
+        ("glow", 1, r"unknown setting 'glow'; valid settings: preset"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(name: str, value: object, message: str) -> None:

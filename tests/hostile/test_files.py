@@ -87,7 +87,7 @@ def test_a_picture_that_claims_to_be_huge_costs_no_memory(tmp_path: Path, width:
     path.write_bytes(bomb(width, height))
     done = run(CLI, ["image", path, tmp_path / "out.png"], mebibytes=2048)
     assert done.returncode == REFUSED, done.stderr
-    assert done.stderr.startswith(f"eoam: The picture {path} has {width}x{height} pixels, more than")
+    assert done.stderr.startswith(f"eoam: The image {path} has {width}x{height} pixels, more than")
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out.png").exists()
 
@@ -113,15 +113,15 @@ def test_what_never_ends_is_not_read_to_its_end(tmp_path: Path) -> None:
         "sys.exit(main(['image', '/dev/zero', sys.argv[1]]))"
     )
     done = run(code, [tmp_path / "out.png"], mebibytes=2048)
-    assert (done.returncode, "has more than 4 MiB" in done.stderr) == (REFUSED, True), done.stderr
+    assert (done.returncode, "is larger than 4 MiB" in done.stderr) == (REFUSED, True), done.stderr
 
 
 @pytest.mark.parametrize("name", ["a\nb.png", "\x1b[2Ja.png", "a\u202egnp.exe", "\udcff.png", "concat:a|b.png"])
 def test_odd_names_make_one_harmless_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     path = tmp_path / os.fsdecode(os.fsencode(name))
     path.write_bytes(b"no picture")
-    assert "is damaged or no picture of a known kind" in _refused(capsys, "image", path, tmp_path / "out.png")
-    assert "is damaged or no video" in _refused(capsys, "video", path, tmp_path / "out.webm")
+    assert "is damaged or not a supported image" in _refused(capsys, "image", path, tmp_path / "out.png")
+    assert "is damaged or not a supported video" in _refused(capsys, "video", path, tmp_path / "out.webm")
 
 
 def test_names_with_a_dash_and_a_line_break_are_names(tmp_path: Path, picture: Path) -> None:
@@ -140,7 +140,7 @@ def test_the_home_of_nobody_is_a_name(
     shutil.copy(picture, "~nobody-at-all.png")
     assert main(["image", str(picture), "out.png", "--background", "~nobody-at-all.png"]) == 0
     arguments = ("--background", "picture", "--background-picture", "~nobody-at-all/x.png")
-    assert "There is no picture ~nobody-at-all/x.png" in _refused(capsys, "image", picture, "out2.png", *arguments)
+    assert "There is no image ~nobody-at-all/x.png" in _refused(capsys, "image", picture, "out2.png", *arguments)
 
 
 def test_a_background_whose_name_no_file_can_have_is_a_sentence() -> None:
@@ -259,7 +259,7 @@ def test_one_bad_file_of_many_is_named_and_the_rest_is_done(
     (tmp_path / "bad\n.png").write_bytes(bomb(60_000, 60_000))
     assert main(["image", str(tmp_path / "bad\n.png"), str(picture), "--into", str(out)]) == 1
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "eoam: 1 picture written, 1 failed:"
+    assert said[0] == "eoam: 1 image written, 1 failed:"
     assert len(said) == 2
     assert [path.name for path in out.iterdir()] == ["in.png"]
 

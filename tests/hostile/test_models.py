@@ -85,7 +85,7 @@ def test_a_changed_network_of_eoams_is_refused_with_its_remedy(bundle: Path, how
         sums.write_text(f"{'0' * 64}  other.onnx\n")
     message = _refused(path)
     assert "SHA256SUMS" in message
-    assert "install EOAM again, or put a network of your own into another folder" in message
+    assert "reinstall EOAM, or move your own network to another folder" in message
 
 
 def test_exporting_anew_writes_the_list_that_the_network_is_compared_with(bundle: Path) -> None:
@@ -103,7 +103,7 @@ def test_an_own_network_is_compared_with_an_own_list(tmp_path: Path) -> None:
     sums.write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n")
     assert not read_model(path).is_ours  # that it fits its list does not make it EOAM's
     sums.write_text(f"{'f' * 64}  {path.name}\n")
-    assert "is not the one that SHA256SUMS beside it names" in _refused(path)
+    assert "does not match SHA256SUMS beside it" in _refused(path)
 
 
 def test_the_bytes_that_were_hashed_are_those_that_run(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +144,7 @@ def _external(model: Any, location: str) -> None:
 def test_numbers_in_another_file_are_not_read(tmp_path: Path, location: str) -> None:
     (tmp_path / "weights.bin").write_bytes(bytes(36))
     message = _refused(_changed(tmp_path, lambda model: _external(model, location)))
-    assert "keeps numbers in another file" in message
+    assert "stores weights in another file" in message
 
 
 def test_numbers_in_another_file_are_found_in_attributes_and_sparse_tensors(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_numbers_in_another_file_are_found_in_attributes_and_sparse_tensors(tmp_
         model.graph.initializer.remove(tensor)
 
     for change in (attribute, sparse):
-        assert "keeps numbers in another file" in _refused(_changed(tmp_path, change))
+        assert "stores weights in another file" in _refused(_changed(tmp_path, change))
 
 
 def _loop(model: Any) -> None:
@@ -202,10 +202,10 @@ def _many(model: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (_loop, "holds a loop or a branch"),
-        (_function, "defines functions of its own"),
-        (_huge, "has a tensor of an absurd size"),
-        (_foreign, "needs operators of 'evil.corp'"),
+        (_loop, "contains a loop or a branch"),
+        (_function, "defines custom functions"),
+        (_huge, "has an implausibly large tensor"),
+        (_foreign, "needs operators from 'evil.corp'"),
         (_many, "has more than 5000 operators"),
     ],
 )
@@ -270,9 +270,9 @@ def test_a_network_that_takes_too_long_is_stopped_and_not_tried_again(
 
     monkeypatch.setattr(session_module, "_FIRST_RUN_S", 0.3)
     path = _changed(tmp_path, slow)
-    assert "takes more than 0.3 s for one picture" in _refused(path)
+    assert "takes more than 0.3 s per frame" in _refused(path)
     monkeypatch.setattr(session_module, "_open", None)  # nothing is opened for what is known to be too slow
-    assert "takes more than 0.3 s for one picture" in _refused(path)
+    assert "takes more than 0.3 s per frame" in _refused(path)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "endless", "too large"])
@@ -285,7 +285,7 @@ def test_what_never_ends_is_not_read(tmp_path: Path, kind: str) -> None:
     else:
         with path.open("wb") as file:
             file.truncate(model_file.MAX_BYTES + 1)
-    assert ("more than 256 MiB" if kind == "too large" else "it is no file") in _refused(path)
+    assert ("larger than 256 MiB" if kind == "too large" else "it is not a file") in _refused(path)
 
 
 def test_what_a_network_says_of_itself_is_one_harmless_line(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_huge_collection_is_refused_without_being_read(tmp_path: Path) -> None
     with (tmp_path / "x.json").open("wb") as file:
         file.truncate(10 << 30)
     assert scenes.find_collections(tmp_path) == []
-    with pytest.raises(InstallError, match="more than 64 MiB"):
+    with pytest.raises(InstallError, match="larger than 64 MiB"):
         scenes.read_file(tmp_path / "x.json")
 
 
@@ -208,6 +208,6 @@ def test_the_doctor_gets_through_any_log(tmp_path: Path, network: Path, kind: st
     text = doctor.as_text(doctor.examine(network, computer.machine))
     assert all(line.isprintable() for line in text.splitlines())
     if kind == "pipe":
-        assert "it is no file" in text
+        assert "it is not a file" in text
     if kind == "escapes":
         assert r"[EOAM] \x1b[2J\x1b]0;evil\x07 \u202e" in text

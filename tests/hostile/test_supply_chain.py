@@ -156,7 +156,7 @@ def test_a_licence_that_is_not_permissive_fails_for_the_filter_alone(monkeypatch
 def test_the_bill_of_materials_has_a_licence_and_a_hash_for_everything_that_is_fetched() -> None:
     lock = wheels.read_lock()
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    components = build._sbom(project, 0)["components"]
+    components = build._sbom(project, "1.2.3", 0)["components"]
     for component in components:
         assert re.fullmatch(r"[0-9a-f]{64}", component["hashes"][0]["content"])
         assert component["licenses"][0]["license"]

@@ -330,7 +330,7 @@ def test_a_model_cut_in_half(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys
     with _nothing_changes(desk, capsys, "is damaged or was cut short. Download it again."):
         assert desk.install() == 1
     model.write_bytes(whole[:-20] + bytes(20))
-    with _nothing_changes(desk, capsys, "eoam.onnx is"):
+    with _nothing_changes(desk, capsys, "eoam.onnx does not match"):
         assert desk.install() == 1
     (source / "eoam_obs" / "__init__.py").unlink()
     with _nothing_changes(desk, capsys, "lacks eoam_obs/__init__.py. Unpack the whole download"):
@@ -353,9 +353,9 @@ def test_the_target_is_a_file_or_somebody_elses(desk: Desk, capsys: pytest.Captu
     other.mkdir()
     (other / "cat.jpg").touch()
     desk.target.touch()
-    with _nothing_changes(desk, capsys, "is a file. Name a folder"):
+    with _nothing_changes(desk, capsys, "is a file. Choose a folder"):
         assert desk.install() == 1
-    with _nothing_changes(desk, capsys, "holds other files"):
+    with _nothing_changes(desk, capsys, "contains other files"):
         assert desk.install("--target", str(other)) == 1
 
 
@@ -432,7 +432,7 @@ def _small_disk(folder: Path, *options: str) -> Iterator[None]:
 
 def test_a_full_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with _small_disk(desk.computer.home / ".local", "size=300k"):
-        with _nothing_changes(desk, capsys, "is too full"):
+        with _nothing_changes(desk, capsys, "Not enough disk space in"):
             assert desk.install() == 1
         # Somebody else fills it meanwhile.
         usage = namedtuple("usage", "total used free")
@@ -444,7 +444,7 @@ def test_a_full_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_a_folder_that_cannot_be_written_to(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     with (
         _small_disk(desk.computer.home / ".local", "ro", "size=1m"),
-        _nothing_changes(desk, capsys, "cannot be written to. Choose a folder of your own with --target."),
+        _nothing_changes(desk, capsys, "cannot be written to. Choose a folder that you can write to with --target."),
     ):
         assert desk.install() == 1
 
@@ -476,7 +476,7 @@ def test_an_answer_that_is_none_of_them(
 ) -> None:
     monkeypatch.setattr(command, "_asks", lambda options: True)
     monkeypatch.setattr(command, "_ask", lambda question: "7")
-    with _nothing_changes(desk, capsys, "'7' is none of them"):
+    with _nothing_changes(desk, capsys, "'7' is not one of the choices"):
         assert command.main(["--offline", str(desk.wheels)], desk.computer.machine) == 1
 
 

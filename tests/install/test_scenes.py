@@ -78,7 +78,7 @@ def test_collections_are_chosen_by_name_file_or_word(tmp_path: Path) -> None:
         (["Küche", "all"], ["Küche", "Talk"]),
     ):
         assert [collection.name for collection in scenes.choose(found, wanted, "Talk")] == names
-    with pytest.raises(InstallError, match="There is no scene collection 'Talks'; OBS has: 'Küche', 'Talk'"):
+    with pytest.raises(InstallError, match="There is not a scene collection 'Talks'; OBS has: 'Küche', 'Talk'"):
         scenes.choose(found, ["Talks"], "")
 
 

@@ -182,11 +182,14 @@ def test_what_the_index_brings_is_checked_again(tmp_path: Path) -> None:
             "there is no connection to the package index",
         ),
         ("ERROR: No matching distribution found for spam-ham==1.2", "The package index that pip uses has no"),
-        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE", "is not the file it should be"),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE",
+            "was downloaded with wrong contents",
+        ),
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "The disk is full"),
         ("SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]", "certificate"),
         ("ERROR: something new", "pip could not fetch spam-ham 1.2: ERROR: something new"),
-        ("", "it said nothing"),
+        ("", "no output"),
     ],
 )
 def test_pips_failures_are_sentences(tmp_path: Path, output: str, sentence: str) -> None:

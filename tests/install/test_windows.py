@@ -123,7 +123,9 @@ def test_a_folder_whose_path_is_too_long_for_windows_is_refused(computer: record
     fitting = computer.path("C:\\" + "a" * (room - len(start)))
     assert len(str(fitting)) - len(computer.machine.root) == room
     assert _plan(computer, fitting).target == fitting
-    with pytest.raises(InstallError, match=f"is too long: it has {room + 1} characters, and with {room} at most"):
+    with pytest.raises(
+        InstallError, match=f"is too long: it has {room + 1} characters, and Windows and OBS allow {room} here"
+    ):
         _plan(computer, fitting.with_name(fitting.name + "a"))
 
 

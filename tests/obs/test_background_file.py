@@ -46,7 +46,7 @@ def test_an_animation_is_said_once_in_the_log(
         file, given = _shown(path, monkeypatch, times=3)
     assert (file.problem, len(given)) == ("", 3)
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line == f"background_picture_changed notes={path} has 12 pictures; only the first is used."
+    assert line == f"background_picture_changed notes={path} has 12 frames; only the first is used."
 
 
 def test_a_photo_is_shown_upright_and_in_srgb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,5 +63,5 @@ def test_a_heic_says_in_the_panel_how_it_becomes_a_jpeg(tmp_path: Path, monkeypa
     path = tmp_path / "IMG_0001.HEIC"
     path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99))
     file, given = _shown(path, monkeypatch)
-    assert "is a HEIC picture" in file.problem
+    assert "is a HEIC image" in file.problem
     assert given == [None]

@@ -31,20 +31,20 @@ def said_of(running: Any, texts: Texts) -> list[str]:
 
 def test_the_parts_are_named_with_their_versions_and_the_networks_sum() -> None:
     lines = said_of(obs(), Texts())
-    assert [line.split()[0] for line in lines] == ["Python", "numpy", "onnxruntime", "opencv", "Network", "OBS"]
+    assert [line.split()[0] for line in lines] == ["Python", "numpy", "onnxruntime", "opencv", "Neural", "OBS"]
     assert lines[-1] == "OBS Studio 29.0.2: OK"
     assert "sha256" in lines[4]
 
 
 def test_an_obs_that_was_never_tested_is_said_to_be() -> None:
     assert "not tested" in said_of(obs("99.0", (99, 0, 0)), Texts())[-1]
-    assert "self-built" not in said_of(obs("99.0", (99, 0, 0)), Texts())[-1]
+    assert "custom build" not in said_of(obs("99.0", (99, 0, 0)), Texts())[-1]
 
 
 @pytest.mark.parametrize("version", ["27.2.0-4566-g63206664e", "0.0.1", "unknown"])
 def test_a_self_built_obs_is_judged_by_its_libobs_and_not_by_what_it_is_called(version: str) -> None:
     said = said_of(obs(version, (31, 1, 1)), Texts())[-1]
-    assert said == f"OBS Studio {version}: OK (self-built; it has the functions of OBS 31.1.1)"
+    assert said == f"OBS Studio {version}: OK (custom build with the functions of OBS 31.1.1)"
     newer = said_of(obs(version, (99, 0, 0)), Texts())[-1]
     assert "functions of OBS 99.0.0; not tested" in newer
 
@@ -62,7 +62,7 @@ def test_a_report_says_what_is_set_and_how_it_goes() -> None:
     )
     text = diagnostics.report(obs(), Settings(), [(running, Settings(threshold=0.7))])
     assert "defaults: all at their defaults" in text
-    assert "filter 1: Removing the background: 1.3 ms per mask, 30 masks a second" in text
+    assert "filter 1: Removing the background: 1.3 ms per mask, 30 masks per second" in text
     assert "settings: threshold=0.7" in text
 
 

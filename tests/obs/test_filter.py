@@ -177,7 +177,7 @@ def test_missing_libraries_are_all_named_with_their_remedies(
     parts[1:] = []
     stage.filter.resume()
     stage.tick()
-    assert stage.filter.state().problem.startswith("A library does not load: ")
+    assert stage.filter.state().problem.startswith("A library failed to load: ")
 
 
 # -- limits at their edges ------------------------------------------------------------------------------------------

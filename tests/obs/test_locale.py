@@ -149,12 +149,12 @@ SYMPTOMS = {
     "flickers": "Smoothing",
     "hard or frayed": "Softness",
     "too tight an edge": "Edge shift",
-    "halo round you in the blurred": "Blur strength",
+    "halo around you in the blurred": "Blur strength",
     "Gaps under a bent arm": "Holes",
     "Two people": "Regions",
     "chair, vanish": "Holes",
     "no 16:9": "Every shape",
-    "want green": "One colour",
+    "want green": "Solid colour",
     "same camera in several scenes": "group",
     "stands still": "two seconds",
     "worse than in Zoom": "Light",
@@ -188,9 +188,9 @@ def test_what_the_panel_says_when_something_is_wrong_is_in_the_document() -> Non
         *("state.behind", "state.hidden", "state.last_error", "state.guard_open", "state.python_busy"),
     }, "a new sentence: does docs/user/troubleshooting.md explain it?"
     for said, key in (
-        ("Waiting for a picture", "state.waiting"),
-        ("OBS draws the source fewer than twice a second", "state.starved"),
-        ("The privacy guard is open", "state.guard_open"),
+        ("Waiting for video", "state.waiting"),
+        ("OBS draws this source less than twice a second", "state.starved"),
+        ("The privacy guard is off", "state.guard_open"),
         ("another script keeps Python busy", "state.python_busy"),
         ("another script keeps Python busy", "state.python_busy.behind"),
     ):

@@ -338,11 +338,11 @@ def test_the_script_stores_only_what_differs_from_the_projects_defaults() -> Non
     [
         (
             State(kind="running", milliseconds=1.34, masks_per_second=29.8, model="eoam 1.2", delay=1),
-            "Removing the background: 1.3 ms per mask, 30 masks a second, eoam 1.2, aligned, 1 frame delay.",
+            "Removing the background: 1.3 ms per mask, 30 masks per second, eoam 1.2, aligned, 1-frame delay.",
         ),
         (
             State(kind="running", milliseconds=240, masks_per_second=1.26, model="eoam 1.2"),
-            "Removing the background: 240.0 ms per mask, 1.3 masks a second, eoam 1.2, aligned, no delay.",
+            "Removing the background: 240.0 ms per mask, 1.3 masks per second, eoam 1.2, aligned, no delay.",
         ),
         (State(kind="problem", problem="numpy is missing"), "Nothing is shown. numpy is missing"),
         (State(kind="problem", problem="X is missing", covered=True), "Everything is shown blurred. X is missing"),

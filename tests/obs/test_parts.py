@@ -358,7 +358,7 @@ def test_a_driver_that_hands_out_no_pixels_is_an_error_and_lets_go_of_everything
     if fails == "nothing":
         monkeypatch.setattr(obs, "gs_stagesurface_map", lambda *_: True)
         obs.mapped = True
-    with pytest.raises(GraphicsError, match="hand out" if fails == "map" else "to nothing"):
+    with pytest.raises(GraphicsError, match="could not map" if fails == "map" else "null pointer"):
         downscaler.read()
     assert not obs._holders
     assert not obs.mapped
@@ -1111,7 +1111,7 @@ def test_what_cannot_be_read_behind_the_person_is_said_and_nothing_is_there(stag
     while "no such file" not in stage.filter.state().notice and time.monotonic() < ends:
         assert stage.tick(finish=True) <= 1
         time.sleep(0.01)
-    assert "There is no picture no such file.png" in stage.filter.state().notice
+    assert "There is no image no such file.png" in stage.filter.state().notice
     assert stage.obs.techniques[-1] == "Plain"
 
 

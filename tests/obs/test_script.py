@@ -106,8 +106,8 @@ def test_alone_in_a_folder_it_loads_and_says_what_is_missing(tmp_path: Path) -> 
         "script.script_defaults(None); script.script_update(None); script.script_load(None)\n"
         "print(script.script_properties()); print(script.script_description()); script.script_unload()",
     )
-    assert f"LOG The folders eoam_core and eoam_obs must lie beside obs_eoam.py in {tmp_path}" in printed
-    assert printed.count("The folders eoam_core and eoam_obs must lie beside") == 2  # in the log and in the panel
+    assert f"LOG The folders eoam_core and eoam_obs must be beside obs_eoam.py in {tmp_path}" in printed
+    assert printed.count("The folders eoam_core and eoam_obs must be beside") == 2  # in the log and in the panel
 
 
 def test_files_that_do_not_load_are_reported_in_the_panel(tmp_path: Path) -> None:

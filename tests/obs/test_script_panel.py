@@ -138,7 +138,7 @@ def test_what_keeps_the_filter_out_of_obs_is_said_and_nothing_is_offered() -> No
     script.problem = "OBS 12 is too old"
     properties = script.properties()
     assert find(api, properties, "problem").label == "OBS 12 is too old"
-    assert find(api, properties, "filters").label == "The filter is not in OBS."
+    assert find(api, properties, "filters").label == "The filter is not loaded in OBS."
     assert api.obs_properties_get(properties, "add_to") is None
 
 
@@ -191,7 +191,7 @@ def test_the_virtual_camera_is_switched_and_the_button_and_the_answer_follow(mon
     button, answer = find(api, properties, "camera"), find(api, properties, "done")
     assert press(script, api, properties, "camera")
     assert (api.camera, button.label, answer.visible) == (True, "Stop virtual camera", True)
-    assert answer.label == "The virtual camera is on. Choose OBS Virtual Camera in the meeting."
+    assert answer.label == "The virtual camera is on. Choose OBS Virtual Camera in your meeting app."
     assert find(api, script.properties(), "camera").label == "Stop virtual camera"
     press(script, api, properties, "camera")
     assert (api.camera, button.label, answer.label) == (
@@ -203,7 +203,7 @@ def test_the_virtual_camera_is_switched_and_the_button_and_the_answer_follow(mon
 
 @pytest.mark.parametrize(
     ("system", "said"),
-    [("linux", "did not start: the kernel's module v4l2loopback"), ("darwin", "is starting"), ("win32", "is starting")],
+    [("linux", "did not start: the kernel module v4l2loopback"), ("darwin", "is starting"), ("win32", "is starting")],
 )
 def test_a_virtual_camera_that_is_not_on_afterwards_is_said(
     monkeypatch: pytest.MonkeyPatch, system: str, said: str
@@ -218,12 +218,12 @@ def test_an_obs_without_the_functions_is_not_called_and_the_other_way_is_named(m
     api = Obspython()
     monkeypatch.setattr(frontend, "library", SimpleNamespace(FRONTEND=None, loaded=lambda library: None))
     monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform="win32"))
-    assert "OBS's own controls" in virtual_camera.switch(api, Texts())
+    assert "OBS's Controls dock" in virtual_camera.switch(api, Texts())
     assert not api.camera
 
 
 def test_what_the_virtual_camera_lacks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    for system, word in (("linux", "v4l2loopback"), ("win32", "installer"), ("darwin", "installer")):
+    for system, word in (("linux", "v4l2loopback"), ("win32", "obsproject.com"), ("darwin", "obsproject.com")):
         monkeypatch.setattr(virtual_camera, "sys", SimpleNamespace(platform=system))
         api: Any = Obspython(has_camera=False)
         assert word in virtual_camera.missing(api, Texts())
@@ -283,8 +283,8 @@ def test_adding_says_what_was_there_and_what_could_not_be_made(
     press(script, api, properties, "add")
     said = find(api, properties, "done").label
     assert added == ([] if is_there else ["camera"])
-    assert ("had the filter already" in said) == is_there
-    assert ("has the filter now" in said) != is_there
+    assert ("already has the filter" in said) == is_there
+    assert ("now has the filter" in said) != is_there
     assert ("no privacy guard" in said) != guarded
     script._guarded = False  # it is not wanted, so nothing lacks
     press(script, api, properties, "add")

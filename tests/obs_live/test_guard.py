@@ -24,7 +24,7 @@ from tools.obs_driver.probe import PROBE, Probe
 from tools.obs_driver.session import CAMERA, FILTER, Json, ObsSession, filter_entry, image_entry
 
 CROP = filter_entry("crop", "crop_filter", relative=True, left=40)
-OPEN = "privacy guard is open"
+OPEN = "privacy guard is off"
 GUARD = filter_entry(guard.NAME, "color_filter_v2", opacity=0.0)
 
 
@@ -101,7 +101,7 @@ def test_the_panel_adds_the_filter_with_its_guard(start_obs: Starter, brightness
     assert chain(obs, CAMERA) == [guard.NAME, FILTER_NAME]
     # Pressed again there is no second filter; but the guard comes back.
     obs.request("RemoveSourceFilter", sourceName=CAMERA, filterName=guard.NAME)
-    assert "had the filter already" in str(probe("script_panel", press="add")["done"])
+    assert "already has the filter" in str(probe("script_panel", press="add")["done"])
     assert chain(obs, CAMERA) == [guard.NAME, FILTER_NAME]
     assert chain(obs, "by hand") == ["crop", FILTER, "soft"]
     probe("filter_panel", source="by hand", name=FILTER, press="guard")

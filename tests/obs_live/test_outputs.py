@@ -179,12 +179,12 @@ def test_a_picture_that_is_missing_leaves_nothing_until_it_is_there(obs: ObsSess
     def status() -> str:
         return str(probe("filter_panel", source=CAMERA, name=FILTER)["status"])
 
-    obs.wait(lambda: "There is no picture" in status(), "the missing file in the status")
+    obs.wait(lambda: "There is no image" in status(), "the missing file in the status")
     picture = obs.wait_for_picture(is_drawn, "the person")
     assert (picture[INSIDE, 3] == 255).all()
     assert not picture[OUTSIDE].any()
     late.write_bytes(b"no picture at all")
-    obs.wait(lambda: "no picture of a known kind" in status(), "the damaged file in the status", timeout_s=30)
+    obs.wait(lambda: "not a supported image" in status(), "the damaged file in the status", timeout_s=30)
     assert not obs.screenshot()[OUTSIDE].any()
     late.write_bytes((folder / "ground.png").read_bytes())
     obs.wait_for_picture(lambda found: bool((found[OUTSIDE, 3] == 255).all()), "the picture, once it is there")

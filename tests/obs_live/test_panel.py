@@ -100,7 +100,7 @@ def test_a_new_filter_shows_its_state_and_few_controls(obs: ObsSession, probe: P
     panel = obs.wait(lambda: _running(probe), "the state", every_s=0.5)
     assert panel.keys() == BUTTONS | PLAIN_NAMES | {"advanced"}
     assert "ms per mask" in panel["status"]
-    assert "brightness 1, aligned, 1 frame delay." in panel["status"]
+    assert "brightness 1, aligned, 1-frame delay." in panel["status"]
 
 
 def _running(probe: Probe) -> dict[str, str] | None:
@@ -176,7 +176,7 @@ def test_the_button_adds_the_filter_to_the_chosen_source(obs: ObsSession, probe:
     assert kinds("no filter") == []
     probe("set_default", name="add_to", value="no filter")
     panel = probe("script_panel", press="add")
-    assert panel["done"].startswith("no filter has the filter now.")
+    assert panel["done"].startswith("no filter now has the filter.")
     assert "no filter: " in panel["filters"]
     order = list(panel)
     assert order.index("add") < order.index("done") < order.index("filters") < order.index("installation")

@@ -168,7 +168,7 @@ def test_where_the_module_is_missing_the_panel_says_how_to_get_it(
 ) -> None:
     _, probe = start(start_obs, device, person, brightness_model)
     said = probe("script_panel")["camera"]
-    assert said.startswith("OBS has no virtual camera here")
+    assert said.startswith("OBS has no virtual camera because")
     assert "apt install v4l2loopback-dkms" in said
 
 
@@ -180,13 +180,13 @@ def test_obs_draws_on_while_it_asks_for_the_password_and_a_refusal_is_said(
     obs, probe = start(start_obs, device, person, brightness_model)
     if int(obs.request("GetVersion")["obsVersion"].split(".")[0]) < FIRST_TELLING_MAJOR:
         panel, rendered = press_and_count(obs, probe)
-        assert panel["done"].startswith("The virtual camera did not start: the kernel's module v4l2loopback was not")
+        assert panel["done"].startswith("The virtual camera did not start: the kernel module v4l2loopback is not")
         assert panel["camera"] == "Start virtual camera"
         assert rendered > 10
 
     device.program("pkexec", f"sleep 3; printf '%s' '{LOADED.strip()}' >\"$EOAM_LOOPBACK/modules\"")
     panel, rendered = press_and_count(obs, probe)
-    assert panel["done"] == "The virtual camera is on. Choose OBS Virtual Camera in the meeting."
+    assert panel["done"] == "The virtual camera is on. Choose OBS Virtual Camera in your meeting app."
     assert panel["camera"] == "Stop virtual camera"
     assert rendered > 10
     obs.wait(lambda: device.count() > 3, "pictures in the device")

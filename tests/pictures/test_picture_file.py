@@ -85,11 +85,11 @@ def test_an_opencv_that_lacks_a_format_is_named_with_its_cure(form: str, monkeyp
     content = saved(noise(), form)
     information = re.sub(rf"({form}:\s*)\S.*", r"\1NO", cv2.getBuildInformation())
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
-    assert "is damaged or of a kind that is not supported" in _refusal(content)
+    assert "is damaged or of an unsupported kind" in _refusal(content)
     for text in (information, re.sub(rf"{form}:.*", "", information)):  # older ones do not know the word
         monkeypatch.setattr(cv2, "getBuildInformation", lambda text=text: text)
         said = _refusal(content)
-        assert said.startswith(f"This OpenCV ({cv2.__version__}) does not read {form}, which a picture is; ")
+        assert said.startswith(f"This OpenCV ({cv2.__version__}) has no {form} support, which a picture needs; ")
         assert "JPEG or PNG" in said
         assert "or update it: " in said
 
@@ -121,7 +121,7 @@ def test_a_jpeg_that_lacks_only_its_end_mark_is_shown(options: dict[str, object]
     content = saved(picture, "JPEG", **options)
     found = _decode(content[:-2] + filled)
     np.testing.assert_array_equal(found.pixels, _decode(content).pixels)
-    assert found.notes == ("a picture has no end mark, but all of the picture is there.",)
+    assert found.notes == ("a picture has no end marker, but the image is complete.",)
 
 
 @pytest.mark.parametrize("filled", [b"", b"\xff", bytes(1000)])
@@ -146,12 +146,12 @@ def test_a_gif_without_its_trailer_and_a_bmp_without_its_padding_are_whole() -> 
 @pytest.mark.parametrize("count", [2, 7])
 def test_an_animation_says_that_only_its_first_picture_is_used(form: str, count: int) -> None:
     found = decode(animated(form, count), name="x", hint="and y writes all of them")
-    assert found.notes == (f"x has {count} pictures; only the first is used, and y writes all of them.",)
+    assert found.notes == (f"x has {count} frames; only the first is used, and y writes all of them.",)
     assert np.abs(found.pixels[5, 5, :3].astype(int) - (20, 0, 230)).max() < 8
 
 
 def test_animated_avifs_and_pages_say_that_only_the_first_is_used() -> None:
-    assert _decode(animated("AVIF")).notes == ("a picture has 3 pictures; only the first is used.",)
+    assert _decode(animated("AVIF")).notes == ("a picture has 3 frames; only the first is used.",)
     assert _decode(animated("TIFF", 5)).notes == ("a picture has 5 pages; only the first is used.",)
 
 
@@ -168,13 +168,13 @@ def test_a_smaller_copy_in_a_tiff_is_no_page() -> None:
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1"])
 def test_a_heic_says_how_it_becomes_a_jpeg(brand: bytes) -> None:
     text = _refusal(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + bytes(99))
-    assert "a picture is a HEIC picture" in text
+    assert "a picture is a HEIC image" in text
     assert "Most Compatible" in text
 
 
 @pytest.mark.parametrize("content", [b"8BPS\0\1", b"%PDF-1.7", b"<svg>", b"\xff\x0a\0", b"\0\0\0\x0cJXL \r\n"])
 def test_another_known_kind_is_named(content: bytes) -> None:
-    assert "which cannot be read here; open it in an image editor and save it" in _refusal(content)
+    assert "which is not supported; open it in an image editor and save it" in _refusal(content)
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -186,13 +186,13 @@ def test_a_tiff_of_floating_point_numbers_is_read_or_refused_by_its_range(kind: 
     assert np.abs(_decode(made(0.5)).pixels[..., :3].astype(int) - 128).max() <= 4
     for value in (200.0, -3.0, float("nan")):
         text = _refusal(made(value))
-        assert "floating-point numbers" in text
+        assert "floating-point samples" in text
         assert "use PNG" not in text
 
 
 def test_a_tiff_of_32_bit_numbers_is_refused_by_name() -> None:
     content = cv2.imencode(".tiff", np.full((9, 9), 70_000, np.int32))[1].tobytes()
-    assert "has int32 numbers, which are not supported; save it with 8 or 16 bits" in _refusal(content)
+    assert "has int32 samples, which are not supported; save it with 8 or 16 bits" in _refusal(content)
 
 
 @pytest.mark.parametrize(("bits", "white"), [(10, 1023), (12, 4095)])
@@ -214,7 +214,7 @@ def test_the_colours_of_a_transparent_tiff_are_not_darkened() -> None:
 
 def test_a_tiff_whose_transparency_is_lost_says_so() -> None:
     grey = np.dstack([colours()[..., 0], colours()[..., 1]])
-    assert "which is not read from a TIFF" in " ".join(_decode(saved(grey, "TIFF")).notes)
+    assert "which is not supported in a TIFF" in " ".join(_decode(saved(grey, "TIFF")).notes)
 
 
 def test_a_png_that_libpng_complains_about_is_read_in_silence(capfd: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything that scripts/release builds."""
     folder = tmp_path_factory.mktemp("release")
-    command = [REPOSITORY / "scripts" / "release", "--working-tree", "--out", folder]
+    command: list[str | Path] = [REPOSITORY / "scripts" / "release", "--working-tree", "--out", folder]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return folder
 

@@ -28,7 +28,7 @@ _SOURCE: Final = (1280, 720)  # what the pipeline sees, as from a camera
 _FRAMES: Final = 48
 _MS: Final = 80  # that each is shown
 _QUALITY: Final = 70
-_CLEANING: Final = 0.8  # *Colour cleaning*: a bright old background leaves a light rim before a dark new one
+_CLEANING: Final = 0.8  # *Spill reduction*: a bright old background leaves a light rim before a dark new one
 _MOST_BYTES: Final = 1_000_000
 _TOP, _BOTTOM = (86, 51, 35), (176, 120, 60)  # of the new background, blue, green, red
 
