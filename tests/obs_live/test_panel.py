@@ -301,5 +301,5 @@ def test_the_panels_speak_the_language_of_obs(start_obs: Starter, tmp_path: Path
     obs = start_obs({"Test": [image_entry(file, filter_entry())]}, language="de-DE")
     probe = Probe(obs, obs.folder)
     panel = probe("filter_panel", source=CAMERA, name=FILTER)
-    assert (panel["threshold"], panel["reset"]) == ("Schwelle", "Auf die Vorgaben zurücksetzen")
+    assert (panel["threshold"], panel["reset"]) == ("Schwelle", "Auf Standardwerte zurücksetzen")
     assert probe("script_panel")["add"] == "Filter hinzufügen"

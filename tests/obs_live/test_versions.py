@@ -100,7 +100,7 @@ def test_in_a_newer_obs_the_filter_works_and_the_log_says_that_it_is_newer(
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("refuses the struct", "did not take the filter"),
+        ("refuses the struct", "rejected the filter"),
         ("has lost a function", "has no function obs_function_that_went"),
     ],
 )
