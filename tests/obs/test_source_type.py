@@ -187,7 +187,9 @@ def test_a_copy_that_does_not_answer_goes_without_a_trace(registry: Registry) ->
     assert len(alive.told) == told
 
 
-@pytest.mark.parametrize(("known", "takes", "said"), [(True, True, "Another copy of EOAM"), (False, False, "rejected the filter")])
+@pytest.mark.parametrize(
+    ("known", "takes", "said"), [(True, True, "Another copy of EOAM"), (False, False, "rejected the filter")]
+)
 def test_a_type_that_is_not_ours_is_an_error_and_nothing_goes_on(
     registry: Registry, monkeypatch: pytest.MonkeyPatch, known: bool, takes: bool, said: str
 ) -> None:
