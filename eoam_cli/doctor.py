@@ -297,7 +297,7 @@ def _collections(config: Path, machine: Machine) -> Iterator[Finding]:
     if exposed:
         yield _problem(
             "scenes",
-            f"{exposed} scene collections have the filter without the script: OBS shows the raw camera there",
+            f"scene collections with the filter but without the script: {exposed}; OBS shows the raw camera there",
             "Add obs_eoam.py under Tools > Scripts in each, or run install.py again, which adds it to all.",
         )
 

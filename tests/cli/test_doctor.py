@@ -125,7 +125,7 @@ def test_a_filter_without_the_script_would_show_the_room(tmp_path: Path, network
     recorded.add_collection(config, "secret name", **used)
     findings = _examine(computer, network)
     (problem,) = _problems(findings)
-    assert "1 scene collections have the filter without the script: OBS shows the raw camera there" in problem
+    assert "scene collections with the filter but without the script: 1; OBS shows the raw camera there" in problem
     assert "secret name" not in doctor.as_text(findings)
     script.unlink()
     assert len(_problems(_examine(computer, network))) == 2

@@ -128,6 +128,7 @@ def test_the_zip_has_what_somebody_needs_who_only_knows_obs(release: Path) -> No
         "models/eoam.onnx",
         "models/SHA256SUMS",
         "docs/user/install.md",
+        "docs/pictures/panel.jpg",  # the pages show it
     } <= names
     assert {"eoam_core/settings.py", "eoam_obs/effects/eoam.effect", "eoam_install/wheels.lock.json"} <= names
     assert "double-click install.py" in readme

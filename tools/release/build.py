@@ -194,8 +194,9 @@ def _write_zip(tree: Path, path: Path, version: str, epoch: int) -> None:
     readme = README.format(version=version, line="=" * (len(version) + 43)).replace("\n", "\r\n")
     files = {name: source.read_bytes() for name, source in payload(tree).items()}
     files["README.txt"] = readme.encode("ascii")
-    for source in (tree / "docs").rglob("*.md"):
-        files[source.relative_to(tree).as_posix()] = source.read_bytes()
+    for source in (tree / "docs").rglob("*"):
+        if source.suffix in (".md", ".jpg", ".png"):
+            files[source.relative_to(tree).as_posix()] = source.read_bytes()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(f"{folder}/{name}", time.gmtime(epoch)[:6])
