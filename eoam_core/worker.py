@@ -17,14 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eoam_core.pipeline import Matte, Pipeline
+from eoam_core.schedule import LATE, Schedule
 from eoam_core.settings import Settings
 
 _LOG: Final = logging.getLogger("eoam")
 _PR_SET_NAME: Final = 15
-# How much earlier or later than asked for a frame may be fetched, as a share of the time between two.
-_EARLY: Final = 0.1
-_LATE: Final = 0.15
-_LEARNING: Final = 0.25  # how far the expected time follows the requested one, which jumps with what else is drawn
 
 
 class Fetched(NamedTuple):
@@ -55,8 +52,7 @@ class Worker:
         self._waiting = 0  # threads in `wait`; usually none, and a needless notify costs as much as the lock
         self._alarm = threading.Lock()  # the thread sleeps on it: the thread acquires it, whoever wakes it releases it
         self._alarm.acquire()
-        self._wakes_at = -math.inf  # when the thread wakes by itself: -inf while it is awake, inf if only when woken
-        self._expected = -math.inf  # when to fetch the next frame
+        self._schedule = Schedule()
         self._pending: tuple[Fetch, float, float] | None = None  # and when to call it, and when again
         self._generation = 0  # counts resets; results of an older generation are discarded
         self._latest: Matte | None = None
@@ -90,7 +86,7 @@ class Worker:
             if self._pending is not None:
                 self._dropped += 1
             self._pending = (fetch, due_s, period_s)
-            if self._wakes_at > due_s + _LATE * period_s:
+            if self._schedule.wakes_at > due_s + LATE * period_s:
                 self._wake()
 
     def latest(self) -> Matte | None:
@@ -212,29 +208,17 @@ class Worker:
                 if self._closing:
                     return None, self._generation
                 now = time.monotonic()
-                pending = self._pending
-                if pending is None:
-                    until = self._expected if self._expected > now else math.inf
+                if self._pending is None:
+                    until = self._schedule.sleep(now)
                 else:
-                    fetch, until, period = pending
-                    if until <= now + _EARLY * period:
+                    fetch, until, period = self._pending
+                    if self._schedule.is_due(now, until, period):
                         self._pending = None
-                        self._wakes_at = -math.inf
-                        self._foresee(until, period)
                         return fetch, self._generation
-                self._wakes_at = until
             if until < math.inf:
                 self._alarm.acquire(timeout=until - now)
             else:
                 self._alarm.acquire()
-
-    def _foresee(self, due: float, period: float) -> None:
-        """Expect the next frame after one that was due."""
-        if not period:
-            self._expected = -math.inf
-            return
-        before = self._expected if abs(self._expected - due) < period / 2 else due
-        self._expected = before + _LEARNING * (due - before) + period
 
     def _wake(self) -> None:
         """Wake the thread, with the lock held."""
