@@ -1,4 +1,7 @@
-"""The comparison of the training's levers keeps what is finished, goes on, and ends in a table of gains."""
+"""The comparison of the training's levers keeps what is finished, goes on, and ends in a table of gains.
+
+Slow: it trains nine tiny networks, since only whole runs show that a stopped comparison goes on.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The sequences' truth is exact, and what is counted in them means what its name says."""
+"""The sequences' truth is exact, and what is counted in them means what its name says.
+
+Slow: it draws each group's sequence to its end.
+"""
 
 from __future__ import annotations
 

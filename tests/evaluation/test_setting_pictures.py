@@ -1,4 +1,7 @@
-"""The pictures of the settings show a difference, and there is one for each setting that shows on a still picture."""
+"""The pictures of the settings show a difference, and there is one for each setting that shows on a still picture.
+
+Slow: it makes every picture of docs/user/settings.md anew.
+"""
 
 from __future__ import annotations
 

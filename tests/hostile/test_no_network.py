@@ -1,6 +1,8 @@
 """Without OBS nothing asks for the network: the kernel ends whatever opens a socket, and everything is run under it.
 
 In OBS: tests/obs_live/test_no_network.py. The product's source is looked through in test_supply_chain.py.
+
+Slow: it runs every command whole under a filter of the kernel.
 """
 
 from __future__ import annotations

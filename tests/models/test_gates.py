@@ -1,4 +1,7 @@
-"""The forms of the gate: what each lets through, and their comparison from one trained network."""
+"""The forms of the gate: what each lets through, and their comparison from one trained network.
+
+Slow: it trains every form of the gate for a moment: a form that does not train would be found after hours.
+"""
 
 from __future__ import annotations
 

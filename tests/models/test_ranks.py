@@ -1,4 +1,7 @@
-"""Training in several processes: PyTorch's torchrun with two of them on this CPU."""
+"""Training in several processes: PyTorch's torchrun with two of them on this CPU.
+
+Slow: it starts two processes, each of which imports torch.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The script that goes on with the long run."""
+"""The script that goes on with the long run.
+
+Slow: it starts the real script, whose process imports torch and trains a few steps.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The network, its losses, and a training that can be stopped and resumed."""
+"""The network, its losses, and a training that can be stopped and resumed.
+
+Slow: it trains whole runs, of which one is stopped and resumed: only then can their ends be compared.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The whole product on a moving picture of a person: the trained network in a real OBS."""
+"""The whole product on a moving picture of a person: the trained network in a real OBS.
+
+Slow: it is the main job, in a real OBS.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""scripts/bench obs: that its figures are there and fit together. How large they are is no matter of a test."""
+"""scripts/bench obs: that its figures are there and fit together. How large they are is no matter of a test.
+
+Slow: it runs the benchmark once with each of its filters.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Colours pass through: with and without the filter the kept part of the picture is the same, on every kind of canvas.
 
 Judged in what OBS puts out, its recording, since screenshots are always taken in SDR.
+
+Slow: it records every source on every canvas.
 """
 
 from __future__ import annotations

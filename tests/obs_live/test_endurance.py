@@ -1,4 +1,7 @@
-"""The short versions of endurance.py, hammer.py and starts.py of tools/soak, and what they judge by."""
+"""The short versions of endurance.py, hammer.py and starts.py of tools/soak, and what they judge by.
+
+Slow: these are three soak tests in their shortest useful form.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whatever is missing or broken: nothing of the room is shown, and the panel says what to do."""
+"""Whatever is missing or broken: nothing of the room is shown, and the panel says what to do.
+
+Slow: it waits until the filter tries the network again, every five seconds.
+"""
 
 from __future__ import annotations
 

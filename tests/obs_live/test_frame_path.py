@@ -1,4 +1,7 @@
-"""What a filter draws, computed: the toy model's mask is the picture's brightness."""
+"""What a filter draws, computed: the toy model's mask is the picture's brightness.
+
+Slow: it starts an OBS for each odd size.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """What the filter adds to an HDR source arrives as it was chosen, on every kind of canvas: colours, pictures, levels.
 
 OBS tone-maps an HDR source as a whole where the canvas is SDR, whatever a filter has put into it.
+
+Slow: it records every output of two HDR clips on three canvases.
 """
 
 from __future__ import annotations

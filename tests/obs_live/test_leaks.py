@@ -1,4 +1,7 @@
-"""The short version of scripts/soak's leak test: every fault once, every recorded frame searched for the room."""
+"""The short version of scripts/soak's leak test: every fault once, every recorded frame searched for the room.
+
+Slow: it injects every kind of fault once.
+"""
 
 from __future__ import annotations
 

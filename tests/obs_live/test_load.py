@@ -1,4 +1,7 @@
-"""Too little processor: what gives way, what the panel says, and how that is measured (tools/soak/load.py)."""
+"""Too little processor: what gives way, what the panel says, and how that is measured (tools/soak/load.py).
+
+Slow: it waits until a throttled OBS has shown what gives way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every background and every view of the filter, on the pixels that OBS draws, and what changes while it runs."""
+"""Every background and every view of the filter, on the pixels that OBS draws, and what changes while it runs.
+
+Slow: it waits until a missing picture is looked for again.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,8 @@
 Every frame of the clip carries its number twice: in grey cells that every mask keeps, and in cells whose brightness is
 the mask. In the recording the first tells which picture is seen, the second which mask cut it. The same source stands
 beside it without the filter, which tells how late it is.
+
+Slow: it records every timing mode in a real OBS.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The downloaded zip on this machine: installed by a user without rights, used by a real OBS, and taken away."""
+"""The downloaded zip on this machine: installed by a user without rights, used by a real OBS, and taken away.
+
+Slow: it installs everything with pip as another user.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What is published: the same bits each time, and usable in an empty place."""
+"""What is published: the same bits each time, and usable in an empty place.
+
+Slow: it builds and installs the real archives with pip.
+"""
 
 from __future__ import annotations
 
